@@ -1,0 +1,138 @@
+//! (caller, action, resource, context) -> a permit, or a refusal in AWS's words.
+//!
+//! SECURITY: no operation checks permissions itself. It says what it needs; the policy engine
+//! decides here, for every caller, with the policies as they are now.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use daypass_names::AccountId;
+use daypass_policy::{Decision, Denial, Layers, Policy, Request, Value, decide};
+
+use crate::authenticate::{Authenticated, invalid_token};
+use crate::conditions::conditions;
+use crate::identify::Service;
+use crate::operation::Operation;
+use crate::{Code, Fault};
+
+/// Refuses the credentials that a service does not take at all, whatever the policies say.
+///
+/// AWS STS API reference, "GetSessionToken": without MFA its credentials cannot call IAM, and of
+/// STS only AssumeRole and GetCallerIdentity. AWS answers the first as if the token were unknown.
+pub(crate) fn admit(call: &Authenticated<'_>) -> Result<(), Fault> {
+    let Some(session) = call.caller.session().filter(|_| call.caller.is_user_session()) else {
+        return Ok(());
+    };
+    if call.identified.service == Service::Iam && session.facts.mfa_at_s.is_none() {
+        return Err(invalid_token("IAM called with a user session without MFA"));
+    }
+    Ok(())
+}
+
+/// One thing that the caller must be allowed to do.
+#[derive(Debug)]
+pub(crate) struct Need {
+    /// Such as `iam:CreateUser`.
+    pub(crate) action: &'static str,
+    /// The ARN that it is done to, or `*` for actions that have no resource.
+    pub(crate) resource: Cow<'static, str>,
+    /// The account that the resource belongs to.
+    pub(crate) account: AccountId,
+    /// Condition keys of this action, beside those of every request.
+    pub(crate) keys: Vec<(Cow<'static, str>, Value)>,
+    /// The trust policy, where the action is to assume a role.
+    pub(crate) trust: Option<Arc<Policy>>,
+}
+
+impl Need {
+    /// An action on a resource of an account, without further keys.
+    pub(crate) fn new(
+        action: &'static str,
+        resource: impl Into<Cow<'static, str>>,
+        account: AccountId,
+    ) -> Self {
+        Self { action, resource: resource.into(), account, keys: Vec::new(), trust: None }
+    }
+}
+
+/// The proof that the caller may perform `O` with this input on this subject.
+#[derive(Debug)]
+pub(crate) struct Permit<O: Operation> {
+    input: O::Input,
+    subject: O::Subject,
+}
+
+impl<O: Operation> Permit<O> {
+    /// The parameters that were authorised.
+    pub(crate) fn input(&self) -> &O::Input {
+        &self.input
+    }
+
+    /// What was looked up to authorise them.
+    pub(crate) fn subject(&self) -> &O::Subject {
+        &self.subject
+    }
+}
+
+/// Decides whether the caller may perform `O`.
+pub(crate) async fn authorise<O: Operation>(
+    call: &Authenticated<'_>,
+    input: O::Input,
+) -> Result<Permit<O>, Fault> {
+    let (needs, subject) = O::needs(call, &input).await?;
+    if !needs.is_empty() {
+        let identity = call.caller.identity_policies();
+        let session = call.caller.session_policies();
+        for need in &needs {
+            let layers = Layers {
+                identity: &identity,
+                session: session.as_deref(),
+                trust: need.trust.as_deref(),
+            };
+            allow(call, need, &layers)?;
+        }
+    }
+    Ok(Permit { input, subject })
+}
+
+fn allow(call: &Authenticated<'_>, need: &Need, layers: &Layers<'_>) -> Result<(), Fault> {
+    let mut context = conditions(call);
+    context.insert("aws:ResourceAccount", need.account.as_str());
+    for (key, value) in &need.keys {
+        context.insert(key.clone(), value.clone());
+    }
+    let request = Request {
+        principal: call.caller.principal(),
+        action: need.action,
+        resource: &need.resource,
+        resource_account: Some(need.account),
+        context: &context,
+    };
+    let Decision::Denied(denial) = decide(layers, &request) else { return Ok(()) };
+    let mut message =
+        format!("User: {} is not authorized to perform: {}", call.caller.arn(), need.action);
+    if need.resource != "*" {
+        message.push_str(" on resource: ");
+        message.push_str(&need.resource);
+    }
+    // Another account's caller learns nothing of what its policies say.
+    if need.account == call.caller.account() {
+        message.push_str(&denial.clause(need.action));
+    }
+    Err(Fault::new(Code::AccessDenied, message).because(cause(&denial)))
+}
+
+/// Which statement decided, for the log.
+fn cause(denial: &Denial) -> String {
+    let kind = if denial.explicit { "denied explicitly" } else { "not allowed" };
+    let Denial { layer, policy, sid, statement, .. } = denial;
+    match (policy, statement) {
+        (None, None) => format!("{kind} by layer {layer:?}"),
+        _ => format!(
+            "{kind} by layer {layer:?}, policy `{}`, statement {} `{}`",
+            policy.as_deref().unwrap_or_default(),
+            statement.unwrap_or_default(),
+            sid.as_deref().unwrap_or_default(),
+        ),
+    }
+}

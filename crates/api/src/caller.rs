@@ -1,0 +1,138 @@
+//! Who makes a request, once that is proven.
+//!
+//! SECURITY: a [`Caller`] takes a [`Verified`] signature by value, and only verification makes
+//! one: no identity exists without a proof.
+
+use std::sync::Arc;
+
+use daypass_directory::{Role, User};
+use daypass_names::{AccessKeyId, AccountId, Arn, SessionName};
+use daypass_policy::{Attached, Policy, Principal};
+use daypass_sigv4::Verified;
+use daypass_token::{Session, SessionId};
+
+/// A proven caller.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    verified: Verified,
+    identity: Identity,
+    session: Option<CallerSession>,
+}
+
+/// The principal behind the credentials, as it stands in the directory now.
+#[derive(Debug)]
+pub(crate) enum Identity {
+    /// A user, by its long-term key or a GetSessionToken session.
+    User(Arc<User>),
+    /// A session of a role.
+    RoleSession {
+        /// The role that was assumed.
+        role: Arc<Role>,
+        /// The session's name.
+        name: SessionName,
+        /// The assumed-role ARN.
+        arn: Arn,
+    },
+}
+
+/// What temporary credentials carry.
+#[derive(Debug)]
+pub(crate) struct CallerSession {
+    pub(crate) id: SessionId,
+    pub(crate) facts: Session,
+    /// The session policies, compiled; what no longer parses denies everything.
+    pub(crate) policies: Option<Vec<Policy>>,
+}
+
+impl Caller {
+    /// The principal that a verified signature was found to belong to.
+    pub(crate) fn new(
+        verified: Verified,
+        identity: Identity,
+        session: Option<CallerSession>,
+    ) -> Self {
+        Self { verified, identity, session }
+    }
+
+    /// The principal behind the credentials.
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// What the session token said, for temporary credentials.
+    pub(crate) fn session(&self) -> Option<&CallerSession> {
+        self.session.as_ref()
+    }
+
+    /// The key that signed.
+    pub(crate) fn access_key_id(&self) -> &AccessKeyId {
+        self.verified.access_key_id()
+    }
+
+    /// The Region that the request was signed for; may be empty.
+    pub(crate) fn signed_region(&self) -> &str {
+        self.verified.region()
+    }
+
+    /// The account that the caller belongs to.
+    pub(crate) fn account(&self) -> AccountId {
+        match &self.identity {
+            Identity::User(user) => user.account,
+            Identity::RoleSession { role, .. } => role.account,
+        }
+    }
+
+    /// The ARN that GetCallerIdentity, refusals and records show.
+    pub(crate) fn arn(&self) -> &Arn {
+        match &self.identity {
+            Identity::User(user) => &user.arn,
+            Identity::RoleSession { arn, .. } => arn,
+        }
+    }
+
+    /// The `UserId` of GetCallerIdentity, which is `aws:userid`.
+    pub(crate) fn user_id(&self) -> String {
+        match &self.identity {
+            Identity::User(user) => user.id.to_string(),
+            Identity::RoleSession { role, name, .. } => format!("{}:{name}", role.id),
+        }
+    }
+
+    /// The caller as the policy engine sees it.
+    pub(crate) fn principal(&self) -> Principal<'_> {
+        match &self.identity {
+            Identity::User(user) => {
+                Principal::User { arn: &user.arn, id: user.id, account: user.account }
+            }
+            Identity::RoleSession { role, arn, .. } => Principal::RoleSession {
+                role_arn: &role.arn,
+                role_id: role.id,
+                session_arn: arn,
+                account: role.account,
+            },
+        }
+    }
+
+    /// The policies attached to the principal, as they are now.
+    pub(crate) fn identity_policies(&self) -> Vec<Attached<'_>> {
+        let inline = match &self.identity {
+            Identity::User(user) => &user.policies,
+            Identity::RoleSession { role, .. } => &role.policies,
+        };
+        inline
+            .iter()
+            .map(|inline| Attached { name: inline.name.as_str(), policy: &inline.policy })
+            .collect()
+    }
+
+    /// The policies of the session; `None` when it has none and so is not limited by any.
+    pub(crate) fn session_policies(&self) -> Option<Vec<Attached<'_>>> {
+        let policies = self.session.as_ref()?.policies.as_ref()?;
+        Some(policies.iter().map(|policy| Attached { name: "session policy", policy }).collect())
+    }
+
+    /// Whether these are the credentials of GetSessionToken.
+    pub(crate) fn is_user_session(&self) -> bool {
+        self.session.is_some() && matches!(self.identity, Identity::User(_))
+    }
+}

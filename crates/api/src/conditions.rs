@@ -1,0 +1,73 @@
+//! The condition keys that every request has. IAM user guide, page "AWS global condition context
+//! keys"; which principal has which is in its section "Properties of the principal".
+
+use daypass_names::AccountId;
+use daypass_policy::Context;
+use http::{HeaderMap, header};
+use jiff::Timestamp;
+
+use crate::authenticate::Authenticated;
+use crate::caller::{CallerSession, Identity};
+
+/// The keys of a request, before those of its action.
+pub(crate) fn conditions(call: &Authenticated<'_>) -> Context {
+    let mut context = Context::new();
+    let received = call.received;
+    context.insert("aws:CurrentTime", call.now);
+    context.insert("aws:EpochTime", call.now);
+    context.insert("aws:SecureTransport", received.secure_transport);
+    context.insert("aws:SourceIp", received.source_ip);
+    context.insert("aws:RequestedRegion", call.region().as_str());
+    context.insert("aws:ViaAWSService", false);
+    context.insert("aws:PrincipalIsAWSService", false);
+    for (key, name) in [("aws:UserAgent", header::USER_AGENT), ("aws:referer", header::REFERER)] {
+        if let Some(value) = text(&received.headers, &name) {
+            context.insert(key, value);
+        }
+    }
+    principal(&mut context, call);
+    context
+}
+
+fn principal(context: &mut Context, call: &Authenticated<'_>) {
+    let caller = &call.caller;
+    let account: AccountId = caller.account();
+    context.insert("aws:PrincipalAccount", account.as_str());
+    context.insert("aws:userid", caller.user_id());
+    match caller.identity() {
+        Identity::User(user) => {
+            context.insert("aws:PrincipalType", "User");
+            context.insert("aws:PrincipalArn", user.arn.as_str());
+            context.insert("aws:username", user.name.as_str());
+        }
+        Identity::RoleSession { role, .. } => {
+            context.insert("aws:PrincipalType", "AssumedRole");
+            context.insert("aws:PrincipalArn", role.arn.as_str());
+        }
+    }
+    if let Some(session) = caller.session() {
+        temporary(context, call.now, caller.is_user_session(), session);
+    }
+}
+
+/// Keys that only temporary credentials have.
+fn temporary(context: &mut Context, now: Timestamp, user_session: bool, session: &CallerSession) {
+    let facts = &session.facts;
+    if let Ok(issued) = Timestamp::from_millisecond(facts.issued_ms) {
+        context.insert("aws:TokenIssueTime", issued);
+    }
+    // A role session carries no MFA information, whatever the call that made it had.
+    let mfa = facts.mfa_at_s.filter(|_| user_session);
+    context.insert("aws:MultiFactorAuthPresent", mfa.is_some());
+    if let Some(at) = mfa {
+        context.insert("aws:MultiFactorAuthAge", now.as_second().saturating_sub(at));
+    }
+    if let Some(identity) = &facts.source_identity {
+        context.insert("aws:SourceIdentity", identity.as_str());
+    }
+}
+
+/// A header's text; what is not readable text is as good as absent.
+pub(crate) fn text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}

@@ -1,0 +1,77 @@
+//! The errors of the parts below, in AWS's codes and words.
+
+use std::sync::Arc;
+
+use daypass_directory::DirectoryError;
+use daypass_policy::Malformed;
+use daypass_query::FormFault;
+
+use crate::{Code, Fault, RandomFault};
+
+impl From<daypass_sigv4::Fault> for Fault {
+    fn from(fault: daypass_sigv4::Fault) -> Self {
+        use daypass_sigv4::Fault as Signature;
+        let code = match &fault {
+            Signature::IncompleteSignature { .. } => Code::IncompleteSignature,
+            Signature::InvalidClientTokenId { .. } => Code::InvalidClientTokenId,
+            Signature::MissingAuthenticationToken => Code::MissingAuthenticationToken,
+            Signature::RequestExpired { .. } => Code::RequestExpired,
+            _ => Code::SignatureDoesNotMatch,
+        };
+        Self::new(code, fault.to_string()).because(fault.cause().to_owned())
+    }
+}
+
+impl From<FormFault> for Fault {
+    fn from(fault: FormFault) -> Self {
+        let code = match fault.code() {
+            "InvalidQueryParameter" => Code::InvalidQueryParameter,
+            _ => Code::MalformedQueryString,
+        };
+        Self::new(code, fault.to_string())
+    }
+}
+
+impl From<Malformed> for Fault {
+    fn from(malformed: Malformed) -> Self {
+        let at = malformed.position();
+        let cause = format!("{} (line {}, column {})", malformed.reason(), at.line, at.column);
+        Self::new(Code::MalformedPolicyDocument, malformed.to_string()).because(cause)
+    }
+}
+
+impl From<DirectoryError> for Fault {
+    fn from(error: DirectoryError) -> Self {
+        let code = match &error {
+            DirectoryError::Malformed(malformed) => return malformed.clone().into(),
+            DirectoryError::AlreadyExists(_) => Code::EntityAlreadyExists,
+            DirectoryError::Conflict => Code::ConcurrentModification,
+            DirectoryError::DeleteConflict(_) => Code::DeleteConflict,
+            DirectoryError::InvalidPrincipal { .. } | DirectoryError::UnguardedIssuer { .. } => {
+                Code::MalformedPolicyDocument
+            }
+            DirectoryError::LimitExceeded(_) => Code::LimitExceeded,
+            DirectoryError::NotFound(_) => Code::NoSuchEntity,
+            DirectoryError::Corrupt { .. }
+            | DirectoryError::Refused(_)
+            | DirectoryError::Seal(_)
+            | DirectoryError::Store(_) => return Self::internal(format!("directory: {error}")),
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+/// What was looked up, or nothing when there is none; every other failure stays one.
+pub(crate) fn found<T>(result: Result<Arc<T>, DirectoryError>) -> Result<Option<Arc<T>>, Fault> {
+    match result {
+        Ok(entity) => Ok(Some(entity)),
+        Err(DirectoryError::NotFound(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+impl From<RandomFault> for Fault {
+    fn from(fault: RandomFault) -> Self {
+        Self::internal(fault.to_string())
+    }
+}

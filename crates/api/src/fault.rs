@@ -1,0 +1,151 @@
+//! What goes wrong, for two audiences: AWS's code and words for the caller, the cause for the log.
+
+use std::borrow::Cow;
+
+/// The error codes that this server answers with, spelled on the wire as in [`Code::as_str`].
+///
+/// AWS STS API reference and AWS IAM API reference, pages "Common Error Types" and each
+/// operation's "Errors".
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Code {
+    /// The policies do not allow the call.
+    AccessDenied,
+    /// Another write of the same entity came first.
+    ConcurrentModification,
+    /// The entity still has things that hang on it.
+    DeleteConflict,
+    /// The name is taken.
+    EntityAlreadyExists,
+    /// The session's time is over.
+    ExpiredToken,
+    /// The Authorization header or the query lacks a part.
+    IncompleteSignature,
+    /// Something on our side.
+    InternalFailure,
+    /// The operation does not exist in that version.
+    InvalidAction,
+    /// The access key or the session token is not valid.
+    InvalidClientTokenId,
+    /// A parameter is wrong in a way that the service model does not state.
+    InvalidInput,
+    /// A parameter's value is out of place.
+    InvalidParameterValue,
+    /// A parameter cannot be read, or can be read in two ways.
+    InvalidQueryParameter,
+    /// A quota is reached.
+    LimitExceeded,
+    /// A policy document does not parse.
+    MalformedPolicyDocument,
+    /// The form cannot be read.
+    MalformedQueryString,
+    /// No `Action` was given.
+    MissingAction,
+    /// The request carries no credentials.
+    MissingAuthenticationToken,
+    /// The entity does not exist.
+    NoSuchEntity,
+    /// The `Version` does not exist.
+    NoSuchVersion,
+    /// Session policies and tags take too much room.
+    PackedPolicyTooLarge,
+    /// The presigned request is past its time.
+    RequestExpired,
+    /// The body is over the limit.
+    RequestEntityTooLarge,
+    /// The head is over the limit.
+    RequestHeaderFieldsTooLarge,
+    /// The request did not arrive in time.
+    RequestTimeout,
+    /// The service cannot answer now.
+    ServiceUnavailable,
+    /// The signature does not fit the request.
+    SignatureDoesNotMatch,
+    /// Parameters violate their constraints.
+    ValidationError,
+}
+
+impl Code {
+    /// The code as it stands in the reply.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AccessDenied => "AccessDenied",
+            Self::ConcurrentModification => "ConcurrentModification",
+            Self::DeleteConflict => "DeleteConflict",
+            Self::EntityAlreadyExists => "EntityAlreadyExists",
+            Self::ExpiredToken => "ExpiredToken",
+            Self::IncompleteSignature => "IncompleteSignature",
+            Self::InternalFailure => "InternalFailure",
+            Self::InvalidAction => "InvalidAction",
+            Self::InvalidClientTokenId => "InvalidClientTokenId",
+            Self::InvalidInput => "InvalidInput",
+            Self::InvalidParameterValue => "InvalidParameterValue",
+            Self::InvalidQueryParameter => "InvalidQueryParameter",
+            Self::LimitExceeded => "LimitExceeded",
+            Self::MalformedPolicyDocument => "MalformedPolicyDocument",
+            Self::MalformedQueryString => "MalformedQueryString",
+            Self::MissingAction => "MissingAction",
+            Self::MissingAuthenticationToken => "MissingAuthenticationToken",
+            Self::NoSuchEntity => "NoSuchEntity",
+            Self::NoSuchVersion => "NoSuchVersion",
+            Self::PackedPolicyTooLarge => "PackedPolicyTooLarge",
+            Self::RequestExpired => "RequestExpired",
+            Self::RequestEntityTooLarge => "RequestEntityTooLarge",
+            Self::RequestHeaderFieldsTooLarge => "RequestHeaderFieldsTooLarge",
+            Self::RequestTimeout => "RequestTimeout",
+            Self::ServiceUnavailable => "ServiceUnavailable",
+            Self::SignatureDoesNotMatch => "SignatureDoesNotMatch",
+            Self::ValidationError => "ValidationError",
+        }
+    }
+}
+
+/// A refusal or failure. It has no `Display`: what the caller reads and what the log keeps are
+/// asked for by name, so that nobody mixes them.
+#[derive(Debug)]
+pub struct Fault {
+    code: Code,
+    message: Cow<'static, str>,
+    cause: Option<Cow<'static, str>>,
+}
+
+impl Fault {
+    /// A fault with AWS's words for the caller.
+    pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, message: message.into(), cause: None }
+    }
+
+    /// Something on our side went wrong: the caller learns nothing of it, the log the cause.
+    pub fn internal(cause: impl Into<Cow<'static, str>>) -> Self {
+        const TEXT: &str = "The request processing has failed because of an unknown error, \
+                            exception or failure.";
+        Self::new(Code::InternalFailure, TEXT).because(cause)
+    }
+
+    /// Adds what the log is to know and the caller is not.
+    #[must_use]
+    pub fn because(mut self, cause: impl Into<Cow<'static, str>>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    /// The code.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// Whether the fault is on our side rather than the caller's.
+    pub fn is_ours(&self) -> bool {
+        matches!(self.code, Code::InternalFailure | Code::ServiceUnavailable)
+    }
+
+    /// What the caller reads.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What only the log may say.
+    pub fn cause(&self) -> Option<&str> {
+        self.cause.as_deref()
+    }
+}

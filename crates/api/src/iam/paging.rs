@@ -1,0 +1,74 @@
+//! `Marker` and `MaxItems`: pages that are stable while things change.
+//!
+//! A marker is sealed: it names the item to continue behind, and only for the list, account and
+//! filter that it was made for. IAM API reference, "Marker" of the list operations.
+
+use data_encoding::BASE64URL_NOPAD;
+use daypass_query::{Fields, TextRule};
+use daypass_token::{Nonce, Purpose, open_value, seal_value};
+
+use crate::authenticate::Authenticated;
+use crate::{Code, Fault};
+
+const MARKER: TextRule = TextRule {
+    min: 1,
+    max: 320,
+    pattern: r"[\u0020-\u00FF]+",
+    fits: |text| text.chars().all(|c| matches!(c, ' '..='\u{ff}')),
+};
+
+/// The page that a list call asks for.
+#[derive(Debug)]
+pub(crate) struct Page {
+    marker: Option<String>,
+    limit: usize,
+}
+
+impl Page {
+    /// Reads `Marker` and `MaxItems` (1 to 1000, 100 when absent).
+    pub(crate) fn decode(fields: &mut Fields<'_>) -> Self {
+        let marker = fields.text("Marker", &MARKER).map(str::to_owned);
+        let limit = fields.integer("MaxItems", 1, 1000).unwrap_or(100);
+        Self { marker, limit: usize::try_from(limit).unwrap_or(1) }
+    }
+
+    /// The most items of the page.
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// The item to continue behind, `None` for the first page.
+    pub(crate) fn after(
+        &self,
+        call: &Authenticated<'_>,
+        list: &str,
+    ) -> Result<Option<String>, Fault> {
+        let Some(marker) = &self.marker else { return Ok(None) };
+        let invalid = || Fault::new(Code::ValidationError, "Invalid Marker.");
+        let sealed = BASE64URL_NOPAD.decode(marker.as_bytes()).map_err(|_| invalid())?;
+        let owner = owner(call, list);
+        let opened = open_value(&call.app.sessions, Purpose::PageMarker, &owner, &sealed)
+            .map_err(|fault| invalid().because(fault.cause().to_string()))?;
+        let after = std::str::from_utf8(&opened).map_err(|_| invalid())?;
+        Ok(Some(after.to_owned()))
+    }
+
+    /// The marker for the page behind the item `last`.
+    pub(crate) fn marker(
+        call: &Authenticated<'_>,
+        list: &str,
+        last: &str,
+    ) -> Result<String, Fault> {
+        let nonce = Nonce::from_random(call.app.random.array()?);
+        let owner = owner(call, list);
+        let sealed =
+            seal_value(&call.app.sessions, Purpose::PageMarker, &owner, nonce, last.as_bytes())
+                .map_err(|fault| Fault::internal(format!("sealing a marker: {fault}")))?;
+        Ok(BASE64URL_NOPAD.encode(&sealed))
+    }
+}
+
+/// What a marker is bound to. The list's own parameters are part of `list`.
+fn owner(call: &Authenticated<'_>, list: &str) -> Vec<u8> {
+    format!("{}|{list}", call.caller.account()).into_bytes()
+}

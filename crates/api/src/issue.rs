@@ -1,0 +1,134 @@
+//! Issuing: decided facts -> sealed credentials. The one path for every proof of identity.
+
+use daypass_names::{AccessKeyId, AccessKeyKind, AccountId, UniqueId};
+use daypass_token::{
+    Nonce, Origin, OriginKind, SealFault, Sealed, Session, SessionKind, seal_session,
+};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::authenticate::Authenticated;
+use crate::caller::{Caller, Identity};
+use crate::date::Date;
+use crate::handed_out::HandedOut;
+use crate::{Code, Fault};
+
+/// The shortest session that can be asked for, in seconds.
+pub(crate) const SHORTEST: i64 = 900;
+
+/// `Credentials` of a reply.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Credentials {
+    access_key_id: String,
+    secret_access_key: HandedOut,
+    session_token: HandedOut,
+    expiration: Date,
+}
+
+/// What is reported beside the credentials.
+#[derive(Debug)]
+pub(crate) struct Issued {
+    pub(crate) credentials: Credentials,
+    pub(crate) packed_policy_size: Option<u8>,
+    pub(crate) session_token_utilization: u8,
+    pub(crate) session_token_size: usize,
+}
+
+/// A session of `duration` seconds from now on, of a principal and without anything else: what a
+/// proof adds (tags, policies, a name) the operation sets.
+pub(crate) fn session(
+    call: &Authenticated<'_>,
+    kind: SessionKind,
+    (account, principal): (AccountId, UniqueId),
+    duration: i64,
+) -> Session {
+    Session {
+        kind,
+        partition: call.app.settings.partition,
+        account,
+        principal: Some(principal),
+        session_name: None,
+        issued_ms: call.now.as_millisecond(),
+        expires_s: call.now.as_second().saturating_add(duration),
+        chain_depth: 0,
+        mfa_at_s: None,
+        session_policies: None,
+        tags: Vec::new(),
+        transitive_tag_keys: Vec::new(),
+        source_identity: None,
+        origin: origin(&call.caller, call.now),
+        creating_access_key: None,
+        ancestors: ancestors(&call.caller),
+        creator: None,
+        federated_name: None,
+        federation_facts: Vec::new(),
+        all_regions: true,
+        delivery: None,
+    }
+}
+
+/// Seals `session` and hands out what belongs to it. Writes nothing to the store.
+pub(crate) fn issue(call: &Authenticated<'_>, session: &Session) -> Result<Issued, Fault> {
+    let random = &call.app.random;
+    let kind = AccessKeyKind::Temporary;
+    let access_key_id = AccessKeyId::from_random(kind, session.account, random.array()?);
+    let nonce = Nonce::from_random(random.array()?);
+    let Sealed { token, secret, utilization_percent, packed_policy_size, .. } =
+        seal_session(&call.app.sessions, nonce, &access_key_id, session).map_err(sealing)?;
+    let expiration = Timestamp::from_second(session.expires_s)
+        .map_err(|error| Fault::internal(format!("expiry: {error}")))?;
+    Ok(Issued {
+        packed_policy_size,
+        session_token_utilization: utilization_percent,
+        session_token_size: token.len(),
+        credentials: Credentials {
+            access_key_id: access_key_id.as_str().to_owned(),
+            secret_access_key: HandedOut::from(&secret),
+            session_token: HandedOut::token(token),
+            expiration: Date(expiration),
+        },
+    })
+}
+
+/// Where the chain of a new session began: where its caller's chain did, or with the long-term
+/// key that signs now.
+fn origin(caller: &Caller, now: Timestamp) -> Origin {
+    if let Some(session) = caller.session() {
+        return session.facts.origin;
+    }
+    let principal = match caller.identity() {
+        Identity::User(user) => Some(user.id),
+        Identity::RoleSession { role, .. } => Some(role.id),
+    };
+    Origin {
+        kind: OriginKind::AccessKey,
+        principal,
+        digest: Origin::digest_of(&[caller.access_key_id().as_str()]),
+        began_ms: now.as_millisecond(),
+    }
+}
+
+/// The digests of every session that a new one descends from, the nearest last.
+fn ancestors(caller: &Caller) -> Vec<[u8; 16]> {
+    let Some(session) = caller.session() else { return Vec::new() };
+    let mut ancestors = session.facts.ancestors.clone();
+    ancestors.push(session.id.digest());
+    ancestors
+}
+
+fn sealing(fault: SealFault) -> Fault {
+    match fault {
+        SealFault::PackedPolicyTooLarge { percent } => Fault::new(
+            Code::PackedPolicyTooLarge,
+            format!(
+                "Packed policy consumes {percent}% of allotted space, please use smaller policy."
+            ),
+        ),
+        SealFault::ChainTooDeep => Fault::new(
+            Code::ValidationError,
+            "The chain of role sessions is too long; assume the role from its beginning.",
+        ),
+        other => Fault::internal(format!("sealing a session: {other}")),
+    }
+}

@@ -1,0 +1,33 @@
+//! The operations of AWS STS and IAM, and the one way that every request takes to them:
+//! identify, authenticate, decode, authorise, perform, record, reply.
+//!
+//! The edge (crate `daypass-server`) hands over a [`Received`] request and sends back what
+//! [`App::handle`] answers. Nothing here opens a socket or reads a clock: time and chance come in
+//! through [`Clock`] and [`Random`].
+
+mod app;
+mod authenticate;
+mod authorise;
+mod caller;
+mod conditions;
+mod convert;
+mod date;
+mod decode;
+mod fault;
+mod handed_out;
+mod iam;
+mod identify;
+mod issue;
+mod operation;
+mod ports;
+mod received;
+mod record;
+mod reply;
+mod sts;
+#[cfg(test)]
+mod tests;
+
+pub use app::{App, Parts, Settings};
+pub use fault::{Code, Fault};
+pub use ports::{Clock, Random, RandomFault};
+pub use received::{Received, RequestId};

@@ -1,0 +1,166 @@
+//! What an operation is, and the table row that holds it.
+//!
+//! An operation is declared in one place: its name, input and output, what it needs to be
+//! allowed, how it is recorded, and its function. The function takes a [`Permit`], which only
+//! `authorise` makes: it cannot be reached past a refusal.
+
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+
+use daypass_audit::Resource;
+use daypass_query::{Fields, to_xml};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::authenticate::Authenticated;
+use crate::authorise::{Need, Permit, admit, authorise};
+use crate::caller::Caller;
+use crate::record::{request_parameters, response_elements};
+use crate::{Code, Fault};
+
+/// One operation of one service.
+pub(crate) trait Operation: Sized + 'static {
+    /// The `Action`.
+    const NAME: &'static str;
+    /// `readOnly` of its audit records.
+    const READ_ONLY: bool;
+    /// Whether the record of a success holds the response: writes and what grants do.
+    const RECORDS_RESPONSE: bool = !Self::READ_ONLY;
+    /// The parameters that the record repeats, as they were sent; secrets are not among them.
+    const RECORDED: &'static [Recorded] = &[];
+    /// Whether the reply has no result element.
+    const VOID: bool = false;
+
+    /// The decoded parameters, valid throughout.
+    type Input: Send + Sync;
+    /// What was looked up to decide, so that what is performed is what was authorised.
+    type Subject: Send + Sync;
+    /// The result, named as AWS names its members.
+    type Output: Serialize + Send + Sync;
+
+    /// Reads the parameters; what is wrong with them is collected in `fields`. `None` only when
+    /// something was.
+    fn decode(fields: &mut Fields<'_>) -> Option<Self::Input>;
+
+    /// Refuses the kinds of credentials that may never call this, whatever the policies say.
+    fn admits(_caller: &Caller) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    /// What the caller must be allowed to do; empty when no policy has a say.
+    fn needs(
+        call: &Authenticated<'_>,
+        input: &Self::Input,
+    ) -> impl Future<Output = Result<(Vec<Need>, Self::Subject), Fault>> + Send;
+
+    /// Does it.
+    fn perform(
+        call: &Authenticated<'_>,
+        permit: &Permit<Self>,
+    ) -> impl Future<Output = Result<Self::Output, Fault>> + Send;
+
+    /// `resources` of the record.
+    fn resources(_input: &Self::Input) -> Vec<Resource> {
+        Vec::new()
+    }
+}
+
+/// A parameter that the audit record repeats.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Recorded {
+    /// As text.
+    Text(&'static str),
+    /// As a number.
+    Number(&'static str),
+}
+
+/// The output of an operation whose reply has no result element.
+#[derive(Debug, Serialize)]
+pub(crate) struct Void;
+
+/// How a call of an operation ended, ready to be recorded and replied to.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    /// The XML document of the reply.
+    pub(crate) outcome: Result<String, Fault>,
+    pub(crate) request_parameters: Option<Value>,
+    pub(crate) response_elements: Option<Value>,
+    pub(crate) resources: Vec<Resource>,
+    pub(crate) read_only: bool,
+}
+
+/// An operation without its types, as the table of a service holds it.
+pub(crate) trait AnyOperation: fmt::Debug + Sync {
+    /// The `Action`.
+    fn name(&self) -> &'static str;
+
+    /// Takes an authenticated call through decode, authorise and perform.
+    fn call<'a>(
+        &self,
+        call: &'a Authenticated<'a>,
+    ) -> Pin<Box<dyn Future<Output = Finished> + Send + 'a>>;
+}
+
+/// The table row of the operation `O`.
+pub(crate) struct Row<O>(PhantomData<fn() -> O>);
+
+impl<O> Row<O> {
+    pub(crate) const NEW: Self = Self(PhantomData);
+}
+
+impl<O: Operation> fmt::Debug for Row<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(O::NAME)
+    }
+}
+
+impl<O: Operation> AnyOperation for Row<O> {
+    fn name(&self) -> &'static str {
+        O::NAME
+    }
+
+    fn call<'a>(
+        &self,
+        call: &'a Authenticated<'a>,
+    ) -> Pin<Box<dyn Future<Output = Finished> + Send + 'a>> {
+        Box::pin(run::<O>(call))
+    }
+}
+
+async fn run<O: Operation>(call: &Authenticated<'_>) -> Finished {
+    let mut finished = Finished {
+        outcome: Err(Fault::internal("operation did not finish")),
+        request_parameters: None,
+        response_elements: None,
+        resources: Vec::new(),
+        read_only: O::READ_ONLY,
+    };
+    finished.outcome = attempt::<O>(call, &mut finished).await;
+    finished
+}
+
+async fn attempt<O: Operation>(
+    call: &Authenticated<'_>,
+    finished: &mut Finished,
+) -> Result<String, Fault> {
+    admit(call)?;
+    let mut fields = call.identified.form.fields();
+    let input = O::decode(&mut fields);
+    fields.finish().map_err(|invalid| Fault::new(Code::ValidationError, invalid.to_string()))?;
+    let input = input.ok_or_else(|| Fault::internal("undecoded input without a fault"))?;
+    O::admits(&call.caller)?;
+    finished.resources = O::resources(&input);
+    let permit = authorise::<O>(call, input).await?;
+    // CloudTrail leaves the parameters of refused calls out, and so do we.
+    finished.request_parameters = request_parameters(&call.identified.form, O::RECORDED);
+    let output = O::perform(call, &permit).await?;
+    if O::RECORDS_RESPONSE && !O::VOID {
+        finished.response_elements = Some(response_elements(&output)?);
+    }
+    let result = (!O::VOID).then_some(&output);
+    let namespace = call.identified.service.namespace();
+    to_xml(O::NAME, namespace, result, &call.received.id.to_string())
+        .map_err(|error| Fault::internal(format!("reply of {}: {error}", O::NAME)))
+}

@@ -1,0 +1,77 @@
+//! A request as the edge received it: bounded, complete, and believed in nothing yet.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Uri};
+use jiff::Timestamp;
+
+/// One HTTP request, read whole within the edge's limits.
+#[derive(Debug)]
+pub struct Received {
+    /// The id that the reply, the record and the log carry.
+    pub id: RequestId,
+    /// When the head was read.
+    pub at: Timestamp,
+    /// The address that the request came from: the peer's, or what a trusted proxy said.
+    pub source_ip: IpAddr,
+    /// Whether it came over TLS (`aws:SecureTransport`).
+    pub secure_transport: bool,
+    /// The method.
+    pub method: Method,
+    /// The target; path and query are kept byte for byte.
+    pub uri: Uri,
+    /// The header fields in their order. HTTP/2's `:authority` has become `host`.
+    pub headers: HeaderMap,
+    /// The body, at most 1 MiB.
+    pub body: Bytes,
+}
+
+/// A request id: a random UUID in lower case.
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+pub struct RequestId([u8; 16]);
+
+impl RequestId {
+    /// Makes the id from random bytes: UUID version 4, RFC 9562 section 5.4.
+    pub fn from_random(mut random: [u8; 16]) -> Self {
+        random[6] = random[6] & 0x0f | 0x40;
+        random[8] = random[8] & 0x3f | 0x80;
+        Self(random)
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, byte) in self.0.iter().enumerate() {
+            if matches!(index, 4 | 6 | 8 | 10) {
+                f.write_str("-")?;
+            }
+            write!(f, "{byte:02x}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RequestId({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_id_is_a_version_4_uuid() {
+        assert_eq!(
+            RequestId::from_random([0xff; 16]).to_string(),
+            "ffffffff-ffff-4fff-bfff-ffffffffffff"
+        );
+        assert_eq!(
+            RequestId::from_random([0; 16]).to_string(),
+            "00000000-0000-4000-8000-000000000000"
+        );
+    }
+}

@@ -1,0 +1,87 @@
+//! GetSessionToken: a user's own rights for a while.
+
+use daypass_query::Fields;
+use daypass_token::{Session, SessionKind};
+use serde::Serialize;
+
+use super::mfa;
+use crate::authenticate::Authenticated;
+use crate::authorise::{Need, Permit};
+use crate::caller::{Caller, Identity};
+use crate::decode::unsupported;
+use crate::issue::{Credentials, SHORTEST, issue, session};
+use crate::operation::{Operation, Recorded};
+use crate::{Code, Fault};
+
+/// What a user gets when nothing is asked for, in seconds.
+const DEFAULT: i64 = 43_200;
+/// The longest session, in seconds.
+const LONGEST: i64 = 129_600;
+
+/// AWS STS API reference, "GetSessionToken". No policy can grant or deny it.
+#[derive(Debug)]
+pub(crate) struct GetSessionToken;
+
+#[derive(Debug)]
+pub(crate) struct Input {
+    duration: Option<i64>,
+    mfa: mfa::Shown,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Output {
+    credentials: Credentials,
+    session_token_utilization: u8,
+    session_token_size: usize,
+}
+
+impl Operation for GetSessionToken {
+    const NAME: &'static str = "GetSessionToken";
+    const READ_ONLY: bool = true;
+    const RECORDS_RESPONSE: bool = true;
+    const RECORDED: &'static [Recorded] = &[Recorded::Number("DurationSeconds")];
+    type Input = Input;
+    type Subject = ();
+    type Output = Output;
+
+    fn decode(fields: &mut Fields<'_>) -> Option<Input> {
+        unsupported(fields, &["MinimumSessionTokenSize"]);
+        let duration = fields.integer("DurationSeconds", SHORTEST, LONGEST);
+        let mfa = mfa::decode(fields);
+        Some(Input { duration, mfa })
+    }
+
+    fn admits(caller: &Caller) -> Result<(), Fault> {
+        if caller.session().is_some() {
+            let message = "Cannot call GetSessionToken with session credentials";
+            return Err(Fault::new(Code::AccessDenied, message));
+        }
+        Ok(())
+    }
+
+    async fn needs(_call: &Authenticated<'_>, input: &Input) -> Result<(Vec<Need>, ()), Fault> {
+        mfa::check(input.mfa)?;
+        Ok((Vec::new(), ()))
+    }
+
+    async fn perform(call: &Authenticated<'_>, permit: &Permit<Self>) -> Result<Output, Fault> {
+        let caller = &call.caller;
+        let Identity::User(user) = caller.identity() else {
+            return Err(Fault::internal("a long-term key without a user"));
+        };
+        let duration = permit.input().duration.unwrap_or(DEFAULT);
+        let issued = issue(
+            call,
+            &Session {
+                creating_access_key: Some(caller.access_key_id().clone()),
+                ..session(call, SessionKind::User, (user.account, user.id), duration)
+            },
+        )?;
+        Ok(Output {
+            credentials: issued.credentials,
+            session_token_utilization: issued.session_token_utilization,
+            session_token_size: issued.session_token_size,
+        })
+    }
+}

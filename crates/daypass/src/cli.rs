@@ -1,0 +1,243 @@
+//! The command line. Every setting of `serve` is a flag, an environment variable and a key of the
+//! configuration file, in that order of precedence; secrets are never flags, because the list of
+//! processes shows those to everybody.
+
+use std::path::PathBuf;
+
+use clap::builder::BoolishValueParser;
+use clap::{Args, Parser, Subcommand};
+use daypass_server::{Layer, SecretText};
+
+/// A security token service and IAM that anyone can host, compatible with AWS STS and IAM.
+///
+/// Every AWS SDK, the AWS CLI and the tools made with them are already its clients: point them at
+/// the server with `endpoint_url` or AWS_ENDPOINT_URL.
+#[derive(Debug, Parser)]
+#[command(version, after_help = "Try `daypass demo` first.")]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the server.
+    ///
+    /// The first start makes an account, a user `admin` with all rights and one access key, and
+    /// writes two files that AWS SDKs and the CLI read: `credentials` and `config`. It prints
+    /// where they are and the lines to paste.
+    ///
+    /// SIGTERM and SIGINT finish what is under way and stop within 10 seconds. SIGHUP reloads the
+    /// TLS certificate (and stops a server that has none). `GET /healthz` answers `ok`.
+    #[command(after_long_help = SERVE_NOTES)]
+    Serve(Box<Serve>),
+    /// Show in a minute what Daypass does: a server in memory, real signed requests over HTTP,
+    /// each explained and checked. Leaves nothing behind.
+    ///
+    /// The exit status is 1 when any answer is not the expected one.
+    Demo,
+}
+
+const SERVE_NOTES: &str = "\
+The first access key is drawn at random. To fix it for automation, give its id and, in the
+environment, its secret (16 to 128 printable characters):
+
+  DAYPASS_ADMIN_ACCESS_KEY_ID=...
+  DAYPASS_ADMIN_SECRET_ACCESS_KEY=...          or in a file:
+  DAYPASS_ADMIN_SECRET_ACCESS_KEY_FILE=PATH
+
+A flag wins over the environment, the environment over the file of --config. The file is TOML; its
+keys are the names of the flags with `_` for `-`, and unknown keys are refused. For example:
+
+  listen = \"[::]:4700\"
+  ephemeral = true
+  trusted_proxies = [\"10.0.0.0/8\"]
+  signing_regions = [\"us-east-1\", \"eu-west-1\"]
+
+Exit status: 0 stopped as asked, 1 the server could not start, 2 wrong usage.";
+
+#[derive(Args, Debug)]
+pub(crate) struct Serve {
+    /// TOML file with settings
+    #[arg(long, value_name = "FILE", env = "DAYPASS_CONFIG", hide_env_values = true)]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Address and port to listen on; port 0 takes a free one [default: 127.0.0.1:4700]
+    ///
+    /// An address that other machines reach needs --tls-cert and --tls-key, or --trusted-proxies.
+    #[arg(long, value_name = "ADDRESS", env = "DAYPASS_LISTEN", hide_env_values = true)]
+    listen: Option<String>,
+
+    /// Data folder, made with mode 0700 [default: $XDG_DATA_HOME/daypass or
+    /// ~/.local/share/daypass; with --ephemeral a private folder that is removed at exit]
+    #[arg(long, value_name = "DIR", env = "DAYPASS_DATA", hide_env_values = true)]
+    data: Option<PathBuf>,
+
+    /// Keep users, roles and keys in memory and forget them at exit [default: false]
+    ///
+    /// The only way to run this version, which has no durable store yet.
+    #[arg(
+        long,
+        value_name = "BOOL",
+        env = "DAYPASS_EPHEMERAL",
+        hide_env_values = true,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        value_parser = BoolishValueParser::new()
+    )]
+    ephemeral: Option<bool>,
+
+    /// Account that the first start makes, twelve digits [default: random]
+    #[arg(long, value_name = "DIGITS", env = "DAYPASS_ACCOUNT_ID", hide_env_values = true)]
+    account_id: Option<String>,
+
+    /// Region of the deployment [default: us-east-1]
+    #[arg(long, value_name = "REGION", env = "DAYPASS_REGION", hide_env_values = true)]
+    region: Option<String>,
+
+    /// PEM file with the TLS certificate chain, leaf first [default: plain HTTP]
+    ///
+    /// A change of this file or the key is noticed within a minute, or at once on SIGHUP.
+    #[arg(long, value_name = "FILE", env = "DAYPASS_TLS_CERT", hide_env_values = true)]
+    tls_cert: Option<PathBuf>,
+
+    /// PEM file with the private key of the certificate
+    #[arg(long, value_name = "FILE", env = "DAYPASS_TLS_KEY", hide_env_values = true)]
+    tls_key: Option<PathBuf>,
+
+    /// Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed: addresses or CIDR
+    /// blocks, separated by commas [default: none]
+    #[arg(
+        long,
+        value_name = "LIST",
+        env = "DAYPASS_TRUSTED_PROXIES",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
+    trusted_proxies: Option<Vec<String>>,
+
+    /// Regions that clients may sign for, separated by commas [default: any that is not empty]
+    #[arg(
+        long,
+        value_name = "LIST",
+        env = "DAYPASS_SIGNING_REGIONS",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
+    signing_regions: Option<Vec<String>>,
+
+    /// Accept signatures whose Region is empty, as some storage clients make them
+    /// [default: false]
+    #[arg(
+        long,
+        value_name = "BOOL",
+        env = "DAYPASS_ALLOW_EMPTY_REGION",
+        hide_env_values = true,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        value_parser = BoolishValueParser::new()
+    )]
+    allow_empty_region: Option<bool>,
+
+    /// Id of the first access key [default: random]
+    #[arg(long, value_name = "ID", env = "DAYPASS_ADMIN_ACCESS_KEY_ID", hide_env_values = true)]
+    admin_access_key_id: Option<String>,
+
+    /// File with the secret of the first access key
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "DAYPASS_ADMIN_SECRET_ACCESS_KEY_FILE",
+        hide_env_values = true
+    )]
+    admin_secret_access_key_file: Option<PathBuf>,
+
+    /// What is logged to standard error: error, warn, info, debug, off, or a filter such as
+    /// `info,daypass_api=debug` [default: info]
+    #[arg(long, value_name = "FILTER", env = "DAYPASS_LOG", hide_env_values = true)]
+    log: Option<String>,
+
+    /// Form of log lines: text or json [default: text]
+    #[arg(long, value_name = "FORM", env = "DAYPASS_LOG_FORMAT", hide_env_values = true)]
+    log_format: Option<String>,
+}
+
+impl Serve {
+    /// The settings of flags and environment, and the file that the others are in.
+    pub(crate) fn into_layer(self, admin_secret: Option<SecretText>) -> (Layer, Option<PathBuf>) {
+        let layer = Layer {
+            listen: self.listen,
+            data: self.data,
+            ephemeral: self.ephemeral,
+            account_id: self.account_id,
+            region: self.region,
+            tls_cert: self.tls_cert,
+            tls_key: self.tls_key,
+            trusted_proxies: self.trusted_proxies,
+            signing_regions: self.signing_regions,
+            allow_empty_region: self.allow_empty_region,
+            admin_access_key_id: self.admin_access_key_id,
+            admin_secret_access_key: admin_secret,
+            admin_secret_access_key_file: self.admin_secret_access_key_file,
+            log: self.log,
+            log_format: self.log_format,
+        };
+        (layer, self.config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn layer(arguments: &[&str]) -> Layer {
+        let all = ["daypass", "serve"].iter().chain(arguments);
+        match Cli::try_parse_from(all).unwrap().command {
+            Command::Serve(serve) => serve.into_layer(None).0,
+            Command::Demo => panic!("not serve"),
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_switch_can_be_turned_off_again() {
+        for (arguments, expected) in [
+            (&[][..], None),
+            (&["--ephemeral"][..], Some(true)),
+            (&["--ephemeral=false"][..], Some(false)),
+            (&["--ephemeral=yes"][..], Some(true)),
+        ] {
+            assert_eq!(layer(arguments).ephemeral, expected, "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn lists_are_separated_by_commas() {
+        let layer = layer(&["--trusted-proxies", "10.0.0.1,10.1.0.0/16", "--signing-regions", "a"]);
+        assert_eq!(layer.trusted_proxies.unwrap(), ["10.0.0.1", "10.1.0.0/16"]);
+        assert_eq!(layer.signing_regions.unwrap(), ["a"]);
+    }
+
+    /// Each setting is documented with its variable, and no flag takes a secret.
+    #[test]
+    fn every_flag_names_its_variable() {
+        let command = Cli::command();
+        let serve = command.find_subcommand("serve").unwrap();
+        for argument in serve.get_arguments().filter(|argument| argument.get_id() != "help") {
+            let flag = argument.get_long().unwrap();
+            let variable = argument.get_env().unwrap_or_else(|| panic!("--{flag}: no variable"));
+            let expected = format!("DAYPASS_{}", flag.replace('-', "_").to_uppercase());
+            assert_eq!(variable, &*expected);
+            assert!(argument.get_help().is_some(), "--{flag}: no help");
+            assert!(!flag.contains("secret") || flag.ends_with("-file"), "--{flag}");
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Accounts: the outermost boundary between tenants.
+
+use daypass_names::AccountId;
+use daypass_store::{Commit, Entry, Key, MAX_SCAN};
+
+use crate::directory::{corrupt, decode, encode};
+use crate::record::{self, AccountRecord};
+use crate::{Account, Directory, DirectoryError, Entity, NewAccount, keys};
+
+impl Directory {
+    /// The account.
+    pub async fn account(&self, id: AccountId) -> Result<Account, DirectoryError> {
+        let key = keys::account(id)?;
+        match self.store.get(&key).await? {
+            Some(entry) => parse(&key, &entry),
+            None => Err(DirectoryError::NotFound(Entity::Account(id))),
+        }
+    }
+
+    /// All accounts, ordered by id.
+    pub async fn accounts(&self) -> Result<Vec<Account>, DirectoryError> {
+        let mut accounts = Vec::new();
+        let mut after = None;
+        loop {
+            let page = self.store.scan(keys::ACCOUNTS, after.as_ref(), MAX_SCAN).await?;
+            for (key, entry) in &page {
+                accounts.push(parse(key, entry)?);
+            }
+            if page.len() < MAX_SCAN {
+                return Ok(accounts);
+            }
+            after = page.into_iter().next_back().map(|(key, _)| key);
+        }
+    }
+
+    /// Makes an account.
+    ///
+    /// # Errors
+    /// [`DirectoryError::AlreadyExists`] when the id is taken.
+    pub async fn create_account(&self, new: NewAccount) -> Result<Account, DirectoryError> {
+        let key = keys::account(new.id)?;
+        let record = AccountRecord { id: new.id.to_string(), created: new.created.to_string() };
+        let bytes = encode(&record).ok_or_else(|| corrupt(&key, "the record is too large"))?;
+        match self.commit(Commit::new().absent(key.clone()).put(key, bytes)).await? {
+            true => Ok(Account { id: new.id, created: new.created }),
+            false => Err(DirectoryError::AlreadyExists(Entity::Account(new.id))),
+        }
+    }
+}
+
+fn parse(key: &Key, entry: &Entry) -> Result<Account, DirectoryError> {
+    let stored: AccountRecord = decode(key, entry)?;
+    let id = record::account(&stored.id).map_err(|reason| corrupt(key, reason))?;
+    if keys::account(id)? != *key {
+        return Err(corrupt(key, "the record belongs to another key"));
+    }
+    let created = record::timestamp(&stored.created).map_err(|reason| corrupt(key, reason))?;
+    Ok(Account { id, created })
+}

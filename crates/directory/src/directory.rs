@@ -1,0 +1,224 @@
+//! The directory itself: its store, and how records become entities and back.
+
+use std::sync::Arc;
+
+use daypass_names::{AccountId, Partition, UniqueId};
+use daypass_store::{Commit, Entry, Key, MAX_VALUE, Revision, Store, StoreError};
+use daypass_token::KeyRing;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::Mutex;
+
+use crate::cache::Cache;
+use crate::keys::{self, Kind};
+use crate::{AccessKey, DirectoryError, Entity, Limit, Quotas, Role, User};
+
+/// How often a change is tried when others commit to the same keys in between.
+pub(crate) const ATTEMPTS: usize = 8;
+
+/// Who exists and what is attached to whom.
+///
+/// Shared by reference; several may work on one store at once, in one process or in many.
+#[derive(Debug)]
+pub struct Directory {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) data_keys: Arc<KeyRing>,
+    pub(crate) partition: Partition,
+    pub(crate) quotas: Quotas,
+    /// Held by calls that change how many users or roles there are. They all write the counter of
+    /// their account, so that side by side they would only make each other try again; what keeps
+    /// the count right is the compare-and-commit. No read takes it.
+    pub(crate) membership: Mutex<()>,
+    pub(crate) users: Cache<User>,
+    pub(crate) roles: Cache<Role>,
+    pub(crate) access_keys: Cache<AccessKey>,
+}
+
+/// Something that the store holds as one record, and that is parsed and kept.
+pub(crate) trait Stored: Sized {
+    type Record: Serialize + DeserializeOwned;
+
+    /// Parses a record; the error says what is wrong with it.
+    fn from_record(record: &Self::Record, directory: &Directory) -> Result<Self, String>;
+
+    /// The key that the record must lie under.
+    fn key(&self) -> Result<Key, StoreError>;
+
+    fn cache(directory: &Directory) -> &Cache<Self>;
+}
+
+/// A record that is about to be changed, what it says, and the revision that it was read at.
+pub(crate) struct Editing<T: Stored> {
+    pub(crate) key: Key,
+    pub(crate) revision: Revision,
+    pub(crate) record: T::Record,
+    pub(crate) value: T,
+}
+
+impl Directory {
+    /// A directory on `store`. `data_keys` seal the secrets in it; `partition` stands in the ARNs.
+    pub fn new(store: Arc<dyn Store>, data_keys: Arc<KeyRing>, partition: Partition) -> Self {
+        Self {
+            store,
+            data_keys,
+            partition,
+            quotas: Quotas::default(),
+            membership: Mutex::new(()),
+            users: Cache::new(),
+            roles: Cache::new(),
+            access_keys: Cache::new(),
+        }
+    }
+
+    /// The same directory with other quotas.
+    #[must_use]
+    pub fn with_quotas(self, quotas: Quotas) -> Self {
+        Self { quotas, ..self }
+    }
+
+    /// The quotas of every account.
+    pub fn quotas(&self) -> &Quotas {
+        &self.quotas
+    }
+
+    /// The partition of all ARNs.
+    pub fn partition(&self) -> Partition {
+        self.partition
+    }
+
+    /// The entity under `key`, from memory when the record has not changed.
+    pub(crate) async fn find<T: Stored>(
+        &self,
+        key: &Key,
+    ) -> Result<Option<Arc<T>>, DirectoryError> {
+        let Some(entry) = self.store.get(key).await? else {
+            T::cache(self).forget(key);
+            return Ok(None);
+        };
+        if let Some(value) = T::cache(self).at(key, entry.revision) {
+            return Ok(Some(value));
+        }
+        let (_, value) = self.parse::<T>(key, &entry)?;
+        let value = Arc::new(value);
+        T::cache(self).keep(key.clone(), entry.revision, Arc::clone(&value));
+        Ok(Some(value))
+    }
+
+    /// The record under `key`, to be changed.
+    pub(crate) async fn edit<T: Stored>(
+        &self,
+        key: Key,
+    ) -> Result<Option<Editing<T>>, DirectoryError> {
+        let Some(entry) = self.store.get(&key).await? else { return Ok(None) };
+        let (record, value) = self.parse::<T>(&key, &entry)?;
+        Ok(Some(Editing { key, revision: entry.revision, record, value }))
+    }
+
+    fn parse<T: Stored>(&self, key: &Key, entry: &Entry) -> Result<(T::Record, T), DirectoryError> {
+        let record = decode::<T::Record>(key, entry)?;
+        let value = T::from_record(&record, self).map_err(|reason| corrupt(key, reason))?;
+        // SECURITY: a record that was moved to another key must not lend its rights to it.
+        if value.key()? != *key {
+            return Err(corrupt(key, "the record belongs to another key"));
+        }
+        Ok((record, value))
+    }
+
+    /// The id that the index holds for a name, ignoring case.
+    pub(crate) async fn id_by_name(
+        &self,
+        kind: Kind,
+        account: AccountId,
+        name: &str,
+    ) -> Result<Option<UniqueId>, DirectoryError> {
+        let key = keys::name(kind, account, &name.to_ascii_lowercase())?;
+        match self.store.get(&key).await? {
+            Some(entry) => id_of(&key, &entry).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Adds to `commit` that one more user or role is there, unless the account is full.
+    pub(crate) async fn count_one_more(
+        &self,
+        kind: Kind,
+        account: AccountId,
+        commit: Commit,
+    ) -> Result<Commit, DirectoryError> {
+        let (max, limit) = match kind {
+            Kind::Role => (self.quotas.roles, Limit::RolesPerAccount(self.quotas.roles)),
+            Kind::User => (self.quotas.users, Limit::UsersPerAccount(self.quotas.users)),
+        };
+        let key = keys::count(kind, account)?;
+        let (count, commit) = match self.store.get(&key).await? {
+            None => (0, commit.absent(key.clone())),
+            Some(entry) => (count_of(&key, &entry)?, commit.unchanged(key.clone(), entry.revision)),
+        };
+        if count >= max {
+            return Err(DirectoryError::LimitExceeded(limit));
+        }
+        Ok(commit.put(key, count.saturating_add(1).to_string().into_bytes()))
+    }
+
+    /// Adds to `commit` that one user or role is gone.
+    pub(crate) async fn count_one_less(
+        &self,
+        kind: Kind,
+        account: AccountId,
+        commit: Commit,
+    ) -> Result<Commit, DirectoryError> {
+        let key = keys::count(kind, account)?;
+        let Some(entry) = self.store.get(&key).await? else {
+            return Err(corrupt(&key, "the count is missing"));
+        };
+        let count = count_of(&key, &entry)?.checked_sub(1);
+        let count = count.ok_or_else(|| corrupt(&key, "there are more than were counted"))?;
+        Ok(commit.unchanged(key.clone(), entry.revision).put(key, count.to_string().into_bytes()))
+    }
+
+    /// Commits; false when others were faster and the change must be made again.
+    pub(crate) async fn commit(&self, commit: Commit) -> Result<bool, DirectoryError> {
+        match self.store.commit(commit).await {
+            Ok(_) => Ok(true),
+            Err(StoreError::Conflict { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Fails unless we hold the account.
+    pub(crate) async fn require_account(&self, id: AccountId) -> Result<(), DirectoryError> {
+        match self.holds_account(id).await? {
+            true => Ok(()),
+            false => Err(DirectoryError::NotFound(Entity::Account(id))),
+        }
+    }
+
+    pub(crate) async fn holds_account(&self, id: AccountId) -> Result<bool, DirectoryError> {
+        Ok(self.store.get(&keys::account(id)?).await?.is_some())
+    }
+}
+
+/// The bytes of a record, or nothing if it is larger than a value may be.
+pub(crate) fn encode<R: Serialize>(record: &R) -> Option<Vec<u8>> {
+    serde_json::to_vec(record).ok().filter(|bytes| bytes.len() <= MAX_VALUE)
+}
+
+pub(crate) fn decode<R: DeserializeOwned>(key: &Key, entry: &Entry) -> Result<R, DirectoryError> {
+    serde_json::from_slice(&entry.value).map_err(|error| corrupt(key, error.to_string()))
+}
+
+pub(crate) fn corrupt(key: &Key, reason: impl Into<String>) -> DirectoryError {
+    DirectoryError::Corrupt { key: key.clone(), reason: reason.into() }
+}
+
+/// The id in an entry of a name index.
+pub(crate) fn id_of(key: &Key, entry: &Entry) -> Result<UniqueId, DirectoryError> {
+    let text = std::str::from_utf8(&entry.value).ok();
+    let id = text.and_then(|text| UniqueId::parse(text).ok());
+    id.ok_or_else(|| corrupt(key, "the index does not hold an id"))
+}
+
+fn count_of(key: &Key, entry: &Entry) -> Result<u32, DirectoryError> {
+    let text = std::str::from_utf8(&entry.value).ok();
+    text.and_then(|text| text.parse().ok()).ok_or_else(|| corrupt(key, "the count is no number"))
+}

@@ -1,0 +1,127 @@
+//! Why the directory refuses a call or cannot answer it.
+
+use daypass_names::{AccessKeyId, AccountId, PolicyName, RoleName, UniqueId, UserName};
+use daypass_policy::Malformed;
+use daypass_store::{Key, StoreError};
+use thiserror::Error;
+
+use crate::Limit;
+
+/// Why the directory refuses a call or cannot answer it. What is the caller's fault prints as AWS
+/// words it where AWS has words.
+#[derive(Debug, Error)]
+pub enum DirectoryError {
+    /// An entity of that name, ignoring case, or of that id is there already.
+    #[error("{}", .0.exists())]
+    AlreadyExists(Entity),
+    /// Others changed the same thing at the same time, again and again
+    /// (`ConcurrentModification`); nothing was done, and the call may be tried again.
+    #[error("the entity was changed by others at the same time")]
+    Conflict,
+    /// A record cannot be read. Whatever depends on it must be refused.
+    #[error("the record `{key}` cannot be read: {reason}")]
+    Corrupt {
+        /// The record.
+        key: Key,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The entity still has something that must be removed first.
+    #[error("Cannot delete entity, {0}")]
+    DeleteConflict(DeleteReason),
+    /// A trust policy names somebody who does not exist.
+    #[error("Invalid principal in policy: {text}")]
+    InvalidPrincipal {
+        /// The principal as AWS repeats it: `"AWS":"<what the policy says>"`.
+        text: String,
+    },
+    /// A quota would be exceeded.
+    #[error(transparent)]
+    LimitExceeded(Limit),
+    /// The policy document is no valid policy.
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    /// There is no such entity.
+    #[error("{}", .0.missing())]
+    NotFound(Entity),
+    /// What was to be written could not be read back: a mistake of the program that called, such
+    /// as a role's id for a user.
+    #[error("the new record is refused: {0}")]
+    Refused(String),
+    /// A secret could not be sealed: a mistake of ours.
+    #[error("the secret cannot be sealed")]
+    Seal(#[source] daypass_token::SealFault),
+    /// A trust policy lets in everybody of an identity provider that many tenants share.
+    #[error(
+        "The trust policy allows every identity of {issuer}. Add a condition that names yours, \
+         for instance on {issuer}:sub."
+    )]
+    UnguardedIssuer {
+        /// The provider, without `https://`.
+        issuer: String,
+    },
+    /// The store failed. Whether a change took place is open.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What an error is about.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Entity {
+    /// An access key.
+    AccessKey(AccessKeyId),
+    /// An account.
+    Account(AccountId),
+    /// A role, by name.
+    Role(RoleName),
+    /// A role, by unique id.
+    RoleId(UniqueId),
+    /// An inline policy of a role.
+    RolePolicy(PolicyName),
+    /// A user, by name.
+    User(UserName),
+    /// A user, by unique id.
+    UserId(UniqueId),
+    /// An inline policy of a user.
+    UserPolicy(PolicyName),
+}
+
+impl Entity {
+    fn missing(&self) -> String {
+        match self {
+            // AWS ends this one without a full stop.
+            Self::AccessKey(id) => format!("The Access Key with id {id} cannot be found"),
+            Self::Account(id) => format!("The account with id {id} cannot be found."),
+            Self::Role(name) => format!("The role with name {name} cannot be found."),
+            Self::RoleId(id) => format!("The role with id {id} cannot be found."),
+            Self::RolePolicy(name) => format!("The role policy with name {name} cannot be found."),
+            Self::User(name) => format!("The user with name {name} cannot be found."),
+            Self::UserId(id) => format!("The user with id {id} cannot be found."),
+            Self::UserPolicy(name) => format!("The user policy with name {name} cannot be found."),
+        }
+    }
+
+    fn exists(&self) -> String {
+        match self {
+            Self::AccessKey(id) => format!("Access Key with id {id} already exists."),
+            Self::Account(id) => format!("Account with id {id} already exists."),
+            Self::Role(name) => format!("Role with name {name} already exists."),
+            Self::RoleId(id) => format!("Role with id {id} already exists."),
+            Self::RolePolicy(name) => format!("Role policy with name {name} already exists."),
+            Self::User(name) => format!("User with name {name} already exists."),
+            Self::UserId(id) => format!("User with id {id} already exists."),
+            Self::UserPolicy(name) => format!("User policy with name {name} already exists."),
+        }
+    }
+}
+
+/// What must be removed before an entity can be deleted.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+pub enum DeleteReason {
+    /// Its access keys.
+    #[error("must delete access keys first.")]
+    AccessKeys,
+    /// Its inline policies.
+    #[error("must delete policies first.")]
+    Policies,
+}

@@ -1,0 +1,215 @@
+//! Roles.
+
+use std::sync::Arc;
+
+use daypass_names::{
+    AccountId, Arn, Path, PathPrefix, RoleDescription, RoleName, UniqueId, UniqueIdKind,
+};
+use daypass_store::{Key, StoreError};
+
+use crate::cache::Cache;
+use crate::directory::{ATTEMPTS, Stored, encode};
+use crate::keys::{self, Kind};
+use crate::principal::Principal;
+use crate::record::{self, Common, CommonRecord, RoleRecord};
+use crate::{
+    Directory, DirectoryError, Entity, InlinePolicy, Limit, Listing, NewRole, Quotas, Role, trust,
+};
+
+impl Directory {
+    /// The role of exactly that name, case included.
+    ///
+    /// # Errors
+    /// [`DirectoryError::NotFound`].
+    pub async fn role(
+        &self,
+        account: AccountId,
+        name: &RoleName,
+    ) -> Result<Arc<Role>, DirectoryError> {
+        self.principal(account, name).await
+    }
+
+    /// The role of that id, if it belongs to that account.
+    ///
+    /// # Errors
+    /// [`DirectoryError::NotFound`].
+    pub async fn role_by_id(
+        &self,
+        account: AccountId,
+        id: UniqueId,
+    ) -> Result<Arc<Role>, DirectoryError> {
+        let found = self.principal_by_id(account, id).await?;
+        found.ok_or(DirectoryError::NotFound(Entity::RoleId(id)))
+    }
+
+    /// The roles under a path, ordered by lower-case name, behind the lower-case name `after`.
+    ///
+    /// At most `limit` (1 to [`MAX_PAGE`](crate::MAX_PAGE)); the page may be shorter although more follow.
+    pub async fn roles(
+        &self,
+        account: AccountId,
+        prefix: &PathPrefix,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Listing<Role>, DirectoryError> {
+        self.principals(account, prefix, after, limit).await
+    }
+
+    /// Makes a role.
+    ///
+    /// # Errors
+    /// [`DirectoryError::NotFound`] of the account, [`DirectoryError::AlreadyExists`] when the name
+    /// is taken, in whatever case, [`DirectoryError::LimitExceeded`],
+    /// [`DirectoryError::Malformed`] or [`DirectoryError::InvalidPrincipal`].
+    pub async fn create_role(&self, new: NewRole) -> Result<Arc<Role>, DirectoryError> {
+        let policy = self.parse_trust(&new.trust_text)?;
+        let _membership = self.membership.lock().await;
+        for _ in 0..ATTEMPTS {
+            self.require_account(new.account).await?;
+            let resolved = self.resolve_principals(&policy).await?;
+            let record = RoleRecord {
+                common: CommonRecord {
+                    account: new.account.to_string(),
+                    id: new.id.to_string(),
+                    name: new.name.to_string(),
+                    path: new.path.to_string(),
+                    created: new.created.to_string(),
+                    policies: Vec::new(),
+                },
+                description: new.description.as_ref().map(RoleDescription::to_string),
+                max_session_duration: new.max_session_duration,
+                trust: resolved.record(&new.trust_text),
+            };
+            let role = self.made::<Role>(&record)?;
+            let bytes = encode(&record).ok_or_else(|| self.trust_limit())?;
+            let commit = self.creation(&role, bytes).await?;
+            if self.commit(resolved.required_by(commit)).await? {
+                return Ok(Arc::new(role));
+            }
+        }
+        Err(DirectoryError::Conflict)
+    }
+
+    /// Deletes a role that has no policies. Its sessions end with it.
+    ///
+    /// # Errors
+    /// [`DirectoryError::NotFound`] or [`DirectoryError::DeleteConflict`].
+    pub async fn delete_role(
+        &self,
+        account: AccountId,
+        id: UniqueId,
+    ) -> Result<(), DirectoryError> {
+        let _membership = self.membership.lock().await;
+        for _ in 0..ATTEMPTS {
+            let editing = self.edit_principal::<Role>(account, id).await?;
+            let commit = self.deletion(&editing).await?;
+            if self.commit(commit).await? {
+                self.roles.forget(&editing.key);
+                return Ok(());
+            }
+        }
+        Err(DirectoryError::Conflict)
+    }
+
+    /// Replaces the trust policy of a role. Live sessions are left alone.
+    ///
+    /// # Errors
+    /// [`DirectoryError::NotFound`], [`DirectoryError::Malformed`],
+    /// [`DirectoryError::LimitExceeded`] or [`DirectoryError::InvalidPrincipal`].
+    pub async fn set_trust_policy(
+        &self,
+        account: AccountId,
+        id: UniqueId,
+        text: &str,
+    ) -> Result<(), DirectoryError> {
+        let policy = self.parse_trust(text)?;
+        for _ in 0..ATTEMPTS {
+            let mut editing = self.edit_principal::<Role>(account, id).await?;
+            let resolved = self.resolve_principals(&policy).await?;
+            editing.record.trust = resolved.record(text);
+            let commit = editing.rewrite().ok_or_else(|| self.trust_limit())?;
+            if self.commit(resolved.required_by(commit)).await? {
+                return Ok(());
+            }
+        }
+        Err(DirectoryError::Conflict)
+    }
+}
+
+impl Stored for Role {
+    type Record = RoleRecord;
+
+    fn from_record(record: &RoleRecord, directory: &Directory) -> Result<Self, String> {
+        let Common { account, id, name, path, created, policies } = record.common.parse()?;
+        if id.kind() != UniqueIdKind::Role {
+            return Err("the id is not that of a role".to_owned());
+        }
+        let description = record.description.as_deref();
+        let description = description
+            .map(|text| record::constrained::<RoleDescription>("the description", text))
+            .transpose()?;
+        Ok(Self {
+            arn: Arn::role(directory.partition, account, &path, &name),
+            account,
+            id,
+            name,
+            path,
+            created,
+            description,
+            max_session_duration: record.max_session_duration,
+            trust: trust::pinned(&record.trust)?,
+            policies,
+        })
+    }
+
+    fn key(&self) -> Result<Key, StoreError> {
+        keys::entity(Kind::Role, self.id)
+    }
+
+    fn cache(directory: &Directory) -> &Cache<Self> {
+        &directory.roles
+    }
+}
+
+impl Principal for Role {
+    type Name = RoleName;
+
+    const KIND: Kind = Kind::Role;
+
+    fn account(&self) -> AccountId {
+        self.account
+    }
+
+    fn id(&self) -> UniqueId {
+        self.id
+    }
+
+    fn name(&self) -> &RoleName {
+        &self.name
+    }
+
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn policies(&self) -> &[InlinePolicy] {
+        &self.policies
+    }
+
+    fn common(record: &mut RoleRecord) -> &mut CommonRecord {
+        &mut record.common
+    }
+
+    fn named(name: &RoleName) -> Entity {
+        Entity::Role(name.clone())
+    }
+
+    fn identified(id: UniqueId) -> Entity {
+        Entity::RoleId(id)
+    }
+
+    fn policy_limit(quotas: &Quotas, name: &RoleName) -> (usize, Limit) {
+        let max = quotas.role_policy_size;
+        (max, Limit::RolePolicySize { max, role: name.clone() })
+    }
+}

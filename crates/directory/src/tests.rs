@@ -1,0 +1,163 @@
+//! The directory from outside, on a store in memory.
+
+mod access_keys;
+mod damage;
+mod laws;
+mod roles;
+mod users;
+
+use std::sync::Arc;
+
+use daypass_names::{
+    AccessKeyId, AccessKeyKind, AccountId, Constrained, Partition, Path, PathPrefix, PolicyName,
+    RoleName, SecretAccessKey, UniqueId, UniqueIdKind, UserName,
+};
+use daypass_store::memory::Memory;
+use daypass_store::{Commit, Key, Store};
+use daypass_token::{KeyRing, RingKey, RingKeyId};
+use jiff::Timestamp;
+use zeroize::Zeroizing;
+
+use crate::{
+    Directory, DirectoryError, NewAccessKey, NewAccount, NewRole, NewUser, Quotas, Role, User,
+};
+
+const ACCOUNT: &str = "123456789012";
+const OTHER: &str = "210987654321";
+const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+const ALLOW: &str =
+    r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
+
+/// A directory with two accounts, and its store.
+struct Fixture {
+    store: Arc<dyn Store>,
+    directory: Directory,
+}
+
+impl Fixture {
+    async fn new() -> Self {
+        Self::with_quotas(Quotas::default()).await
+    }
+
+    async fn with_quotas(quotas: Quotas) -> Self {
+        let store: Arc<dyn Store> = Arc::new(Memory::new());
+        let directory = on(&store, 1).with_quotas(quotas);
+        for id in [ACCOUNT, OTHER] {
+            let new = NewAccount { id: account(id), created: now() };
+            directory.create_account(new).await.unwrap();
+        }
+        Self { store, directory }
+    }
+
+    async fn user(&self, text: &str, seed: u8) -> Arc<User> {
+        self.directory.create_user(new_user(text, seed)).await.unwrap()
+    }
+
+    async fn role(&self, text: &str, seed: u8, trusted: &str) -> Arc<Role> {
+        self.directory.create_role(new_role(text, seed, trusted)).await.unwrap()
+    }
+
+    async fn key(&self, user: &str, seed: u8) -> AccessKeyId {
+        let here = account(ACCOUNT);
+        let user = self.directory.user(here, &name(user)).await.unwrap();
+        let made = self.directory.create_access_key(here, user.id, new_key(seed)).await;
+        made.unwrap().id.clone()
+    }
+
+    /// Writes to the store behind the directory's back.
+    async fn overwrite(&self, key: &str, value: &[u8]) {
+        let commit = Commit::new().put(Key::new(key).unwrap(), value);
+        self.store.commit(commit).await.unwrap();
+    }
+
+    async fn value(&self, key: &str) -> String {
+        let entry = self.store.get(&Key::new(key).unwrap()).await.unwrap().unwrap();
+        String::from_utf8(entry.value.to_vec()).unwrap()
+    }
+}
+
+/// A directory on `store` whose ring is made of `ring`.
+fn on(store: &Arc<dyn Store>, ring: u8) -> Directory {
+    let id = RingKeyId::new(1);
+    let key = RingKey::new(id, Zeroizing::new([ring; 64]));
+    let ring = KeyRing::new(vec![key], id).unwrap();
+    Directory::new(Arc::clone(store), Arc::new(ring), Partition::Aws)
+}
+
+fn now() -> Timestamp {
+    "2026-03-01T08:30:05.123456789Z".parse().unwrap()
+}
+
+fn account(text: &str) -> AccountId {
+    AccountId::parse(text).unwrap()
+}
+
+fn name(text: &str) -> UserName {
+    UserName::parse(text).unwrap()
+}
+
+fn role_name(text: &str) -> RoleName {
+    RoleName::parse(text).unwrap()
+}
+
+fn policy_name(text: &str) -> PolicyName {
+    PolicyName::parse(text).unwrap()
+}
+
+fn prefix(text: &str) -> PathPrefix {
+    PathPrefix::parse(text).unwrap()
+}
+
+fn user_id(seed: u8) -> UniqueId {
+    UniqueId::from_random(UniqueIdKind::User, [seed; 11])
+}
+
+fn role_id(seed: u8) -> UniqueId {
+    UniqueId::from_random(UniqueIdKind::Role, [seed; 11])
+}
+
+/// A user of `/path/name`.
+fn new_user(text: &str, seed: u8) -> NewUser {
+    let (path, user) = split(text);
+    NewUser { account: account(ACCOUNT), id: user_id(seed), name: name(user), path, created: now() }
+}
+
+/// A role of `/path/name` that trusts one AWS principal.
+fn new_role(text: &str, seed: u8, trusted: &str) -> NewRole {
+    let (path, role) = split(text);
+    NewRole {
+        account: account(ACCOUNT),
+        id: role_id(seed),
+        name: role_name(role),
+        path,
+        description: None,
+        max_session_duration: 3600,
+        trust_text: trust(trusted),
+        created: now(),
+    }
+}
+
+fn new_key(seed: u8) -> NewAccessKey {
+    NewAccessKey {
+        id: AccessKeyId::from_random(AccessKeyKind::LongTerm, account(ACCOUNT), [seed; 10]),
+        secret: SecretAccessKey::parse(SECRET).unwrap(),
+        nonce: [seed; 24],
+        created: now(),
+    }
+}
+
+fn split(text: &str) -> (Path, &str) {
+    let (path, name) = text.rsplit_once('/').unwrap();
+    (Path::parse(&format!("{path}/")).unwrap(), name)
+}
+
+fn trust(principal: &str) -> String {
+    format!(
+        r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"AWS":"{principal}"}},"Action":"sts:AssumeRole"}}]}}"#
+    )
+}
+
+/// What a refusal says, in the words that reach the caller.
+fn said<T: std::fmt::Debug>(outcome: Result<T, DirectoryError>) -> String {
+    outcome.unwrap_err().to_string()
+}

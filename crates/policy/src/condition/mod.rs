@@ -1,0 +1,398 @@
+//! Conditions: one operator, one key, the values that it is compared with.
+//!
+//! IAM user guide, "IAM JSON policy elements: Condition", "Condition operators" and "Multivalued
+//! context keys". The outcome has three values: what cannot be compared is neither true nor false,
+//! and the statement's effect decides what becomes of it.
+
+mod operators;
+mod values;
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::io::Write;
+use std::net::IpAddr;
+use std::ops::Range;
+
+use data_encoding::BASE64;
+use ipnet::IpNet;
+
+use crate::context::{Context, Value, eq_ignore_case};
+use crate::document::{RawCondition, Version};
+use crate::pattern::{Case, Pattern, Syntax};
+
+pub(crate) use operators::Operator;
+use operators::{Base, Relation, Set};
+use values::{Decimal, Instant, parse_bool, parse_range};
+
+/// A compiled condition.
+#[derive(Debug)]
+pub(crate) struct Condition {
+    operator: Operator,
+    wanted: Wanted,
+    pub(crate) operator_name: Box<str>,
+    pub(crate) key: Box<str>,
+    /// The bytes of the values in the source.
+    pub(crate) values_span: Range<usize>,
+}
+
+/// The values of the policy, read.
+#[derive(Debug)]
+enum Wanted {
+    Arn(Box<[ArnPattern]>),
+    Binary(Box<[Box<[u8]>]>),
+    Bool(Box<[bool]>),
+    Date(Relation, Box<[Instant]>),
+    Ip(Box<[IpNet]>),
+    /// `true` asks for the key to be absent.
+    Null(Box<[bool]>),
+    /// Each has been read as a decimal once.
+    Number(Relation, Box<[Box<str>]>),
+    /// Equal but for case.
+    Same(Box<[Pattern]>),
+    Text(Box<[Pattern]>),
+}
+
+#[derive(Debug)]
+enum ArnPattern {
+    /// The six parts, each a pattern of its own.
+    Parts(Box<[Pattern]>),
+    /// A lone `*`.
+    Anything,
+    /// A lone variable, which must be the whole ARN.
+    Whole(Pattern),
+    /// No ARN.
+    Unreadable,
+}
+
+/// Whether a condition holds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Truth {
+    No,
+    Yes,
+    /// A value cannot be read as what the operator compares.
+    Unclear,
+}
+
+impl Truth {
+    fn not(self) -> Self {
+        match self {
+            Self::No => Self::Yes,
+            Self::Yes => Self::No,
+            Self::Unclear => Self::Unclear,
+        }
+    }
+
+    /// True if one is true; false only if all are false.
+    fn any(truths: impl Iterator<Item = Self>) -> Self {
+        let mut outcome = Self::No;
+        for truth in truths {
+            match truth {
+                Self::Yes => return Self::Yes,
+                Self::Unclear => outcome = Self::Unclear,
+                Self::No => {}
+            }
+        }
+        outcome
+    }
+
+    /// False if one is false; true only if all are true.
+    pub(crate) fn all(truths: impl Iterator<Item = Self>) -> Self {
+        Self::any(truths.map(Self::not)).not()
+    }
+}
+
+impl From<bool> for Truth {
+    fn from(value: bool) -> Self {
+        if value { Self::Yes } else { Self::No }
+    }
+}
+
+/// A value that its operator cannot read, and where it stands.
+#[derive(Debug)]
+pub(crate) struct Unreadable {
+    pub(crate) at: usize,
+    pub(crate) reason: &'static str,
+}
+
+impl Condition {
+    /// Reads the values of a condition as its operator wants them.
+    pub(crate) fn compile(raw: &RawCondition, version: Version) -> Result<Self, Unreadable> {
+        let variables = version == Version::V2012;
+        let equal = Syntax { wildcards: false, variables };
+        let like = Syntax { wildcards: true, variables };
+        let wanted = match raw.operator.base {
+            Base::Arn => Wanted::Arn(each(raw, |text| ArnPattern::compile(text, like))?),
+            Base::Binary => Wanted::Binary(each(raw, |text| {
+                let bytes = BASE64.decode(text.as_bytes());
+                bytes.map(Into::into).map_err(|_| "a value is not base64")
+            })?),
+            Base::Bool => Wanted::Bool(each(raw, bool_value)?),
+            Base::Date(relation) => Wanted::Date(
+                relation,
+                each(raw, |text| Instant::parse(text).ok_or("a value is not a date"))?,
+            ),
+            Base::Ip => Wanted::Ip(each(raw, |text| {
+                parse_range(text).ok_or("a value is not an IP address or range")
+            })?),
+            Base::Null => Wanted::Null(each(raw, bool_value)?),
+            Base::Numeric(relation) => Wanted::Number(
+                relation,
+                each(raw, |text| {
+                    Decimal::parse(text).map(|_| text.into()).ok_or("a value is not a number")
+                })?,
+            ),
+            Base::StringEquals => Wanted::Text(each(raw, |text| Pattern::compile(text, equal))?),
+            Base::StringEqualsIgnoreCase => {
+                Wanted::Same(each(raw, |text| Pattern::compile(text, equal))?)
+            }
+            Base::StringLike => Wanted::Text(each(raw, |text| Pattern::compile(text, like))?),
+        };
+        Ok(Self {
+            operator: raw.operator,
+            wanted,
+            operator_name: raw.operator_name.text.clone(),
+            key: raw.key.text.clone(),
+            values_span: raw.values_span.clone(),
+        })
+    }
+
+    /// Whether the condition holds in a context.
+    pub(crate) fn holds(&self, context: &Context) -> Truth {
+        let values = context.get(&self.key);
+        if let Wanted::Null(wanted) = &self.wanted {
+            return Truth::any(wanted.iter().map(|absent| match values {
+                None => (*absent).into(),
+                // Whether a text without a character is a value is not settled.
+                Some([value]) if value.is_empty_text() => Truth::Unclear,
+                Some(_) => (!absent).into(),
+            }));
+        }
+        let Operator { negated, set, if_exists, .. } = self.operator;
+        let Some(values) = values else {
+            return match set {
+                Set::ForAllValues => Truth::Yes,
+                Set::ForAnyValue => if_exists.into(),
+                Set::Plain => (if_exists || negated).into(),
+            };
+        };
+        let meets = |value: &Value| {
+            let one_of = self.one_of(value, context);
+            if negated { one_of.not() } else { one_of }
+        };
+        match set {
+            Set::ForAllValues => match values {
+                [value] if value.is_empty_text() => Truth::Yes,
+                _ => Truth::all(values.iter().map(meets)),
+            },
+            Set::ForAnyValue => Truth::any(values.iter().map(meets)),
+            // A negated operator is true exactly when its positive form is false.
+            Set::Plain if negated => Truth::all(values.iter().map(meets)),
+            Set::Plain => Truth::any(values.iter().map(meets)),
+        }
+    }
+
+    /// Whether the condition holds a text that is there to one of several that are no mere
+    /// wildcards; see [`crate::shared_issuer`].
+    pub(crate) fn pins_text(&self, is_pinned: impl Fn(&Pattern) -> bool) -> bool {
+        let (Wanted::Text(patterns) | Wanted::Same(patterns)) = &self.wanted else {
+            return false;
+        };
+        self.operator.is_strict_string() && patterns.iter().all(is_pinned)
+    }
+
+    /// Whether a value of the request matches one of the policy's.
+    fn one_of(&self, value: &Value, context: &Context) -> Truth {
+        match &self.wanted {
+            Wanted::Text(patterns) => {
+                let text = value.text();
+                // A variable that stands for nothing is equal to nothing.
+                let matches = |p: &Pattern| p.matches(&text, Case::Exact, context) == Some(true);
+                patterns.iter().any(matches).into()
+            }
+            Wanted::Same(patterns) => {
+                let text = value.text();
+                let same =
+                    |p: &Pattern| p.expand(context).is_some_and(|p| eq_ignore_case(&p, &text));
+                patterns.iter().any(same).into()
+            }
+            Wanted::Arn(patterns) => {
+                let text = value.text();
+                Truth::any(patterns.iter().map(|pattern| pattern.matches(&text, context)))
+            }
+            Wanted::Binary(wanted) => match bytes(value) {
+                Some(bytes) => wanted.iter().any(|wanted| **wanted == *bytes).into(),
+                None => Truth::Unclear,
+            },
+            Wanted::Bool(wanted) => match bool_of(value) {
+                Some(value) => wanted.contains(&value).into(),
+                None => Truth::Unclear,
+            },
+            Wanted::Date(relation, wanted) => match instant(value) {
+                Some(value) => wanted.iter().any(|wanted| relation.holds(value.cmp(wanted))).into(),
+                None => Truth::Unclear,
+            },
+            Wanted::Ip(wanted) => match address(value) {
+                Some(address) => wanted.iter().any(|range| range.contains(&address)).into(),
+                None => Truth::Unclear,
+            },
+            Wanted::Number(relation, wanted) => compare_numbers(value, *relation, wanted),
+            // Answered by whether the key is there.
+            Wanted::Null(_) => Truth::Unclear,
+        }
+    }
+}
+
+impl Relation {
+    fn holds(self, ordering: Ordering) -> bool {
+        match self {
+            Self::Equals => ordering.is_eq(),
+            Self::GreaterThan => ordering.is_gt(),
+            Self::GreaterThanEquals => ordering.is_ge(),
+            Self::LessThan => ordering.is_lt(),
+            Self::LessThanEquals => ordering.is_le(),
+        }
+    }
+}
+
+impl ArnPattern {
+    /// Splits before variables are filled in: a colon that a value brings cannot move the parts.
+    fn compile(text: &str, syntax: Syntax) -> Result<Self, &'static str> {
+        let whole = Pattern::compile(text, syntax)?;
+        if whole.is_lone_star() {
+            return Ok(Self::Anything);
+        }
+        if whole.is_lone_variable() {
+            return Ok(Self::Whole(whole));
+        }
+        let parts: Vec<&str> = split_arn(text, syntax.variables).collect();
+        if parts.len() != 6 || parts.first() != Some(&"arn") {
+            return Ok(Self::Unreadable);
+        }
+        let parts: Result<_, _> =
+            parts.into_iter().map(|part| Pattern::compile(part, syntax)).collect();
+        parts.map(Self::Parts)
+    }
+
+    fn matches(&self, text: &str, context: &Context) -> Truth {
+        if text.splitn(6, ':').count() != 6 {
+            return Truth::Unclear;
+        }
+        match self {
+            Self::Anything => Truth::Yes,
+            Self::Unreadable => Truth::Unclear,
+            Self::Whole(pattern) => (pattern.expand(context).as_deref() == Some(text)).into(),
+            Self::Parts(parts) => parts
+                .iter()
+                .zip(text.splitn(6, ':'))
+                .all(|(pattern, part)| pattern.matches(part, Case::Exact, context) == Some(true))
+                .into(),
+        }
+    }
+}
+
+/// The six parts of an ARN pattern; the colon in `${aws:username}` parts nothing.
+fn split_arn(text: &str, variables: bool) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    let mut count = 0;
+    std::iter::from_fn(move || {
+        let text = rest?;
+        count += 1;
+        let mut in_variable = false;
+        let mut previous = ' ';
+        for (at, c) in text.char_indices() {
+            match c {
+                '{' if variables && previous == '$' => in_variable = true,
+                '}' => in_variable = false,
+                ':' if !in_variable && count < 6 => {
+                    rest = text.get(at + 1..);
+                    return text.get(..at);
+                }
+                _ => {}
+            }
+            previous = c;
+        }
+        rest = None;
+        Some(text)
+    })
+}
+
+fn each<T>(
+    raw: &RawCondition,
+    read: impl Fn(&str) -> Result<T, &'static str>,
+) -> Result<Box<[T]>, Unreadable> {
+    raw.values
+        .iter()
+        .map(|value| {
+            read(&value.text).map_err(|reason| Unreadable { at: value.span.start, reason })
+        })
+        .collect()
+}
+
+fn bool_value(text: &str) -> Result<bool, &'static str> {
+    parse_bool(text).ok_or("a value is neither true nor false")
+}
+
+fn bool_of(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(value) => Some(*value),
+        Value::Text(text) => parse_bool(text),
+        _ => None,
+    }
+}
+
+fn instant(value: &Value) -> Option<Instant> {
+    match value {
+        Value::Date(date) => Some(Instant::from_milliseconds(date.as_millisecond())),
+        Value::Number(seconds) => Some(Instant::from_seconds(*seconds)),
+        Value::Text(text) => Instant::parse(text),
+        _ => None,
+    }
+}
+
+fn address(value: &Value) -> Option<IpAddr> {
+    match value {
+        Value::Ip(address) => Some(address.to_canonical()),
+        Value::Text(text) => text.parse::<IpAddr>().ok().map(|address| address.to_canonical()),
+        _ => None,
+    }
+}
+
+/// The bytes of a binary value; as text it is base64.
+fn bytes(value: &Value) -> Option<Cow<'_, [u8]>> {
+    match value {
+        Value::Binary(bytes) => Some(Cow::Borrowed(bytes)),
+        Value::Text(text) => BASE64.decode(text.as_bytes()).ok().map(Cow::Owned),
+        _ => None,
+    }
+}
+
+fn compare_numbers(value: &Value, relation: Relation, wanted: &[Box<str>]) -> Truth {
+    /// The characters of the longest `i64`.
+    const LONGEST: usize = 20;
+    let mut digits = [0; LONGEST];
+    let text = match value {
+        Value::Number(number) => {
+            let mut free = digits.as_mut_slice();
+            let written = write!(free, "{number}");
+            let length = LONGEST - free.len();
+            match (written, digits.get(..length).map(std::str::from_utf8)) {
+                (Ok(()), Some(Ok(text))) => Cow::Borrowed(text),
+                _ => return Truth::Unclear,
+            }
+        }
+        Value::Text(text) => Cow::Borrowed(&**text),
+        // aws:EpochTime is a date and a number.
+        Value::Date(date) => {
+            let milliseconds = date.as_millisecond();
+            let sign = if milliseconds < 0 { "-" } else { "" };
+            let size = milliseconds.unsigned_abs();
+            Cow::Owned(format!("{sign}{}.{:03}", size / 1000, size % 1000))
+        }
+        _ => return Truth::Unclear,
+    };
+    let Some(number) = Decimal::parse(&text) else { return Truth::Unclear };
+    Truth::any(wanted.iter().map(|wanted| match Decimal::parse(wanted) {
+        Some(wanted) => relation.holds(number.cmp(&wanted)).into(),
+        None => Truth::Unclear,
+    }))
+}

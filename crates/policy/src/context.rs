@@ -1,0 +1,259 @@
+//! The request context: the condition keys of one request and their typed values.
+//!
+//! IAM user guide, "Condition keys". Key names ignore case, the part behind the slash of
+//! `aws:PrincipalTag/Dept` included. A key that is not here is absent, which is not the same as
+//! empty.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use daypass_names::{AccountId, Arn, UniqueId};
+use jiff::Timestamp;
+
+/// A value of a condition key.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Value {
+    /// Text, ARNs included.
+    Text(Cow<'static, str>),
+    /// Prints as `true` or `false`.
+    Bool(bool),
+    /// A whole number.
+    Number(i64),
+    /// An instant, counted in milliseconds; prints as RFC 3339.
+    Date(Timestamp),
+    /// An address; an IPv4 address in IPv6 clothes counts as IPv4.
+    Ip(IpAddr),
+    /// Bytes, for the `Binary` operator; prints as base64.
+    Binary(Box<[u8]>),
+}
+
+impl Value {
+    /// The value as the string operators and the policy variables see it.
+    pub fn text(&self) -> Cow<'_, str> {
+        match self {
+            Self::Text(text) => Cow::Borrowed(text),
+            Self::Bool(true) => Cow::Borrowed("true"),
+            Self::Bool(false) => Cow::Borrowed("false"),
+            Self::Number(number) => Cow::Owned(number.to_string()),
+            Self::Date(date) => Cow::Owned(to_millisecond(*date).to_string()),
+            Self::Ip(address) => Cow::Owned(address.to_canonical().to_string()),
+            Self::Binary(bytes) => Cow::Owned(data_encoding::BASE64.encode(bytes)),
+        }
+    }
+
+    /// Whether this is text without a character, which some rules count as no value at all.
+    pub(crate) fn is_empty_text(&self) -> bool {
+        matches!(self, Self::Text(text) if text.is_empty())
+    }
+}
+
+/// The instant without what is finer than a millisecond.
+fn to_millisecond(date: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(date.as_millisecond()).unwrap_or(date)
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(Cow::Owned(text.to_owned()))
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(Cow::Owned(text))
+    }
+}
+
+impl From<Cow<'static, str>> for Value {
+    fn from(text: Cow<'static, str>) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<&Arn> for Value {
+    fn from(arn: &Arn) -> Self {
+        arn.as_str().into()
+    }
+}
+
+impl From<AccountId> for Value {
+    fn from(account: AccountId) -> Self {
+        account.as_str().into()
+    }
+}
+
+impl From<UniqueId> for Value {
+    fn from(id: UniqueId) -> Self {
+        id.to_string().into()
+    }
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<Timestamp> for Value {
+    fn from(date: Timestamp) -> Self {
+        Self::Date(to_millisecond(date))
+    }
+}
+
+impl From<IpAddr> for Value {
+    fn from(address: IpAddr) -> Self {
+        Self::Ip(address.to_canonical())
+    }
+}
+
+/// The condition keys of one request.
+#[derive(Clone, Debug, Default)]
+pub struct Context {
+    entries: Vec<Entry>,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    key: Cow<'static, str>,
+    values: Values,
+}
+
+#[derive(Clone, Debug)]
+enum Values {
+    One(Value),
+    Many(Vec<Value>),
+}
+
+impl Context {
+    /// A context without any key.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Gives a single-valued key its value; an earlier value of the key goes.
+    pub fn insert(&mut self, key: impl Into<Cow<'static, str>>, value: impl Into<Value>) {
+        self.put(key.into(), Values::One(value.into()));
+    }
+
+    /// Gives a multi-valued key its values; earlier values of the key go. No values at all is the
+    /// same as an absent key.
+    pub fn insert_list(&mut self, key: impl Into<Cow<'static, str>>, values: Vec<Value>) {
+        self.put(key.into(), Values::Many(values));
+    }
+
+    /// The values of a key, its name compared ignoring case; `None` if the key is absent.
+    pub fn get(&self, key: &str) -> Option<&[Value]> {
+        let values = match &self.entry(key)?.values {
+            Values::One(value) => std::slice::from_ref(value),
+            Values::Many(values) => values,
+        };
+        if values.is_empty() { None } else { Some(values) }
+    }
+
+    /// The keys and their values, in the order in which they came.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[Value])> {
+        self.entries.iter().map(|entry| {
+            let values = match &entry.values {
+                Values::One(value) => std::slice::from_ref(value),
+                Values::Many(values) => values,
+            };
+            (&*entry.key, values)
+        })
+    }
+
+    /// The value of a single-valued key. A multi-valued key has none, however many it holds.
+    pub(crate) fn single(&self, key: &str) -> Single<'_> {
+        match self.entry(key).map(|entry| &entry.values) {
+            None => Single::Absent,
+            Some(Values::Many(values)) if values.is_empty() => Single::Absent,
+            Some(Values::Many(_)) => Single::Several,
+            Some(Values::One(value)) => Single::Value(value),
+        }
+    }
+
+    fn entry(&self, key: &str) -> Option<&Entry> {
+        self.entries.iter().find(|entry| eq_ignore_case(&entry.key, key))
+    }
+
+    fn put(&mut self, key: Cow<'static, str>, values: Values) {
+        match self.entries.iter_mut().find(|entry| eq_ignore_case(&entry.key, &key)) {
+            Some(entry) => *entry = Entry { key, values },
+            None => self.entries.push(Entry { key, values }),
+        }
+    }
+}
+
+/// What a policy variable finds under its key.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Single<'a> {
+    Absent,
+    Several,
+    Value(&'a Value),
+}
+
+/// Whether two texts differ at most in case; beyond ASCII by Unicode's lower-case mapping.
+pub(crate) fn eq_ignore_case(left: &str, right: &str) -> bool {
+    if left.is_ascii() && right.is_ascii() {
+        return left.eq_ignore_ascii_case(right);
+    }
+    left.chars().flat_map(char::to_lowercase).eq(right.chars().flat_map(char::to_lowercase))
+}
+
+/// The text that all texts have in common which differ only in case.
+pub(crate) fn fold(text: &str) -> String {
+    text.chars().flat_map(char::to_lowercase).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn key_names_ignore_case() {
+        let mut context = Context::new();
+        context.insert("aws:PrincipalTag/Dept", "hr");
+        context.insert("aws:PrincipalTag/Équipe", "x");
+        assert_eq!(context.get("AWS:principaltag/dEPT"), Some(&["hr".into()][..]));
+        assert_eq!(context.get("aws:principaltag/éQUIPE"), Some(&["x".into()][..]));
+        assert_eq!(context.get("aws:PrincipalTag/Dep"), None);
+        context.insert("aws:principaltag/dept", "it");
+        assert_eq!(context.get("aws:PrincipalTag/Dept"), Some(&["it".into()][..]));
+        assert_eq!(context.iter().count(), 2);
+    }
+
+    #[test]
+    fn a_list_without_values_is_absent() {
+        let mut context = Context::new();
+        context.insert_list("aws:TagKeys", vec![]);
+        assert_eq!(context.get("aws:TagKeys"), None);
+        assert!(matches!(context.single("aws:TagKeys"), Single::Absent));
+        context.insert_list("aws:TagKeys", vec!["a".into()]);
+        assert_eq!(context.get("aws:tagkeys").unwrap().len(), 1);
+        assert!(matches!(context.single("aws:TagKeys"), Single::Several));
+    }
+
+    #[test]
+    fn values_print_as_policies_write_them() {
+        let date: Timestamp = "2024-03-01T12:00:00.123456789Z".parse().unwrap();
+        let mapped: IpAddr = "::ffff:192.0.2.1".parse().unwrap();
+        for (value, want) in [
+            (Value::from("a"), "a"),
+            (true.into(), "true"),
+            ((-7).into(), "-7"),
+            (date.into(), "2024-03-01T12:00:00.123Z"),
+            (Value::Date(date), "2024-03-01T12:00:00.123Z"),
+            (mapped.into(), "192.0.2.1"),
+            (Value::Ip(mapped), "192.0.2.1"),
+            (Value::Binary(Box::new([1, 2, 3])), "AQID"),
+        ] {
+            assert_eq!(value.text(), want);
+        }
+    }
+}

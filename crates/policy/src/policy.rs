@@ -1,0 +1,191 @@
+//! A compiled policy and its statements.
+//!
+//! The document is read once, when it is saved or first loaded; deciding reads only what was
+//! compiled. A stored text that no longer parses becomes a policy that denies everything.
+
+use std::fmt;
+use std::ops::Range;
+
+use daypass_names::{Arn, UniqueId};
+
+use crate::action::Actions;
+use crate::condition::Condition;
+use crate::document::{Document, Effect, Version};
+use crate::json;
+use crate::malformed::{Flaw, Malformed, Position, SYNTAX};
+use crate::principal::NamedPrincipal;
+use crate::resource::Resources;
+use crate::shared_issuer;
+use crate::validate;
+
+/// What a policy is attached to, which says what it may contain. What is not evaluated yet has no
+/// kind yet.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// A policy of a user, group or role, inline or managed.
+    Identity,
+    /// A policy that bounds a session.
+    Session,
+    /// The trust policy of a role.
+    Trust,
+}
+
+/// A compiled policy. Share it in an `Arc`: nothing in it changes when it is evaluated.
+pub struct Policy {
+    kind: Kind,
+    version: Version,
+    source: Box<str>,
+    pub(crate) statements: Vec<Statement>,
+    /// Of all statements, in document order.
+    principals: Vec<NamedPrincipal>,
+    fault: Option<Box<Malformed>>,
+}
+
+/// A compiled statement.
+#[derive(Debug)]
+pub(crate) struct Statement {
+    pub(crate) sid: Option<Box<str>>,
+    pub(crate) effect: Effect,
+    /// Which of the policy's principals are this statement's; `None` where the kind of policy has
+    /// none and all callers are meant.
+    pub(crate) principals: Option<Range<usize>>,
+    pub(crate) actions: Actions,
+    /// `None` in a trust policy: its role is meant.
+    pub(crate) resources: Option<Resources>,
+    pub(crate) conditions: Box<[Condition]>,
+    /// The bytes of the statement in the source.
+    pub(crate) span: Range<usize>,
+}
+
+impl Policy {
+    /// Parses and compiles a policy that somebody wants to save or to use.
+    ///
+    /// Version `2008-10-17` and none are taken. Limits of size beyond [`crate::MAX_CHARACTERS`]
+    /// are the caller's: see [`Self::size`].
+    pub fn parse(text: &str, kind: Kind) -> Result<Self, Malformed> {
+        Self::compile(text, kind, false).map_err(|flaw| flaw.into_malformed(text))
+    }
+
+    /// Parses and compiles a managed policy: an identity policy whose version must be
+    /// `2012-10-17`.
+    pub fn parse_managed(text: &str) -> Result<Self, Malformed> {
+        Self::compile(text, Kind::Identity, true).map_err(|flaw| flaw.into_malformed(text))
+    }
+
+    /// Compiles a policy that was saved or sealed earlier. A text that does not parse becomes a
+    /// policy that denies everything explicitly; [`Self::fault`] tells why.
+    pub fn parse_stored(text: &str, kind: Kind) -> Self {
+        match Self::parse(text, kind) {
+            Ok(policy) => policy,
+            Err(fault) => {
+                Self { source: text.into(), fault: Some(Box::new(fault)), ..Self::empty(kind) }
+            }
+        }
+    }
+
+    /// A policy without a statement: it allows nobody anything and denies nothing. It stands for
+    /// the trust policy of a role that does not exist.
+    pub fn empty(kind: Kind) -> Self {
+        Self {
+            kind,
+            version: Version::V2012,
+            source: "".into(),
+            statements: Vec::new(),
+            principals: Vec::new(),
+            fault: None,
+        }
+    }
+
+    /// Why the policy denies everything, if it does because its stored text does not parse.
+    pub fn fault(&self) -> Option<&Malformed> {
+        self.fault.as_deref()
+    }
+
+    /// What the policy is attached to.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The version of the language; no version is 2008-10-17.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// The text that was parsed.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The characters of the text without white space, as quotas count them.
+    pub fn size(&self) -> usize {
+        self.source.chars().filter(|c| !matches!(c, ' ' | '\t' | '\n' | '\r')).count()
+    }
+
+    /// The principals of a trust policy, in document order.
+    pub fn named_principals(&self) -> &[NamedPrincipal] {
+        &self.principals
+    }
+
+    /// Ties each user and role ARN among the principals to the unique id that `resolve` gives for
+    /// it; without one it matches nobody. Afterwards an entity that was made again under the old
+    /// name does not match. Accounts, sessions, federated users and `*` stay as they are: a session
+    /// ARN lacks the role's path and goes on matching by its text.
+    pub fn pin_principals(&mut self, mut resolve: impl FnMut(&Arn) -> Option<UniqueId>) {
+        for principal in &mut self.principals {
+            principal.pin(&mut resolve);
+        }
+    }
+
+    /// The first identity provider shared by many tenants (GitHub Actions, for instance) that a
+    /// trust policy lets in without a condition that says which tenant. Whoever saves a trust
+    /// policy refuses one, or asks whether it is meant.
+    pub fn unguarded_issuer(&self) -> Option<&str> {
+        shared_issuer::unguarded(self)
+    }
+
+    /// The principals of a statement; `None` if all callers are meant.
+    pub(crate) fn principals_of(&self, statement: &Statement) -> Option<&[NamedPrincipal]> {
+        let range = statement.principals.clone()?;
+        // INVARIANT: the range was taken when the principals were gathered.
+        Some(self.principals.get(range).unwrap_or_default())
+    }
+
+    /// The place of a byte of the source.
+    pub(crate) fn position(&self, at: usize) -> Position {
+        Position::of(&self.source, at)
+    }
+
+    fn compile(text: &str, kind: Kind, is_managed: bool) -> Result<Self, Flaw> {
+        let node = json::read(text).map_err(|not_json| {
+            let words = match kind {
+                Kind::Trust => "This policy contains invalid Json",
+                Kind::Identity | Kind::Session => SYNTAX,
+            };
+            Flaw {
+                text: words.into(),
+                reason: not_json.reason.into(),
+                at: not_json.at,
+                path: String::new(),
+            }
+        })?;
+        let document = Document::read(node)?;
+        if is_managed && document.version != Version::V2012 {
+            let words = "Policy document must be version 2012-10-17 or greater.";
+            return Err(Flaw::worded(document.version_at, "Version", words));
+        }
+        let version = document.version;
+        let (statements, principals) = validate::compile(document, kind)?;
+        Ok(Self { kind, version, source: text.into(), statements, principals, fault: None })
+    }
+}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Policy")
+            .field("kind", &self.kind)
+            .field("source", &self.source)
+            .field("fault", &self.fault)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,11 @@
+//! Tests of the policy language through its public interface.
+#![cfg(test)]
+
+mod fixture;
+mod laws;
+mod malformed_texts;
+mod reference;
+mod security_history;
+mod trust;
+mod truth_table;
+mod worked_cases;

@@ -1,0 +1,653 @@
+//! Replies in XML, as AWS's query services write them: a serde serializer and the error document.
+//!
+//! It writes XML 1.0 elements only: structures, lists (`member`), maps (`entry`, `key`, `value`)
+//! and texts, numbers and booleans. Everything else is refused, as are names that are no XML
+//! names. Characters that XML 1.0 cannot carry at all, not even as references, are replaced by
+//! U+FFFD.
+
+use std::fmt::{self, Display, Write};
+
+use serde::Serialize;
+use serde::ser::{Impossible, SerializeMap, SerializeSeq, SerializeStruct, Serializer};
+use thiserror::Error;
+
+/// Why a value was not written as XML. This is a defect of the program, not of a request.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
+pub enum XmlError {
+    /// A type that the protocol has no form for.
+    #[error("{0} cannot be written as XML")]
+    Unsupported(&'static str),
+    /// The name of a field or operation is not the name of an XML element.
+    #[error("`{0}` is no element name")]
+    Name(String),
+    /// A `Serialize` implementation refused.
+    #[error("{0}")]
+    Custom(String),
+}
+
+impl serde::ser::Error for XmlError {
+    fn custom<T: Display>(message: T) -> Self {
+        Self::Custom(message.to_string())
+    }
+}
+
+impl From<fmt::Error> for XmlError {
+    fn from(_: fmt::Error) -> Self {
+        // Writing to a string cannot fail; a `Display` that reports failure can.
+        Self::Unsupported("a value that does not print")
+    }
+}
+
+/// Writes the reply of an operation:
+/// `<OpResponse xmlns="…"><OpResult>…</OpResult><ResponseMetadata>…</ResponseMetadata></OpResponse>`.
+///
+/// The result comes before the metadata, since there are clients that read it only there. Without
+/// a result (`None`) there is no `OpResult` element, as IAM's void operations reply.
+///
+/// A structure's fields are elements of the names that they serialise under; a missing option is
+/// left out; a list is an element of `member` elements, empty if the list is; a map one of `entry`
+/// elements. `#[serde(flatten)]` cannot be told from a map and must not be used.
+///
+/// # Errors
+/// Bytes, floating-point numbers, tuples, enums with contents, units and options inside of lists
+/// are refused.
+pub fn to_xml<T: Serialize>(
+    operation: &str,
+    namespace: &str,
+    result: Option<&T>,
+    request_id: &str,
+) -> Result<String, XmlError> {
+    let mut out = String::with_capacity(1024);
+    let response = format!("{operation}Response");
+    check_name(&response)?;
+    out.push('<');
+    out.push_str(&response);
+    push_namespace(&mut out, namespace);
+    if let Some(result) = result {
+        let name = format!("{operation}Result");
+        result.serialize(Element { out: &mut out, name: &name, optional: false })?;
+    }
+    out.push_str("<ResponseMetadata>");
+    push_element(&mut out, "RequestId", request_id);
+    out.push_str("</ResponseMetadata>");
+    close(&mut out, &response);
+    Ok(out)
+}
+
+/// Writes an error reply. `fault_type` is `Sender` for the caller's faults (4xx) and `Receiver`
+/// for ours (5xx).
+pub fn error_xml(
+    namespace: &str,
+    fault_type: &str,
+    code: &str,
+    message: &str,
+    request_id: &str,
+) -> String {
+    let mut out = String::with_capacity(256 + message.len());
+    out.push_str("<ErrorResponse");
+    push_namespace(&mut out, namespace);
+    out.push_str("<Error>");
+    push_element(&mut out, "Type", fault_type);
+    push_element(&mut out, "Code", code);
+    push_element(&mut out, "Message", message);
+    out.push_str("</Error>");
+    push_element(&mut out, "RequestId", request_id);
+    close(&mut out, "ErrorResponse");
+    out
+}
+
+fn push_namespace(out: &mut String, namespace: &str) {
+    out.push_str(" xmlns=\"");
+    push_escaped(out, namespace);
+    out.push_str("\">");
+}
+
+/// An element of a name that is known to be one.
+fn push_element(out: &mut String, name: &str, text: &str) {
+    out.push('<');
+    out.push_str(name);
+    out.push('>');
+    push_escaped(out, text);
+    close(out, name);
+}
+
+fn close(out: &mut String, name: &str) {
+    out.push_str("</");
+    out.push_str(name);
+    out.push('>');
+}
+
+/// Appends text, escaped for element contents and quoted attributes alike.
+fn push_escaped(out: &mut String, text: &str) {
+    for character in text.chars() {
+        match character {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&apos;"),
+            // A reader would turn a bare carriage return into a line feed (XML 1.0, 2.11).
+            '\r' => out.push_str("&#13;"),
+            '\t' | '\n' => out.push(character),
+            '\0'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
+            _ => out.push(character),
+        }
+    }
+}
+
+/// Names come from our types; one that is no XML name would break the document.
+fn check_name(name: &str) -> Result<(), XmlError> {
+    let mut bytes = name.bytes();
+    let first = bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+    if first && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte)) {
+        Ok(())
+    } else {
+        Err(XmlError::Name(name.to_owned()))
+    }
+}
+
+/// Writes a value as the element of that name.
+struct Element<'a> {
+    out: &'a mut String,
+    name: &'a str,
+    /// Whether a missing value leaves out the element; in lists and maps it would shift or
+    /// drop members, so there it is refused.
+    optional: bool,
+}
+
+impl<'a> Element<'a> {
+    fn open(self) -> Result<Contents<'a>, XmlError> {
+        check_name(self.name)?;
+        self.out.push('<');
+        self.out.push_str(self.name);
+        self.out.push('>');
+        Ok(Contents { out: self.out, name: self.name })
+    }
+
+    fn display(self, value: impl Display) -> Result<(), XmlError> {
+        let contents = self.open()?;
+        write!(contents.out, "{value}")?;
+        contents.close()
+    }
+}
+
+/// An element that is open.
+struct Contents<'a> {
+    out: &'a mut String,
+    name: &'a str,
+}
+
+impl Contents<'_> {
+    fn element<'b>(&'b mut self, name: &'b str, optional: bool) -> Element<'b> {
+        Element { out: self.out, name, optional }
+    }
+
+    fn close(self) -> Result<(), XmlError> {
+        close(self.out, self.name);
+        Ok(())
+    }
+}
+
+macro_rules! numbers {
+    ($($method:ident: $type:ty),*) => {
+        $(fn $method(self, value: $type) -> Result<(), XmlError> {
+            self.display(value)
+        })*
+    };
+}
+
+impl<'a> Serializer for Element<'a> {
+    type Ok = ();
+    type Error = XmlError;
+    type SerializeSeq = Contents<'a>;
+    type SerializeMap = Contents<'a>;
+    type SerializeStruct = Contents<'a>;
+    type SerializeTuple = Impossible<(), XmlError>;
+    type SerializeTupleStruct = Impossible<(), XmlError>;
+    type SerializeTupleVariant = Impossible<(), XmlError>;
+    type SerializeStructVariant = Impossible<(), XmlError>;
+
+    numbers! {
+        serialize_bool: bool,
+        serialize_i8: i8, serialize_i16: i16, serialize_i32: i32, serialize_i64: i64,
+        serialize_u8: u8, serialize_u16: u16, serialize_u32: u32, serialize_u64: u64
+    }
+
+    fn serialize_str(self, value: &str) -> Result<(), XmlError> {
+        let contents = self.open()?;
+        push_escaped(contents.out, value);
+        contents.close()
+    }
+
+    fn serialize_char(self, value: char) -> Result<(), XmlError> {
+        self.serialize_str(value.encode_utf8(&mut [0; 4]))
+    }
+
+    fn serialize_none(self) -> Result<(), XmlError> {
+        if self.optional {
+            Ok(())
+        } else {
+            Err(XmlError::Unsupported("a missing value in a list or map"))
+        }
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), XmlError> {
+        value.serialize(self)
+    }
+
+    fn serialize_unit_struct(self, _: &'static str) -> Result<(), XmlError> {
+        self.open()?.close()
+    }
+
+    fn serialize_unit_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+    ) -> Result<(), XmlError> {
+        self.serialize_str(variant)
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        value: &T,
+    ) -> Result<(), XmlError> {
+        value.serialize(self)
+    }
+
+    fn serialize_seq(self, _: Option<usize>) -> Result<Contents<'a>, XmlError> {
+        self.open()
+    }
+
+    fn serialize_map(self, _: Option<usize>) -> Result<Contents<'a>, XmlError> {
+        self.open()
+    }
+
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Contents<'a>, XmlError> {
+        self.open()
+    }
+
+    fn serialize_f32(self, _: f32) -> Result<(), XmlError> {
+        Err(XmlError::Unsupported("a floating-point number"))
+    }
+
+    fn serialize_f64(self, _: f64) -> Result<(), XmlError> {
+        Err(XmlError::Unsupported("a floating-point number"))
+    }
+
+    fn serialize_bytes(self, _: &[u8]) -> Result<(), XmlError> {
+        Err(XmlError::Unsupported("bytes"))
+    }
+
+    fn serialize_unit(self) -> Result<(), XmlError> {
+        Err(XmlError::Unsupported("a unit"))
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+        _: &T,
+    ) -> Result<(), XmlError> {
+        Err(XmlError::Unsupported("an enum with contents"))
+    }
+
+    fn serialize_tuple(self, _: usize) -> Result<Self::SerializeTuple, XmlError> {
+        Err(XmlError::Unsupported("a tuple"))
+    }
+
+    fn serialize_tuple_struct(
+        self,
+        _: &'static str,
+        _: usize,
+    ) -> Result<Self::SerializeTupleStruct, XmlError> {
+        Err(XmlError::Unsupported("a tuple"))
+    }
+
+    fn serialize_tuple_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+        _: usize,
+    ) -> Result<Self::SerializeTupleVariant, XmlError> {
+        Err(XmlError::Unsupported("an enum with contents"))
+    }
+
+    fn serialize_struct_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+        _: usize,
+    ) -> Result<Self::SerializeStructVariant, XmlError> {
+        Err(XmlError::Unsupported("an enum with contents"))
+    }
+
+    fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<(), XmlError> {
+        let contents = self.open()?;
+        write!(Escaping(contents.out), "{value}")?;
+        contents.close()
+    }
+}
+
+/// Escapes what is written to it.
+struct Escaping<'a>(&'a mut String);
+
+impl Write for Escaping<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        push_escaped(self.0, text);
+        Ok(())
+    }
+}
+
+impl SerializeStruct for Contents<'_> {
+    type Ok = ();
+    type Error = XmlError;
+
+    fn serialize_field<T: Serialize + ?Sized>(
+        &mut self,
+        name: &'static str,
+        value: &T,
+    ) -> Result<(), XmlError> {
+        value.serialize(self.element(name, true))
+    }
+
+    fn end(self) -> Result<(), XmlError> {
+        self.close()
+    }
+}
+
+impl SerializeSeq for Contents<'_> {
+    type Ok = ();
+    type Error = XmlError;
+
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), XmlError> {
+        value.serialize(self.element("member", false))
+    }
+
+    fn end(self) -> Result<(), XmlError> {
+        self.close()
+    }
+}
+
+impl SerializeMap for Contents<'_> {
+    type Ok = ();
+    type Error = XmlError;
+
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), XmlError> {
+        self.out.push_str("<entry>");
+        key.serialize(self.element("key", false))
+    }
+
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), XmlError> {
+        value.serialize(self.element("value", false))?;
+        close(self.out, "entry");
+        Ok(())
+    }
+
+    fn end(self) -> Result<(), XmlError> {
+        self.close()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const STS: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
+    const IAM: &str = "https://iam.amazonaws.com/doc/2010-05-08/";
+    const ID: &str = "c6104cbe-af31-11e0-8154-cbc7ccf896c7";
+
+    #[derive(Serialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct AssumeRole {
+        credentials: Credentials,
+        assumed_role_user: AssumedRoleUser,
+        packed_policy_size: Option<u8>,
+        source_identity: Option<String>,
+    }
+
+    #[derive(Serialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Credentials {
+        access_key_id: &'static str,
+        secret_access_key: &'static str,
+        session_token: &'static str,
+        expiration: &'static str,
+    }
+
+    #[derive(Serialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct AssumedRoleUser {
+        assumed_role_id: &'static str,
+        arn: &'static str,
+    }
+
+    #[derive(Serialize)]
+    enum Status {
+        Active,
+    }
+
+    #[derive(Serialize)]
+    struct Count(i64);
+
+    #[derive(Serialize)]
+    struct Nothing;
+
+    #[derive(Serialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Everything {
+        is_truncated: bool,
+        users: Vec<User>,
+        names: Vec<String>,
+        empty: Vec<String>,
+        missing: Option<Vec<String>>,
+        summary_map: BTreeMap<&'static str, i64>,
+        no_entries: BTreeMap<String, String>,
+        status: Status,
+        count: Count,
+        nothing: Nothing,
+        text: String,
+        letter: char,
+        small: i8,
+        large: u64,
+    }
+
+    #[derive(Serialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct User {
+        path: &'static str,
+        tags: Option<Vec<Tag>>,
+    }
+
+    #[derive(Serialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Tag {
+        key: &'static str,
+        value: &'static str,
+    }
+
+    fn one<T: Serialize>(value: T) -> Result<String, XmlError> {
+        #[derive(Serialize)]
+        struct One<T> {
+            #[serde(rename = "V")]
+            value: T,
+        }
+        let xml = to_xml("Op", "n", Some(&One { value }), "id")?;
+        let start = xml.find("<OpResult>").unwrap() + "<OpResult>".len();
+        Ok(xml.get(start..xml.find("</OpResult>").unwrap()).unwrap().to_owned())
+    }
+
+    #[test]
+    fn assume_role() {
+        let result = AssumeRole {
+            credentials: Credentials {
+                access_key_id: "ASIAIOSFODNN7EXAMPLE",
+                secret_access_key: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+                session_token: "AQAAAAcB+/8=",
+                expiration: "2026-11-21T13:34:41Z",
+            },
+            assumed_role_user: AssumedRoleUser {
+                assumed_role_id: "AROACLKWSDQRAOEXAMPLE:alice",
+                arn: "arn:aws:sts::123456789012:assumed-role/demo/alice",
+            },
+            packed_policy_size: Some(6),
+            source_identity: None,
+        };
+        insta::assert_snapshot!(to_xml("AssumeRole", STS, Some(&result), ID).unwrap());
+    }
+
+    #[test]
+    fn every_shape() {
+        let result = Everything {
+            is_truncated: false,
+            users: vec![
+                User { path: "/", tags: Some(vec![Tag { key: "team", value: "" }]) },
+                User { path: "/a/", tags: None },
+            ],
+            names: vec!["one".to_owned(), "<two>".to_owned()],
+            empty: vec![],
+            missing: None,
+            summary_map: BTreeMap::from([("Users", 2), ("Groups", -1)]),
+            no_entries: BTreeMap::new(),
+            status: Status::Active,
+            count: Count(-3),
+            nothing: Nothing,
+            text: "a & b \"c\" 'd' > e\r\nf\tg\u{1}h\u{ffff}".to_owned(),
+            letter: '<',
+            small: i8::MIN,
+            large: u64::MAX,
+        };
+        insta::assert_snapshot!(to_xml("ListUsers", IAM, Some(&result), ID).unwrap());
+    }
+
+    #[test]
+    fn a_void_operation_has_no_result() {
+        insta::assert_snapshot!(to_xml::<Everything>("DeleteUser", IAM, None, ID).unwrap());
+    }
+
+    #[test]
+    fn errors() {
+        insta::assert_snapshot!(error_xml(
+            STS,
+            "Sender",
+            "ValidationError",
+            "1 validation error detected: Value '<a&b>' at 'roleSessionName' failed",
+            ID,
+        ));
+    }
+
+    #[test]
+    fn what_the_protocol_has_no_form_for_is_refused() {
+        #[derive(Serialize)]
+        enum Contents {
+            One(u8),
+            Two(u8, u8),
+            Three { a: u8 },
+        }
+        fn check<T: Serialize>(value: T, what: &'static str) {
+            assert_eq!(one(value), Err(XmlError::Unsupported(what)));
+        }
+        check(1.5_f32, "a floating-point number");
+        check(1.5_f64, "a floating-point number");
+        check((), "a unit");
+        check((1, 2), "a tuple");
+        check([1_u8, 2], "a tuple");
+        check(Contents::One(1), "an enum with contents");
+        check(Contents::Two(1, 2), "an enum with contents");
+        check(Contents::Three { a: 1 }, "an enum with contents");
+        check(vec![Some(1), None], "a missing value in a list or map");
+        check(BTreeMap::from([("a", None::<u8>)]), "a missing value in a list or map");
+        struct Bytes;
+        impl Serialize for Bytes {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_bytes(b"x")
+            }
+        }
+        check(Bytes, "bytes");
+    }
+
+    #[test]
+    fn names_must_be_names() {
+        #[derive(Serialize)]
+        struct Bad {
+            #[serde(rename = "a><b")]
+            a: u8,
+        }
+        assert_eq!(one(Bad { a: 1 }), Err(XmlError::Name("a><b".to_owned())));
+        for bad in ["", "<x>", "1a", "a b", "-a"] {
+            let name = format!("{bad}Response");
+            let result = to_xml::<u8>(bad, STS, None, ID);
+            if bad.is_empty() {
+                assert!(result.is_ok());
+            } else {
+                assert_eq!(result, Err(XmlError::Name(name)));
+            }
+        }
+        assert!(error_xml("\"<", "Sender", "C", "M", "i").contains("xmlns=\"&quot;&lt;\""));
+    }
+
+    #[test]
+    fn displayed_values_are_escaped_as_well() {
+        struct Shown;
+        impl Serialize for Shown {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(&format_args!("<{}>", 1))
+            }
+        }
+        assert_eq!(one(Shown).unwrap(), "<V>&lt;1&gt;</V>");
+    }
+
+    /// Undoes the escapes that the writer makes, and checks that nothing else is one.
+    fn unescape(text: &str) -> String {
+        let mut plain = String::new();
+        let mut rest = text;
+        while let Some(character) = rest.chars().next() {
+            assert!(!"<>\"'\r".contains(character), "{character:?} is bare");
+            let names = [
+                ("&amp;", '&'),
+                ("&lt;", '<'),
+                ("&gt;", '>'),
+                ("&quot;", '"'),
+                ("&apos;", '\''),
+                ("&#13;", '\r'),
+            ];
+            let (length, meant) = match names.iter().find(|(name, _)| rest.starts_with(name)) {
+                Some((name, meant)) => (name.len(), *meant),
+                None => {
+                    assert_ne!(character, '&', "an ampersand is bare");
+                    (character.len_utf8(), character)
+                }
+            };
+            plain.push(meant);
+            rest = rest.get(length..).unwrap();
+        }
+        plain
+    }
+
+    fn is_xml(character: char) -> bool {
+        matches!(character, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn text_survives(text in "\\PC{0,40}|[&<>\"'\r\n\t;#13amp]{0,40}|(?s).{0,40}") {
+            let xml = one(&text).unwrap();
+            let inner = xml.strip_prefix("<V>").unwrap().strip_suffix("</V>").unwrap();
+            let want: String =
+                text.chars().map(|c| if is_xml(c) { c } else { '\u{fffd}' }).collect();
+            prop_assert!(inner.chars().all(is_xml));
+            prop_assert_eq!(unescape(inner), want);
+        }
+    }
+}

@@ -1,0 +1,488 @@
+//! The settings of `daypass serve`: flags and environment over one TOML file over defaults.
+//!
+//! [`Layer`] is what a source says, with every setting optional; [`Config`] is the outcome, in
+//! which every value has been parsed. Refused are: a field that no setting has, a value that does
+//! not parse, half a pair (certificate without key, access key id without secret), and an address
+//! that would carry credentials in the clear.
+
+use std::fmt;
+use std::fs;
+use std::io::{self, Read};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use daypass_names::{AccessKeyId, AccessKeyKind, AccountId, Constrained, Region, SecretAccessKey};
+use serde::Deserialize;
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use crate::proxies::Proxies;
+
+/// Where the server listens unless told otherwise: reachable from this machine only.
+pub const DEFAULT_LISTEN: &str = "127.0.0.1:4700";
+/// The Region of the deployment unless told otherwise.
+pub const DEFAULT_REGION: &str = "us-east-1";
+/// What is logged unless told otherwise, as a `tracing` filter.
+pub const DEFAULT_LOG: &str = "info";
+
+/// The longest configuration file that is read, in bytes.
+const CONFIG_FILE_MAX: u64 = 1 << 20;
+/// The longest secret file that is read, in bytes: a secret has at most 128 characters.
+const SECRET_FILE_MAX: u64 = 4096;
+
+/// What one source of settings says; absent is not the same as empty.
+///
+/// As a TOML document every field is a top-level key of the same name. The admin secret has no
+/// key there: it comes from the environment or from a file of its own.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Layer {
+    /// Address and port to listen on.
+    pub listen: Option<String>,
+    /// The data folder.
+    pub data: Option<PathBuf>,
+    /// Whether everything is kept in memory and lost at exit.
+    pub ephemeral: Option<bool>,
+    /// The twelve digits of the account that the first start makes.
+    pub account_id: Option<String>,
+    /// The Region of the deployment.
+    pub region: Option<String>,
+    /// PEM file with the certificate chain, leaf first.
+    pub tls_cert: Option<PathBuf>,
+    /// PEM file with the private key.
+    pub tls_key: Option<PathBuf>,
+    /// Addresses or CIDR blocks whose `X-Forwarded-*` headers are believed.
+    pub trusted_proxies: Option<Vec<String>>,
+    /// The Regions that a signature's scope may name.
+    pub signing_regions: Option<Vec<String>>,
+    /// Whether a signature's scope may have an empty Region.
+    pub allow_empty_region: Option<bool>,
+    /// The id of the first access key.
+    pub admin_access_key_id: Option<String>,
+    /// The secret of the first access key; only from the environment.
+    #[serde(skip)]
+    pub admin_secret_access_key: Option<SecretText>,
+    /// The file that holds the secret of the first access key.
+    pub admin_secret_access_key_file: Option<PathBuf>,
+    /// What is logged, as a `tracing` filter.
+    pub log: Option<String>,
+    /// How log lines look: `text` or `json`.
+    pub log_format: Option<String>,
+}
+
+impl Layer {
+    /// Reads a TOML file.
+    pub fn read(path: &Path) -> Result<Self, ConfigFault> {
+        let bytes = read_at_most(path, CONFIG_FILE_MAX)
+            .map_err(|cause| ConfigFault::Unreadable { path: path.to_owned(), cause })?;
+        let text = str::from_utf8(&bytes)
+            .map_err(|_| ConfigFault::not_text(path, first_bad_line(&bytes)))?;
+        Self::parse(path, text)
+    }
+
+    /// Parses the text of the TOML file at `path`, which is named in the refusal.
+    fn parse(path: &Path, text: &str) -> Result<Self, ConfigFault> {
+        toml::from_str(text).map_err(|error| ConfigFault::File {
+            path: path.to_owned(),
+            line: line_of(text, error.span().map_or(0, |span| span.start)),
+            // The parser's sentence can run over several lines; it names the fields there are.
+            message: error.message().split_whitespace().collect::<Vec<_>>().join(" "),
+        })
+    }
+
+    /// This layer's settings, and `lower`'s where this one has none.
+    #[must_use]
+    pub fn over(self, lower: Self) -> Self {
+        // One secret source hides both of the layer below, or a file named in the configuration
+        // could not be overridden by the environment.
+        let own_secret =
+            self.admin_secret_access_key.is_some() || self.admin_secret_access_key_file.is_some();
+        let lower_secret = if own_secret { None } else { lower.admin_secret_access_key };
+        let lower_secret_file = if own_secret { None } else { lower.admin_secret_access_key_file };
+        Self {
+            listen: self.listen.or(lower.listen),
+            data: self.data.or(lower.data),
+            ephemeral: self.ephemeral.or(lower.ephemeral),
+            account_id: self.account_id.or(lower.account_id),
+            region: self.region.or(lower.region),
+            tls_cert: self.tls_cert.or(lower.tls_cert),
+            tls_key: self.tls_key.or(lower.tls_key),
+            trusted_proxies: self.trusted_proxies.or(lower.trusted_proxies),
+            signing_regions: self.signing_regions.or(lower.signing_regions),
+            allow_empty_region: self.allow_empty_region.or(lower.allow_empty_region),
+            admin_access_key_id: self.admin_access_key_id.or(lower.admin_access_key_id),
+            admin_secret_access_key: self.admin_secret_access_key.or(lower_secret),
+            admin_secret_access_key_file: self.admin_secret_access_key_file.or(lower_secret_file),
+            log: self.log.or(lower.log),
+            log_format: self.log_format.or(lower.log_format),
+        }
+    }
+}
+
+/// A secret as it was given, not yet parsed; it never prints and is wiped when dropped.
+#[derive(Clone)]
+pub struct SecretText(Zeroizing<String>);
+
+impl SecretText {
+    /// Takes the text over.
+    pub fn new(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+}
+
+impl fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretText(…)")
+    }
+}
+
+/// What the machine says about the user who starts the server.
+#[derive(Clone, Debug, Default)]
+pub struct Home {
+    /// `$XDG_DATA_HOME`.
+    pub xdg_data_home: Option<PathBuf>,
+    /// `$HOME`.
+    pub home: Option<PathBuf>,
+}
+
+impl Home {
+    /// The data folder of a user who names none: `$XDG_DATA_HOME/daypass`, or
+    /// `~/.local/share/daypass`. Relative paths do not count (XDG Base Directory Specification).
+    fn data_folder(&self) -> Option<PathBuf> {
+        let absolute = |path: &&PathBuf| path.is_absolute();
+        let shared = self.xdg_data_home.as_ref().filter(absolute).cloned();
+        let shared = shared
+            .or_else(|| self.home.as_ref().filter(absolute).map(|home| home.join(".local/share")));
+        shared.map(|shared| shared.join("daypass"))
+    }
+}
+
+/// Every setting, parsed and in agreement with the others.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Where files go.
+    pub data: DataPlace,
+    /// Whether everything is kept in memory and lost at exit.
+    pub ephemeral: bool,
+    /// The account that the first start makes; when absent it is drawn at random, or derived from
+    /// the fixed access key.
+    pub account: Option<AccountId>,
+    /// The Region of the deployment.
+    pub region: Region,
+    /// Certificate and key, when the server speaks TLS.
+    pub tls: Option<TlsFiles>,
+    /// Whose `X-Forwarded-*` headers are believed.
+    pub trusted_proxies: Proxies,
+    /// The Regions that a scope may name; `None` is any.
+    pub signing_regions: Option<Vec<Region>>,
+    /// Whether a scope may have an empty Region.
+    pub allow_empty_region: bool,
+    /// The first access key, when an operator fixed it.
+    pub admin_key: Option<AdminKey>,
+    /// What is logged, as a `tracing` filter.
+    pub log: String,
+    /// How log lines look.
+    pub log_format: LogFormat,
+}
+
+/// Where the server keeps its files.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum DataPlace {
+    /// A folder that stays.
+    Folder(PathBuf),
+    /// A private temporary folder that is removed at exit.
+    Temporary,
+}
+
+/// The two files of a TLS identity.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TlsFiles {
+    /// The certificate chain in PEM, leaf first.
+    pub certificate: PathBuf,
+    /// The private key in PEM.
+    pub key: PathBuf,
+}
+
+/// An access key that an operator chose.
+#[derive(Clone, Debug)]
+pub struct AdminKey {
+    /// Its id.
+    pub id: AccessKeyId,
+    /// Its secret.
+    pub secret: SecretAccessKey,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Config {
+    /// Parses the merged settings.
+    pub fn resolve(layer: Layer, home: &Home) -> Result<Self, ConfigFault> {
+        let listen = parse_listen(layer.listen.as_deref().unwrap_or(DEFAULT_LISTEN))?;
+        let ephemeral = layer.ephemeral.unwrap_or(false);
+        let data = match layer.data {
+            Some(folder) if folder.as_os_str().is_empty() => {
+                return Err(ConfigFault::setting("data", "the path is empty"));
+            }
+            Some(folder) => DataPlace::Folder(folder),
+            None if ephemeral => DataPlace::Temporary,
+            None => DataPlace::Folder(home.data_folder().ok_or(ConfigFault::NoHome)?),
+        };
+        let account = layer.account_id.map(|text| parse_account(&text)).transpose()?;
+        let region = parse_region("region", layer.region.as_deref().unwrap_or(DEFAULT_REGION))?;
+        let tls = match (layer.tls_cert, layer.tls_key) {
+            (None, None) => None,
+            (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
+            (Some(_), None) => {
+                return Err(ConfigFault::Half { has: "tls_cert", lacks: "`tls_key`" });
+            }
+            (None, Some(_)) => {
+                return Err(ConfigFault::Half { has: "tls_key", lacks: "`tls_cert`" });
+            }
+        };
+        let trusted_proxies = Proxies::parse(&layer.trusted_proxies.unwrap_or_default())
+            .map_err(|fault| ConfigFault::setting("trusted_proxies", fault))?;
+        let signing_regions = layer.signing_regions.map(|regions| parse_regions(&regions));
+        let config = Self {
+            listen,
+            data,
+            ephemeral,
+            account,
+            region,
+            tls,
+            trusted_proxies,
+            signing_regions: signing_regions.transpose()?,
+            allow_empty_region: layer.allow_empty_region.unwrap_or(false),
+            admin_key: parse_admin_key(
+                layer.admin_access_key_id,
+                layer.admin_secret_access_key,
+                layer.admin_secret_access_key_file,
+            )?,
+            log: layer.log.unwrap_or_else(|| DEFAULT_LOG.to_owned()),
+            log_format: layer
+                .log_format
+                .map_or(Ok(LogFormat::default()), |text| parse_log_format(&text))?,
+        };
+        config.refuse_cleartext()?;
+        Ok(config)
+    }
+
+    /// The settings of a server that leaves nothing behind: everything in memory, on a free port
+    /// of the loopback interface, with an account and a key drawn at random.
+    pub fn throw_away() -> Result<Self, ConfigFault> {
+        let layer = Layer {
+            listen: Some("127.0.0.1:0".to_owned()),
+            ephemeral: Some(true),
+            ..Layer::default()
+        };
+        Self::resolve(layer, &Home::default())
+    }
+
+    /// SECURITY: session tokens and replies with secrets travel in the body, so plain HTTP leaves
+    /// the machine only towards a proxy that was named.
+    fn refuse_cleartext(&self) -> Result<(), ConfigFault> {
+        let loopback = self.listen.ip().to_canonical().is_loopback();
+        if loopback || self.tls.is_some() || !self.trusted_proxies.is_empty() {
+            return Ok(());
+        }
+        Err(ConfigFault::Cleartext { listen: self.listen })
+    }
+}
+
+/// Why the settings are refused.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ConfigFault {
+    /// The configuration or secret file cannot be read.
+    #[error("`{}` cannot be read: {cause}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// The configuration file has a wrong line.
+    #[error("{}:{line}: {message}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong there and what is allowed.
+        message: String,
+    },
+    /// A setting's value is of no use.
+    #[error("setting `{name}`: {reason}")]
+    Setting {
+        /// The setting's name, as in the file.
+        name: &'static str,
+        /// What is wrong and what is allowed.
+        reason: String,
+    },
+    /// One of two settings that belong together.
+    #[error("setting `{has}` needs {lacks} as well: give both or neither")]
+    Half {
+        /// The setting that was given.
+        has: &'static str,
+        /// What was not, and how to give it.
+        lacks: &'static str,
+    },
+    /// No data folder was named and the user has no home.
+    #[error(
+        "no data folder: neither XDG_DATA_HOME nor HOME is an absolute path, so name one with --data"
+    )]
+    NoHome,
+    /// Credentials would travel in the clear.
+    #[error(
+        "listening on {listen} without TLS would send credentials in the clear: give --tls-cert \
+         and --tls-key, or listen on 127.0.0.1, or name the proxies that speak TLS in front of \
+         this server in `trusted_proxies`"
+    )]
+    Cleartext {
+        /// The address.
+        listen: SocketAddr,
+    },
+}
+
+impl ConfigFault {
+    fn setting(name: &'static str, reason: impl ToString) -> Self {
+        Self::Setting { name, reason: reason.to_string() }
+    }
+
+    fn not_text(path: &Path, line: usize) -> Self {
+        Self::File { path: path.to_owned(), line, message: "the line is not UTF-8 text".to_owned() }
+    }
+}
+
+fn parse_listen(text: &str) -> Result<SocketAddr, ConfigFault> {
+    if let Some(port) = text.strip_prefix("localhost:").and_then(|port| port.parse().ok()) {
+        return Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    }
+    text.parse().map_err(|_| {
+        ConfigFault::setting(
+            "listen",
+            format!(
+                "`{text}` is not an address and a port, such as `{DEFAULT_LISTEN}` or `[::]:4700`"
+            ),
+        )
+    })
+}
+
+fn parse_account(text: &str) -> Result<AccountId, ConfigFault> {
+    AccountId::parse(text)
+        .map_err(|_| ConfigFault::setting("account_id", format!("`{text}` is not twelve digits")))
+}
+
+fn parse_region(name: &'static str, text: &str) -> Result<Region, ConfigFault> {
+    Region::parse(text).map_err(|_| {
+        ConfigFault::setting(
+            name,
+            format!(
+                "`{text}` is not a Region name: 1 to 64 lower-case letters, digits and hyphens"
+            ),
+        )
+    })
+}
+
+fn parse_regions(texts: &[String]) -> Result<Vec<Region>, ConfigFault> {
+    if texts.is_empty() {
+        let reason =
+            "the list is empty, so no signature could be valid; leave it out for any Region";
+        return Err(ConfigFault::setting("signing_regions", reason));
+    }
+    texts.iter().map(|text| parse_region("signing_regions", text)).collect()
+}
+
+fn parse_log_format(text: &str) -> Result<LogFormat, ConfigFault> {
+    match text {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => {
+            let reason = format!("`{text}` is neither `text` nor `json`");
+            Err(ConfigFault::setting("log_format", reason))
+        }
+    }
+}
+
+fn parse_admin_key(
+    id: Option<String>,
+    secret: Option<SecretText>,
+    secret_file: Option<PathBuf>,
+) -> Result<Option<AdminKey>, ConfigFault> {
+    const SECRET: &str = "admin_secret_access_key";
+    const SECRET_SOURCES: &str = "the secret (DAYPASS_ADMIN_SECRET_ACCESS_KEY in the environment, \
+                                  or `admin_secret_access_key_file`)";
+    let secret = match (secret, secret_file) {
+        (Some(_), Some(_)) => {
+            let reason = "it is given both in the environment and as a file: give one";
+            return Err(ConfigFault::setting(SECRET, reason));
+        }
+        (Some(secret), None) => Some(secret),
+        (None, Some(path)) => Some(read_secret(&path)?),
+        (None, None) => None,
+    };
+    let (id, secret) = match (id, secret) {
+        (None, None) => return Ok(None),
+        (Some(id), Some(secret)) => (id, secret),
+        (Some(_), None) => {
+            return Err(ConfigFault::Half { has: "admin_access_key_id", lacks: SECRET_SOURCES });
+        }
+        (None, Some(_)) => {
+            return Err(ConfigFault::Half { has: SECRET, lacks: "`admin_access_key_id`" });
+        }
+    };
+    let id = AccessKeyId::parse(&id).map_err(|_| {
+        let reason = format!("`{id}` is not 16 to 128 letters, digits and underscores");
+        ConfigFault::setting("admin_access_key_id", reason)
+    })?;
+    if id.kind() == AccessKeyKind::Temporary {
+        let reason = "ids that begin with ASIA stand for temporary credentials: choose another";
+        return Err(ConfigFault::setting("admin_access_key_id", reason));
+    }
+    // The secret itself must not stand in the sentence.
+    let secret = SecretAccessKey::parse(&secret.0).map_err(|_| {
+        ConfigFault::setting(SECRET, "a secret has 16 to 128 printable ASCII characters, no spaces")
+    })?;
+    Ok(Some(AdminKey { id, secret }))
+}
+
+/// Reads a secret file; the line end that editors add is not part of the secret.
+fn read_secret(path: &Path) -> Result<SecretText, ConfigFault> {
+    let unreadable = |cause| ConfigFault::Unreadable { path: path.to_owned(), cause };
+    let bytes = Zeroizing::new(read_at_most(path, SECRET_FILE_MAX).map_err(unreadable)?);
+    let text = str::from_utf8(&bytes).map_err(|_| ConfigFault::not_text(path, 1))?;
+    Ok(SecretText::new(text.trim_end_matches(['\r', '\n']).to_owned()))
+}
+
+fn read_at_most(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length <= limit) {
+        return Ok(bytes);
+    }
+    Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it has more than {limit} bytes")))
+}
+
+/// The line, from 1, that the byte at `offset` lies in.
+fn line_of(text: &str, offset: usize) -> usize {
+    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
+}
+
+fn first_bad_line(bytes: &[u8]) -> usize {
+    let lines = bytes.split(|byte| *byte == b'\n');
+    lines.take_while(|line| str::from_utf8(line).is_ok()).count() + 1
+}
+
+#[cfg(test)]
+#[path = "config_tests.rs"]
+mod tests;

@@ -1,0 +1,253 @@
+//! The settings, source by source.
+
+use super::*;
+
+fn parse(text: &str) -> Result<Layer, ConfigFault> {
+    Layer::parse(Path::new("/etc/daypass.toml"), text)
+}
+
+fn home() -> Home {
+    Home { xdg_data_home: None, home: Some("/home/alice".into()) }
+}
+
+/// Resolves flags and environment (written as TOML here) over a file.
+fn resolve(given: &str, file: &str) -> Result<Config, ConfigFault> {
+    Config::resolve(parse(given)?.over(parse(file)?), &home())
+}
+
+#[test]
+fn without_any_setting_the_defaults_hold() {
+    let config = resolve("", "").unwrap();
+    assert_eq!(config.listen, "127.0.0.1:4700".parse().unwrap());
+    assert_eq!(config.data, DataPlace::Folder("/home/alice/.local/share/daypass".into()));
+    assert!(!config.ephemeral);
+    assert_eq!(config.account, None);
+    assert_eq!(config.region.as_str(), "us-east-1");
+    assert_eq!(config.tls, None);
+    assert!(config.trusted_proxies.is_empty());
+    assert_eq!(config.signing_regions, None);
+    assert!(!config.allow_empty_region);
+    assert!(config.admin_key.is_none());
+    assert_eq!((config.log.as_str(), config.log_format), ("info", LogFormat::Text));
+}
+
+/// Each setting in the file, and the same setting in the layer above it.
+#[test]
+fn the_upper_layer_wins_setting_by_setting() {
+    type Shown = fn(&Config) -> String;
+    let rows: [(&str, &str, &str, &str, Shown); 11] = [
+        ("listen = '127.0.0.1:1'", "127.0.0.1:1", "listen = 'localhost:2'", "127.0.0.1:2", |c| {
+            c.listen.to_string()
+        }),
+        ("data = '/a'", r#"Folder("/a")"#, "data = '/b'", r#"Folder("/b")"#, |c| {
+            format!("{:?}", c.data)
+        }),
+        ("ephemeral = true", "true", "ephemeral = false", "false", |c| c.ephemeral.to_string()),
+        (
+            "account_id = '000000000001'",
+            "Some(AccountId(000000000001))",
+            "account_id = '123456789012'",
+            "Some(AccountId(123456789012))",
+            |c| format!("{:?}", c.account),
+        ),
+        ("region = 'eu-west-1'", "eu-west-1", "region = 'x'", "x", |c| c.region.to_string()),
+        (
+            "tls_cert = 'c'\ntls_key = 'k'",
+            r#"Some(TlsFiles { certificate: "c", key: "k" })"#,
+            "tls_cert = 'd'",
+            r#"Some(TlsFiles { certificate: "d", key: "k" })"#,
+            |c| format!("{:?}", c.tls),
+        ),
+        (
+            "trusted_proxies = ['10.0.0.0/8']",
+            "Proxies([10.0.0.0/8])",
+            "trusted_proxies = []",
+            "Proxies([])",
+            |c| format!("{:?}", c.trusted_proxies),
+        ),
+        (
+            "signing_regions = ['eu-west-1']",
+            "Some([Region(eu-west-1)])",
+            "signing_regions = ['a', 'b']",
+            "Some([Region(a), Region(b)])",
+            |c| format!("{:?}", c.signing_regions),
+        ),
+        ("allow_empty_region = true", "true", "allow_empty_region = false", "false", |c| {
+            c.allow_empty_region.to_string()
+        }),
+        ("log = 'debug'", "debug", "log = 'off'", "off", |c| c.log.clone()),
+        ("log_format = 'json'", "Json", "log_format = 'text'", "Text", |c| {
+            format!("{:?}", c.log_format)
+        }),
+    ];
+    for (file, from_file, given, from_given, shown) in rows {
+        assert_eq!(shown(&resolve("", file).unwrap()), from_file, "{file}");
+        assert_eq!(shown(&resolve(given, file).unwrap()), from_given, "{given} over {file}");
+    }
+}
+
+#[test]
+fn unknown_and_misshapen_fields_are_refused_with_file_and_line() {
+    let rows = [
+        ("listne = '127.0.0.1:1'", 1, "unknown field `listne`, expected one of `listen`, `data`"),
+        ("region = 'x'\n\n[tls]\ncert = 'x'", 3, "unknown field `tls`"),
+        // The secret has no place in a file that is shown around.
+        ("\nadmin_secret_access_key = 'x'", 2, "unknown field `admin_secret_access_key`"),
+        ("ephemeral = 'yes'", 1, "invalid type: string \"yes\", expected a boolean"),
+        ("region = 'x'\nlisten = 4700", 2, "invalid type: integer"),
+        ("region = 'x'\nregion = 'y'", 2, "duplicate key"),
+        ("region = ", 1, ""),
+    ];
+    for (text, line, says) in rows {
+        let fault = parse(text).unwrap_err().to_string();
+        assert!(fault.starts_with(&format!("/etc/daypass.toml:{line}: ")), "{text:?}: {fault}");
+        assert!(fault.contains(says) && !fault.contains('\n'), "{text:?}: {fault}");
+    }
+}
+
+#[test]
+fn values_of_no_use_are_refused_by_name() {
+    let rows = [
+        ("listen = 'example.com:80'", "setting `listen`: `example.com:80` is not an address"),
+        ("listen = '127.0.0.1'", "setting `listen`"),
+        ("listen = 'localhost:65536'", "setting `listen`"),
+        ("listen = ''", "setting `listen`"),
+        ("data = ''", "setting `data`"),
+        ("account_id = '12345678901'", "`12345678901` is not twelve digits"),
+        ("region = 'EU'", "setting `region`: `EU` is not a Region name"),
+        ("region = ''", "setting `region`"),
+        ("tls_cert = 'c'", "setting `tls_cert` needs `tls_key` as well"),
+        ("tls_key = 'k'", "setting `tls_key` needs `tls_cert` as well"),
+        ("trusted_proxies = ['proxy']", "`proxy` is neither an address nor a CIDR block"),
+        ("trusted_proxies = ['0.0.0.0/0']", "names every address"),
+        ("signing_regions = []", "the list is empty"),
+        ("signing_regions = ['']", "setting `signing_regions`"),
+        ("log_format = 'xml'", "`xml` is neither `text` nor `json`"),
+        ("admin_access_key_id = 'AKIAIOSFODNN7EXAMPLE'", "needs the secret (DAYPASS_ADMIN"),
+    ];
+    for (text, says) in rows {
+        let fault = resolve(text, "").unwrap_err().to_string();
+        assert!(fault.contains(says), "{text:?}: {fault}");
+    }
+}
+
+#[test]
+fn credentials_do_not_leave_the_machine_in_the_clear() {
+    let tls = "tls_cert = 'c'\ntls_key = 'k'\n";
+    let proxies = "trusted_proxies = ['10.0.0.1']\n";
+    for (listen, loopback) in [
+        ("127.0.0.1:0", true),
+        ("127.9.9.9:4700", true),
+        ("[::1]:4700", true),
+        ("[::ffff:127.0.0.1]:4700", true),
+        ("localhost:4700", true),
+        ("0.0.0.0:4700", false),
+        ("[::]:4700", false),
+        ("10.0.0.1:4700", false),
+    ] {
+        for (more, fine) in [("", loopback), (tls, true), (proxies, true)] {
+            let outcome = resolve(&format!("{more}listen = '{listen}'"), "");
+            assert_eq!(outcome.is_ok(), fine, "{listen} {more}");
+            if let Err(fault) = outcome {
+                let fault = fault.to_string();
+                assert!(
+                    fault.contains("--tls-cert") && fault.contains("trusted_proxies"),
+                    "{fault}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn the_data_folder_follows_the_user() {
+    type Path = Option<&'static str>;
+    let rows: [(Path, Path, &str, Path); 7] = [
+        (Some("/x"), Some("/home/alice"), "", Some("/x/daypass")),
+        (None, Some("/home/alice"), "", Some("/home/alice/.local/share/daypass")),
+        (Some("relative"), Some("/home/alice"), "", Some("/home/alice/.local/share/daypass")),
+        (Some(""), None, "", None),
+        (None, None, "", None),
+        (None, None, "data = '/a'", Some("/a")),
+        (Some("/x"), None, "data = '/a'\nephemeral = true", Some("/a")),
+    ];
+    for (xdg, own, text, expected) in rows {
+        let home = Home { xdg_data_home: xdg.map(Into::into), home: own.map(Into::into) };
+        let data = Config::resolve(parse(text).unwrap(), &home).map(|config| config.data).ok();
+        assert_eq!(data, expected.map(|path| DataPlace::Folder(path.into())), "{xdg:?} {own:?}");
+    }
+    // Nothing of an ephemeral server stays, unless a folder was named.
+    let config = resolve("ephemeral = true", "").unwrap();
+    assert_eq!(config.data, DataPlace::Temporary);
+    assert_eq!(Config::throw_away().unwrap().data, DataPlace::Temporary);
+}
+
+const KEY: &str = "admin_access_key_id = 'AKIAIOSFODNN7EXAMPLE'\n";
+const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+
+fn with_secret(text: &str, secret: &str) -> Layer {
+    Layer { admin_secret_access_key: Some(SecretText::new(secret.into())), ..parse(text).unwrap() }
+}
+
+#[test]
+fn the_first_key_is_fixed_by_both_halves() {
+    let config = Config::resolve(with_secret(KEY, SECRET), &home()).unwrap();
+    let key = config.admin_key.as_ref().unwrap();
+    assert_eq!((key.id.as_str(), key.secret.expose()), ("AKIAIOSFODNN7EXAMPLE", SECRET));
+    assert!(!format!("{config:?}").contains(SECRET));
+    assert!(!format!("{:?}", with_secret(KEY, SECRET)).contains(SECRET));
+
+    let rows = [
+        ("", SECRET, "give both or neither"),
+        (KEY, "too-short", "16 to 128 printable ASCII characters"),
+        (KEY, "", "16 to 128 printable ASCII characters"),
+        (KEY, "with a space in the middle", "16 to 128 printable ASCII characters"),
+        ("admin_access_key_id = 'short'", SECRET, "`short` is not 16 to 128"),
+        ("admin_access_key_id = 'ASIAIOSFODNN7EXAMPLE'", SECRET, "temporary credentials"),
+        (&format!("{KEY}admin_secret_access_key_file = '/f'"), SECRET, "give one"),
+    ];
+    for (text, secret, says) in rows {
+        let fault = Config::resolve(with_secret(text, secret), &home()).unwrap_err().to_string();
+        assert!(fault.contains(says), "{fault}");
+        assert!(secret.is_empty() || !fault.contains(secret), "{fault}");
+    }
+}
+
+#[test]
+fn the_secret_can_lie_in_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("secret");
+    let text = format!("{KEY}admin_secret_access_key_file = '{}'", path.display());
+    let secret = || {
+        let key = resolve(&text, "")?.admin_key.unwrap();
+        Ok(key.secret.expose().to_owned())
+    };
+    let missing: Result<String, ConfigFault> = secret();
+    assert!(matches!(missing, Err(ConfigFault::Unreadable { .. })));
+    for content in [SECRET.to_owned(), format!("{SECRET}\n"), format!("{SECRET}\r\n")] {
+        fs::write(&path, content).unwrap();
+        assert_eq!(secret().unwrap(), SECRET);
+    }
+    fs::write(&path, "x".repeat(5000)).unwrap();
+    assert!(matches!(secret(), Err(ConfigFault::Unreadable { .. })));
+    fs::write(&path, [0xff; 20]).unwrap();
+    assert!(matches!(secret(), Err(ConfigFault::File { line: 1, .. })));
+    // The environment's secret wins over the file that the configuration names.
+    let config = Config::resolve(with_secret("", SECRET).over(parse(&text).unwrap()), &home());
+    assert_eq!(config.unwrap().admin_key.unwrap().secret.expose(), SECRET);
+}
+
+#[test]
+fn a_file_is_read_within_bounds() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("daypass.toml");
+    assert!(matches!(Layer::read(&path), Err(ConfigFault::Unreadable { .. })));
+    fs::write(&path, "region = 'eu-west-1'\nlog = 'debug'\n").unwrap();
+    assert_eq!(Layer::read(&path).unwrap().region.as_deref(), Some("eu-west-1"));
+    fs::write(&path, b"region = 'eu-west-1'\n# caf\xe9\n").unwrap();
+    assert!(
+        Layer::read(&path).unwrap_err().to_string().ends_with(":2: the line is not UTF-8 text")
+    );
+    fs::write(&path, "#".repeat((1 << 20) + 1)).unwrap();
+    assert!(matches!(Layer::read(&path), Err(ConfigFault::Unreadable { .. })));
+}

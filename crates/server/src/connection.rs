@@ -1,0 +1,240 @@
+//! One connection from its first byte to its last, over plain TCP or TLS, HTTP/1.1 (RFC 9112) or
+//! HTTP/2 (RFC 9113).
+//!
+//! A connection is always in one of three phases, each with its own patience: a head is awaited,
+//! a request is being answered (the edge bounds that), or nothing is happening. What overstays
+//! its phase is closed. Heads over 64 KiB are answered with status 431 by the HTTP library.
+
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use crate::edge::{Answer, Answered, Edge};
+use crate::proxies::Origin;
+
+/// Largest head of a request, start line included, in bytes.
+const HEAD_MAX: u32 = 64 << 10;
+/// Most header fields of a request.
+const FIELDS_MAX: usize = 256;
+/// How long a head may take from its first byte, or from the opening of the connection.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection may stay open without a request. Longer than the 60 seconds after which
+/// common proxies drop an idle connection themselves, so that they never write into a closed one.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+/// How long what is under way may take once the connection is to end.
+const LAST_WORDS: Duration = Duration::from_secs(10);
+/// Most requests at a time on one HTTP/2 connection.
+const STREAMS_MAX: u32 = 64;
+/// How much an HTTP/2 client may send before it is read.
+const STREAM_WINDOW: u32 = 256 << 10;
+const CONNECTION_WINDOW: u32 = 1 << 20;
+
+/// What a connection speaks.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Protocol {
+    Http1,
+    Http2,
+}
+
+/// What is happening on a connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Phase {
+    /// Waiting for a head that is due.
+    Head,
+    /// That many requests are being answered.
+    Busy(usize),
+    /// Nothing is due.
+    Idle,
+}
+
+/// Serves a connection until it ends. `stop` turning true lets it finish what is under way.
+pub(crate) async fn serve<A: Answer, S>(
+    stream: S,
+    protocol: Protocol,
+    peer: Origin,
+    edge: Arc<Edge<A>>,
+    stop: watch::Receiver<bool>,
+) where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let (phase, phases) = watch::channel(match protocol {
+        Protocol::Http1 => Phase::Head,
+        // The preface and settings come first; requests may be long in coming.
+        Protocol::Http2 => Phase::Idle,
+    });
+    let phase = Arc::new(phase);
+    let service = service_fn({
+        let phase = Arc::clone(&phase);
+        move |request: hyper::Request<Incoming>| {
+            let edge = Arc::clone(&edge);
+            let busy = Busy::begin(&phase);
+            async move {
+                let response = edge.answer(peer, request).await;
+                drop(busy);
+                Answered::Ok(response)
+            }
+        }
+    });
+    match protocol {
+        Protocol::Http1 => {
+            let stream = TokioIo::new(Heard { stream, phase });
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                // The phases do it, which know an idle connection from a slow head.
+                .header_read_timeout(None)
+                .max_header_size(HEAD_MAX as usize)
+                .max_headers(FIELDS_MAX)
+                .serve_connection(stream, service);
+            drive(connection, http1::Connection::graceful_shutdown, phases, stop).await;
+        }
+        Protocol::Http2 => {
+            let connection = http2::Builder::new(TokioExecutor::new())
+                .timer(TokioTimer::new())
+                .max_header_list_size(HEAD_MAX)
+                .max_concurrent_streams(STREAMS_MAX)
+                .initial_stream_window_size(STREAM_WINDOW)
+                .initial_connection_window_size(CONNECTION_WINDOW)
+                .serve_connection(TokioIo::new(stream), service);
+            drive(connection, http2::Connection::graceful_shutdown, phases, stop).await;
+        }
+    }
+}
+
+/// Runs the connection, ends it when a phase has lasted too long or when told to stop.
+async fn drive<C>(
+    connection: C,
+    finish: fn(Pin<&mut C>),
+    mut phases: watch::Receiver<Phase>,
+    mut stop: watch::Receiver<bool>,
+) where
+    C: Future<Output = hyper::Result<()>>,
+{
+    let mut connection = pin!(connection);
+    loop {
+        let phase = *phases.borrow_and_update();
+        let patience = async {
+            match phase {
+                Phase::Head => sleep(HEAD_TIMEOUT).await,
+                Phase::Idle => sleep(IDLE_TIMEOUT).await,
+                Phase::Busy(_) => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            ended = &mut connection => return log_end(ended),
+            // The sender lives in the connection: it cannot be gone.
+            Ok(()) = phases.changed() => {}
+            _ = stop.wait_for(|stop| *stop) => break,
+            () = patience => break,
+        }
+    }
+    finish(connection.as_mut());
+    if let Ok(ended) = tokio::time::timeout(LAST_WORDS, connection).await {
+        log_end(ended);
+    }
+}
+
+fn log_end(ended: hyper::Result<()>) {
+    if let Err(error) = ended {
+        // The peer's doing: it went away, or does not speak HTTP.
+        tracing::debug!(%error, "connection ended");
+    }
+}
+
+/// Keeps a connection in the phase [`Phase::Busy`] while it lives, also when the request is
+/// dropped before its end.
+struct Busy(Arc<watch::Sender<Phase>>);
+
+impl Busy {
+    fn begin(phase: &Arc<watch::Sender<Phase>>) -> Self {
+        phase.send_modify(|phase| {
+            *phase = match *phase {
+                Phase::Busy(count) => Phase::Busy(count.saturating_add(1)),
+                Phase::Head | Phase::Idle => Phase::Busy(1),
+            }
+        });
+        Self(Arc::clone(phase))
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.send_modify(|phase| {
+            *phase = match *phase {
+                Phase::Busy(count) if count > 1 => Phase::Busy(count.saturating_sub(1)),
+                _ => Phase::Idle,
+            }
+        });
+    }
+}
+
+/// A stream that notices the first byte of the next head.
+struct Heard<S> {
+    stream: S,
+    phase: Arc<watch::Sender<Phase>>,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Heard<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if buffer.filled().len() > before {
+            self.phase.send_if_modified(|phase| {
+                let first = *phase == Phase::Idle;
+                if first {
+                    *phase = Phase::Head;
+                }
+                first
+            });
+        }
+        read
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Heard<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, parts)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+#[path = "connection_tests.rs"]
+mod tests;

@@ -1,0 +1,161 @@
+//! Connections over an in-memory pipe, with the runtime's clock paused: it jumps to the next
+//! timer as soon as nothing else can happen.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::*;
+use crate::edge::tests::Recorder;
+use crate::proxies::Proxies;
+
+struct Client {
+    stream: DuplexStream,
+    server: JoinHandle<()>,
+    stop: watch::Sender<bool>,
+    opened: Instant,
+}
+
+fn connect(protocol: Protocol) -> Client {
+    let (stream, far) = duplex(1 << 20);
+    let edge = Arc::new(Edge::new(Recorder::default(), Proxies::default()));
+    let (stop, stopped) = watch::channel(false);
+    let peer = Origin { address: "192.0.2.7".parse().unwrap(), tls: false };
+    let server = tokio::spawn(serve(far, protocol, peer, edge, stopped));
+    Client { stream, server, stop, opened: Instant::now() }
+}
+
+impl Client {
+    async fn send(&mut self, text: &str) {
+        self.stream.write_all(text.as_bytes()).await.unwrap();
+    }
+
+    /// Reads until `end` has come.
+    async fn read_to(&mut self, end: &str) -> String {
+        let mut text = String::new();
+        while !text.ends_with(end) {
+            text.push(char::from(self.stream.read_u8().await.unwrap()));
+        }
+        text
+    }
+
+    /// Everything until the server closes, and how long after the opening it did.
+    async fn rest(mut self) -> (String, Duration) {
+        let mut text = Vec::new();
+        // A connection that is cut off may end with an error.
+        let _ = self.stream.read_to_end(&mut text).await;
+        self.server.await.unwrap();
+        (String::from_utf8_lossy(&text).into_owned(), Instant::now() - self.opened)
+    }
+}
+
+const REQUEST: &str = "GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_serves_one_request_after_another() {
+    let mut client = connect(Protocol::Http1);
+    for _ in 0..3 {
+        client.send(REQUEST).await;
+        let reply = client.read_to("handled").await;
+        assert!(reply.starts_with("HTTP/1.1 200 OK\r\n"), "{reply}");
+        assert!(reply.contains("\r\ndate: "), "{reply}");
+        assert!(!reply.contains("\r\nserver: "), "{reply}");
+    }
+    client.send("HEAD /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    let (reply, _) = client.rest().await;
+    assert!(reply.contains("content-length: 3\r\n") && reply.ends_with("\r\n\r\n"), "{reply}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_must_come_in_time_and_an_idle_connection_may_wait() {
+    // Nothing at all, and a head that never ends.
+    for head in ["", "GET / HT", "GET / HTTP/1.1\r\nx: y\r\n"] {
+        let mut client = connect(Protocol::Http1);
+        client.send(head).await;
+        let (reply, after) = client.rest().await;
+        assert_eq!(reply, "");
+        assert!((HEAD_TIMEOUT..HEAD_TIMEOUT + LAST_WORDS * 2).contains(&after), "{after:?}");
+    }
+    // After a reply there is the longer time.
+    let mut client = connect(Protocol::Http1);
+    client.send(REQUEST).await;
+    client.read_to("handled").await;
+    let (_, after) = client.rest().await;
+    assert!((IDLE_TIMEOUT..IDLE_TIMEOUT + LAST_WORDS).contains(&after), "{after:?}");
+    // But the second head must hurry as the first one did.
+    let mut client = connect(Protocol::Http1);
+    client.send(REQUEST).await;
+    client.read_to("handled").await;
+    client.send("GET").await;
+    let (_, after) = client.rest().await;
+    assert!((HEAD_TIMEOUT..HEAD_TIMEOUT + LAST_WORDS * 2).contains(&after), "{after:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_http_2_connection_ends() {
+    let mut client = connect(Protocol::Http2);
+    client.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await;
+    let (_, after) = client.rest().await;
+    assert!((IDLE_TIMEOUT..IDLE_TIMEOUT + LAST_WORDS * 2).contains(&after), "{after:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_over_the_limit_is_refused() {
+    let field = |length: usize| format!("GET / HTTP/1.1\r\nx: {}\r\n\r\n", "y".repeat(length));
+    let mut client = connect(Protocol::Http1);
+    client.send(&field(60 << 10)).await;
+    assert!(client.read_to("handled").await.starts_with("HTTP/1.1 200 "));
+    for head in [field(64 << 10), format!("GET / HTTP/1.1\r\n{}\r\n", "x: y\r\n".repeat(257))] {
+        let mut client = connect(Protocol::Http1);
+        client.send(&head).await;
+        let (reply, _) = client.rest().await;
+        assert!(reply.starts_with("HTTP/1.1 431 "), "{reply}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_over_the_limit_is_answered_before_it_is_sent() {
+    let mut client = connect(Protocol::Http1);
+    client.send("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1048577\r\n\r\n").await;
+    let reply = client.read_to("RequestEntityTooLarge").await;
+    assert!(reply.starts_with("HTTP/1.1 418 "), "{reply}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn rubbish_is_answered_and_the_connection_ends() {
+    for rubbish in ["\x16\x03\x01\x02", "GET\r\n\r\n", "GET / HTTP/1.1\r\nbad header\r\n\r\n"] {
+        let mut client = connect(Protocol::Http1);
+        client.send(rubbish).await;
+        let (reply, _) = client.rest().await;
+        assert!(reply.starts_with("HTTP/1.1 400 "), "{rubbish:?}: {reply}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn stopping_ends_idle_connections_at_once_and_lets_the_others_finish() {
+    // Idle.
+    let mut client = connect(Protocol::Http1);
+    client.send(REQUEST).await;
+    client.read_to("handled").await;
+    client.stop.send_replace(true);
+    let (_, after) = client.rest().await;
+    assert_eq!(after, Duration::ZERO);
+    // The body is on its way.
+    let mut client = connect(Protocol::Http1);
+    client.send("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\nab").await;
+    tokio::task::yield_now().await;
+    client.stop.send_replace(true);
+    tokio::task::yield_now().await;
+    client.send("cd").await;
+    let (reply, _) = client.rest().await;
+    assert!(reply.starts_with("HTTP/1.1 200 ") && reply.ends_with("handled"), "{reply}");
+    // The body does not come: the server does not wait for it for ever.
+    let mut client = connect(Protocol::Http1);
+    client.send("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\nab").await;
+    tokio::task::yield_now().await;
+    client.stop.send_replace(true);
+    let (_, after) = client.rest().await;
+    assert_eq!(after, LAST_WORDS);
+}

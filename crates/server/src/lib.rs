@@ -1,0 +1,33 @@
+//! The edge of Daypass: settings, data folder, TLS, listener, start-up and shutdown.
+//!
+//! [`Config::resolve`] turns what the operator said into settings that fit together,
+//! [`Server::start`] into a server whose socket is bound and whose files are written, and
+//! [`Running::serve_until`] answers requests. Everything that decides anything about a request is
+//! in `daypass-api`; here it is only received within limits (module `edge`) and handed over.
+//!
+//! Only the module `system` reads the machine's clock and randomness.
+
+mod bootstrap;
+mod config;
+mod connection;
+mod data_folder;
+mod edge;
+mod listener;
+mod proxies;
+mod running;
+mod shared_files;
+mod system;
+mod tls;
+
+pub use bootstrap::{ADMIN, BootstrapFault};
+pub use config::{
+    AdminKey, Config, ConfigFault, DEFAULT_LISTEN, DEFAULT_LOG, DEFAULT_REGION, DataPlace, Home,
+    Layer, LogFormat, SecretText, TlsFiles,
+};
+pub use data_folder::FolderFault;
+pub use daypass_api::Clock;
+pub use proxies::{Proxies, ProxyFault};
+pub use running::{Running, Server, StartFault};
+pub use shared_files::{PROFILE, SharedFileFault};
+pub use system::{SystemClock, SystemRandom};
+pub use tls::TlsFault;

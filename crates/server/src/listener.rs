@@ -1,0 +1,157 @@
+//! The accept loop: a bounded number of connections, each served by a task of its own.
+//!
+//! An accept that fails (no file descriptors left, a peer that hung up) neither ends the loop nor
+//! spins it. When told to stop, the loop accepts no more, lets every connection finish what is
+//! under way, and cuts off what is not done in time.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::ServerConfig;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+
+use crate::connection::{self, Protocol};
+use crate::edge::{Answer, Edge};
+use crate::proxies::Origin;
+
+/// Most connections at a time; further ones wait in the system's queue.
+const CONNECTIONS_MAX: usize = 4096;
+/// How long a TLS handshake may take.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the loop rests after an accept that failed.
+const ACCEPT_REST: Duration = Duration::from_millis(100);
+/// How long connections may take to end once the server stops.
+const DRAIN: Duration = Duration::from_millis(9_500);
+
+/// A bound socket and what it serves.
+pub(crate) struct Listener<A> {
+    pub(crate) socket: TcpListener,
+    pub(crate) tls: Option<Arc<ServerConfig>>,
+    pub(crate) edge: Arc<Edge<A>>,
+}
+
+impl<A: Answer> Listener<A> {
+    /// Serves until `shutdown` is done, then lets what is under way finish.
+    pub(crate) async fn serve_until(self, shutdown: impl Future<Output = ()>) {
+        let Self { socket, tls, edge } = self;
+        let tls = tls.map(TlsAcceptor::from);
+        let (stop, stopped) = watch::channel(false);
+        let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let mut connections = JoinSet::new();
+        let mut shutdown = pin!(shutdown);
+        let mut failing = false;
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut shutdown => break,
+                Some(ended) = connections.join_next() => report(ended),
+                (accepted, place) = accept(&socket, &places) => match accepted {
+                    Ok((stream, peer)) => {
+                        failing = false;
+                        let task = serve(stream, peer, tls.clone(), Arc::clone(&edge), stopped.clone());
+                        connections.spawn(async move {
+                            task.await;
+                            drop(place);
+                        });
+                    }
+                    Err(error) => {
+                        // Said once, not ten times a second while it lasts.
+                        if !failing {
+                            tracing::warn!(%error, "connections cannot be accepted");
+                        }
+                        failing = true;
+                        sleep(ACCEPT_REST).await;
+                    }
+                },
+            }
+        }
+        // The port is free for a successor from here on.
+        drop(socket);
+        drop(stopped);
+        if !connections.is_empty() {
+            tracing::info!(connections = connections.len(), "finishing what is under way");
+        }
+        stop.send_replace(true);
+        let drained = async {
+            while let Some(ended) = connections.join_next().await {
+                report(ended);
+            }
+        };
+        if timeout(DRAIN, drained).await.is_err() {
+            tracing::warn!(connections = connections.len(), "connections are cut off");
+            connections.shutdown().await;
+        }
+    }
+}
+
+type Accepted = io::Result<(TcpStream, SocketAddr)>;
+
+/// Waits for a place, then for a connection to take it.
+async fn accept(
+    socket: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> (Accepted, Option<OwnedSemaphorePermit>) {
+    // INVARIANT: the semaphore is never closed, so there is always a place in the end.
+    let place = Arc::clone(places).acquire_owned().await.ok();
+    (socket.accept().await, place)
+}
+
+async fn serve<A: Answer>(
+    stream: TcpStream,
+    peer: SocketAddr,
+    tls: Option<TlsAcceptor>,
+    edge: Arc<Edge<A>>,
+    mut stop: watch::Receiver<bool>,
+) {
+    // Replies are small and written whole: waiting for more would only delay them.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "a connection went away");
+        return;
+    }
+    let address = peer.ip().to_canonical();
+    let Some(tls) = tls else {
+        let peer = Origin { address, tls: false };
+        return connection::serve(stream, Protocol::Http1, peer, edge, stop).await;
+    };
+    let handshake = tokio::select! {
+        handshake = timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)) => handshake,
+        _ = stop.wait_for(|stop| *stop) => return,
+    };
+    let stream = match handshake {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => {
+            tracing::debug!(%error, peer = %address, "TLS handshake failed");
+            return;
+        }
+        Err(_) => {
+            tracing::debug!(peer = %address, "TLS handshake took too long");
+            return;
+        }
+    };
+    let protocol = match stream.get_ref().1.alpn_protocol() {
+        Some(b"h2") => Protocol::Http2,
+        _ => Protocol::Http1,
+    };
+    let peer = Origin { address, tls: true };
+    connection::serve(stream, protocol, peer, edge, stop).await;
+}
+
+/// A connection's task that panicked is a bug of ours; the others go on.
+fn report(ended: Result<(), JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        tracing::error!(%error, "a connection failed");
+    }
+}
+
+#[cfg(test)]
+#[path = "listener_tests.rs"]
+mod tests;

@@ -1,0 +1,233 @@
+//! Whose forwarded headers are believed, and what follows from them: the address that a request
+//! came from and whether it came over TLS.
+//!
+//! `X-Forwarded-For` and `X-Forwarded-Proto` have no standard; the reading is the usual one of
+//! reverse proxies, in which each hop appends the address that it saw. A header from anybody but
+//! a named proxy is ignored; one from a named proxy that cannot be read refuses the request,
+//! because conditions such as `aws:SourceIp` would otherwise be decided on the wrong address.
+
+use std::net::{IpAddr, SocketAddr};
+
+use http::HeaderMap;
+use ipnet::IpNet;
+use thiserror::Error;
+
+/// Most entries of `X-Forwarded-For` that are looked at; no sane chain of proxies is longer.
+const MAX_HOPS: usize = 32;
+
+/// The proxies in front of this server.
+#[derive(Clone, Debug, Default)]
+pub struct Proxies(Vec<IpNet>);
+
+/// Where a request came from.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Origin {
+    /// The client's address; never an IPv4 address in IPv6 clothes.
+    pub(crate) address: IpAddr,
+    /// Whether the client spoke TLS.
+    pub(crate) tls: bool,
+}
+
+impl Proxies {
+    /// Parses addresses and CIDR blocks. A block that holds every address is refused: it would
+    /// let each client choose its own address.
+    pub fn parse(texts: &[String]) -> Result<Self, ProxyFault> {
+        texts.iter().map(|text| parse_net(text.trim())).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Whether no proxy is named.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Where a request came from that `peer` handed over.
+    pub(crate) fn origin(
+        &self,
+        peer: Origin,
+        headers: &HeaderMap,
+    ) -> Result<Origin, ForwardedFault> {
+        let peer = Origin { address: peer.address.to_canonical(), ..peer };
+        if !self.trusts(peer.address) {
+            return Ok(peer);
+        }
+        Ok(Origin { address: self.address(peer.address, headers)?, tls: tls(peer.tls, headers)? })
+    }
+
+    fn trusts(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|net| net.contains(&address))
+    }
+
+    /// The rightmost address that is not a named proxy's; when all are, the leftmost.
+    fn address(&self, peer: IpAddr, headers: &HeaderMap) -> Result<IpAddr, ForwardedFault> {
+        let mut address = peer;
+        for (hop, entry) in entries(headers, "x-forwarded-for")?.into_iter().rev().enumerate() {
+            if hop == MAX_HOPS {
+                return Err(ForwardedFault::For);
+            }
+            address = parse_hop(entry).ok_or(ForwardedFault::For)?;
+            if !self.trusts(address) {
+                break;
+            }
+        }
+        Ok(address)
+    }
+}
+
+/// Whether the client spoke TLS: only when every hop that is named says so. Without the header it
+/// is the connection to the proxy that counts.
+fn tls(peer: bool, headers: &HeaderMap) -> Result<bool, ForwardedFault> {
+    let entries = entries(headers, "x-forwarded-proto").map_err(|_| ForwardedFault::Proto)?;
+    if entries.is_empty() {
+        return Ok(peer);
+    }
+    let mut tls = true;
+    for entry in entries {
+        if entry.eq_ignore_ascii_case("http") {
+            tls = false;
+        } else if !entry.eq_ignore_ascii_case("https") {
+            return Err(ForwardedFault::Proto);
+        }
+    }
+    Ok(tls)
+}
+
+/// The comma-separated entries of all fields of that name, in their order.
+fn entries<'h>(headers: &'h HeaderMap, name: &str) -> Result<Vec<&'h str>, ForwardedFault> {
+    let mut entries = Vec::new();
+    for value in headers.get_all(name) {
+        let text = value.to_str().map_err(|_| ForwardedFault::For)?;
+        entries.extend(text.split(',').map(str::trim));
+    }
+    Ok(entries)
+}
+
+/// An address, with or without port, the IPv6 one with or without brackets.
+fn parse_hop(text: &str) -> Option<IpAddr> {
+    let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
+    let with_port = || text.parse().ok().map(|address: SocketAddr| address.ip());
+    let address: IpAddr = text.parse().ok().or_else(with_port).or_else(bracketed)?;
+    Some(address.to_canonical())
+}
+
+fn parse_net(text: &str) -> Result<IpNet, ProxyFault> {
+    let address = text.parse().ok().map(|address: IpAddr| IpNet::from(address.to_canonical()));
+    let net = match address {
+        Some(net) => net,
+        None => text.parse().map_err(|_| ProxyFault::Syntax(text.to_owned()))?,
+    };
+    if net.prefix_len() == 0 {
+        return Err(ProxyFault::Everybody(text.to_owned()));
+    }
+    Ok(net)
+}
+
+/// Why a list of proxies is refused.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+pub enum ProxyFault {
+    /// Neither an address nor a block.
+    #[error("`{0}` is neither an address nor a CIDR block, such as `10.0.0.1` or `10.0.0.0/8`")]
+    Syntax(String),
+    /// A block that holds every address.
+    #[error("`{0}` names every address, so that any client could forge its own: name the proxies")]
+    Everybody(String),
+}
+
+/// A named proxy sent a header that cannot be read.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+pub(crate) enum ForwardedFault {
+    #[error("the X-Forwarded-For header cannot be read")]
+    For,
+    #[error("the X-Forwarded-Proto header cannot be read")]
+    Proto,
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn proxies(texts: &[&str]) -> Result<Proxies, ProxyFault> {
+        Proxies::parse(&texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>())
+    }
+
+    /// Proxies are 10.0.0.0/8 and fd00::1; the peer's own connection is plain.
+    fn check(
+        peer: &str,
+        fields: &[(&'static str, &str)],
+        expected: Result<(&str, bool), ForwardedFault>,
+    ) {
+        let proxies = proxies(&["10.0.0.0/8", "fd00::1"]).unwrap();
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
+        }
+        let peer = Origin { address: peer.parse().unwrap(), tls: false };
+        let expected =
+            expected.map(|(address, tls)| Origin { address: address.parse().unwrap(), tls });
+        assert_eq!(proxies.origin(peer, &headers), expected, "{fields:?}");
+    }
+
+    #[test]
+    fn only_named_proxies_are_believed() {
+        const FOR: &str = "x-forwarded-for";
+        const PROTO: &str = "x-forwarded-proto";
+        // A stranger's headers count for nothing, readable or not.
+        check("192.0.2.7", &[(FOR, "198.51.100.1"), (PROTO, "https")], Ok(("192.0.2.7", false)));
+        check("192.0.2.7", &[(FOR, "rubbish"), (PROTO, "rubbish")], Ok(("192.0.2.7", false)));
+        // A proxy that says nothing speaks for itself.
+        check("10.1.1.1", &[], Ok(("10.1.1.1", false)));
+        check("10.1.1.1", &[(FOR, "198.51.100.1")], Ok(("198.51.100.1", false)));
+        check("::ffff:10.1.1.1", &[(FOR, "198.51.100.1")], Ok(("198.51.100.1", false)));
+        check("fd00::1", &[(FOR, "2001:db8::5")], Ok(("2001:db8::5", false)));
+        check("10.1.1.1", &[(FOR, "::ffff:198.51.100.1")], Ok(("198.51.100.1", false)));
+        // What the client wrote itself stands further left and is passed over.
+        check("10.1.1.1", &[(FOR, "1.1.1.1, 198.51.100.1, 10.2.2.2")], Ok(("198.51.100.1", false)));
+        check("10.1.1.1", &[(FOR, "1.1.1.1"), (FOR, "198.51.100.1")], Ok(("198.51.100.1", false)));
+        check("10.1.1.1", &[(FOR, "rubbish, 198.51.100.1")], Ok(("198.51.100.1", false)));
+        // All of them proxies: the first is as near to the client as one can come.
+        check("10.1.1.1", &[(FOR, "10.3.3.3,10.2.2.2")], Ok(("10.3.3.3", false)));
+        // Ports and brackets.
+        check("10.1.1.1", &[(FOR, "198.51.100.1:8080")], Ok(("198.51.100.1", false)));
+        check("10.1.1.1", &[(FOR, "[2001:db8::5]:8080")], Ok(("2001:db8::5", false)));
+        check("10.1.1.1", &[(FOR, "[2001:db8::5]")], Ok(("2001:db8::5", false)));
+        // A proxy that talks rubbish.
+        for rubbish in ["", "unknown", "198.51.100.1,", "198.51.100.1.2", "é"] {
+            check("10.1.1.1", &[(FOR, rubbish)], Err(ForwardedFault::For));
+        }
+        check("10.1.1.1", &[(FOR, &vec!["10.2.2.2"; 33].join(","))], Err(ForwardedFault::For));
+        check("10.1.1.1", &[(PROTO, "gopher")], Err(ForwardedFault::Proto));
+        check("10.1.1.1", &[(PROTO, "é")], Err(ForwardedFault::Proto));
+        // One hop in the clear is enough to be in the clear.
+        check("10.1.1.1", &[(PROTO, "https")], Ok(("10.1.1.1", true)));
+        check("10.1.1.1", &[(PROTO, "HTTPS")], Ok(("10.1.1.1", true)));
+        check("10.1.1.1", &[(PROTO, "http")], Ok(("10.1.1.1", false)));
+        check("10.1.1.1", &[(PROTO, "http, https")], Ok(("10.1.1.1", false)));
+        check("10.1.1.1", &[(PROTO, "https"), (PROTO, "http")], Ok(("10.1.1.1", false)));
+    }
+
+    #[test]
+    fn a_proxy_that_speaks_tls_to_us_is_not_a_client_that_does() {
+        let proxies = proxies(&["10.0.0.1"]).unwrap();
+        let peer = Origin { address: "10.0.0.1".parse().unwrap(), tls: true };
+        let mut headers = HeaderMap::new();
+        assert_eq!(proxies.origin(peer, &headers), Ok(peer));
+        headers.insert("x-forwarded-proto", HeaderValue::from_static("http"));
+        assert_eq!(proxies.origin(peer, &headers), Ok(Origin { tls: false, ..peer }));
+    }
+
+    #[test]
+    fn a_list_of_proxies_is_addresses_and_blocks() {
+        for good in ["10.0.0.1", " 10.0.0.1 ", "10.0.0.0/8", "fd00::/8", "::1", "::ffff:10.0.0.1"] {
+            assert!(proxies(&[good]).is_ok(), "{good:?}");
+        }
+        assert!(proxies(&[]).unwrap().is_empty());
+        assert!(!proxies(&["::1"]).unwrap().is_empty());
+        for bad in ["", "proxy.example", "10.0.0.0/33", "10.0.0.1:80", "10.0.0.1,10.0.0.2"] {
+            assert!(matches!(proxies(&[bad]), Err(ProxyFault::Syntax(_))), "{bad:?}");
+        }
+        for bad in ["0.0.0.0/0", "::/0"] {
+            assert!(matches!(proxies(&[bad]), Err(ProxyFault::Everybody(_))), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The canonical form of a request and the string to sign (SigV4 specification, "Create a
+//! canonical request" and "Create a string to sign").
+//!
+//! These functions refuse nothing and accept everything: who verifies decides before what may
+//! come here. Two requests with the same canonical form mean the same to every reader.
+
+use crate::crypto;
+use crate::encode;
+use crate::request::Request;
+use crate::scope::{Scope, TERMINATOR};
+
+/// The one algorithm.
+pub(crate) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+
+/// The query parameter that holds the signature, hence is not signed.
+const SIGNATURE_PARAMETER: &str = "X-Amz-Signature";
+
+/// The canonical path.
+///
+/// With `normalize`, as every service but S3 has it: dot segments and empty segments are removed
+/// (RFC 3986 section 5.2.4), then the path as it came is encoded once more. Without, as S3 has
+/// it: each segment is brought to the one way of encoding it, and neither `a//b` nor `a%2Fb` nor
+/// `..` becomes anything else, because they are different keys.
+pub(crate) fn path(raw: &str, normalize: bool) -> String {
+    let mut out = String::with_capacity(raw.len() + 16);
+    if !raw.starts_with('/') {
+        out.push('/');
+    }
+    if normalize {
+        encode::push_path(&mut out, remove_dot_segments(raw).as_bytes());
+        return out;
+    }
+    for (index, segment) in raw.split('/').enumerate() {
+        if index > 0 {
+            out.push('/');
+        }
+        encode::push(&mut out, &encode::decode_segment(segment));
+    }
+    out
+}
+
+/// Resolves `.` and `..` and drops empty segments. A path that ends in a slash or a dot segment
+/// ends in a slash afterwards. Without a leading slash there is none in the result, unless
+/// nothing but the root is left.
+fn remove_dot_segments(raw: &str) -> String {
+    let mut kept: Vec<&str> = Vec::new();
+    for segment in raw.split('/') {
+        match segment {
+            "" | "." => {}
+            ".." => {
+                kept.pop();
+            }
+            other => kept.push(other),
+        }
+    }
+    let mut out = String::with_capacity(raw.len());
+    if raw.starts_with('/') {
+        out.push('/');
+    }
+    out.push_str(&kept.join("/"));
+    let ends_in_slash = matches!(raw.rsplit('/').next(), Some("" | "." | ".."));
+    if ends_in_slash && !kept.is_empty() {
+        out.push('/');
+    }
+    out
+}
+
+/// The parameters of a query string, still encoded. Empty pieces (`a=1&&b=2`) are none.
+pub(crate) fn parameters(raw: &str) -> impl Iterator<Item = (&str, &str)> {
+    raw.split('&')
+        .filter(|piece| !piece.is_empty())
+        .map(|piece| piece.split_once('=').unwrap_or((piece, "")))
+}
+
+/// The canonical query string: every name and value decoded and encoded again, sorted by encoded
+/// name, then by encoded value, without the signature.
+pub(crate) fn query(raw: &str) -> String {
+    let encoded = |text: &str| {
+        let mut out = String::with_capacity(text.len() + 8);
+        encode::push(&mut out, &encode::decode_parameter(text));
+        out
+    };
+    let mut pairs: Vec<(String, String)> = parameters(raw)
+        .map(|(name, value)| (encoded(name), encoded(value)))
+        .filter(|(name, _)| name != SIGNATURE_PARAMETER)
+        .collect();
+    pairs.sort_unstable();
+    let mut out = String::with_capacity(raw.len() + 16);
+    for (name, value) in pairs {
+        if !out.is_empty() {
+            out.push('&');
+        }
+        out.push_str(&name);
+        out.push('=');
+        out.push_str(&value);
+    }
+    out
+}
+
+/// The canonical request over the headers that `signed_headers` (`host;x-amz-date`) names.
+pub(crate) fn request(
+    request: &Request<'_>,
+    normalize_path: bool,
+    signed_headers: &str,
+    payload_hash: &str,
+) -> Vec<u8> {
+    let mut out = Vec::with_capacity(512 + request.query.len() + signed_headers.len());
+    let mut line = |bytes: &[u8]| {
+        out.extend_from_slice(bytes);
+        out.push(b'\n');
+    };
+    line(request.method.as_bytes());
+    line(path(request.path, normalize_path).as_bytes());
+    line(query(request.query).as_bytes());
+    for name in signed_headers.split(';') {
+        line(&header(request, name));
+    }
+    line(b"");
+    line(signed_headers.as_bytes());
+    out.extend_from_slice(payload_hash.as_bytes());
+    out
+}
+
+/// One canonical header, `name:value,value`: outer spaces go, inner runs become one space, other
+/// bytes stay as they are.
+fn header(request: &Request<'_>, name: &str) -> Vec<u8> {
+    let mut out = name.as_bytes().to_vec();
+    for (index, value) in request.values(name).enumerate() {
+        out.push(if index == 0 { b':' } else { b',' });
+        let words = value.split(|&byte| byte == b' ').filter(|word| !word.is_empty());
+        for (index, word) in words.enumerate() {
+            if index > 0 {
+                out.push(b' ');
+            }
+            out.extend_from_slice(word);
+        }
+    }
+    out
+}
+
+/// The string to sign.
+pub(crate) fn string_to_sign(signed_at: &str, scope: &Scope, canonical_request: &[u8]) -> String {
+    let (date, region, service) = (scope.date(), scope.region(), scope.service());
+    let hash = crypto::sha256_hex(canonical_request);
+    format!("{ALGORITHM}\n{signed_at}\n{date}/{region}/{service}/{TERMINATOR}\n{hash}")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,159 @@
+//! Percent-encoding as the SigV4 specification has it ("UriEncode"): only `A-Z a-z 0-9 - . _ ~`
+//! stay as they are, hexadecimal digits are upper-case, a space is `%20`.
+//!
+//! It is not the encoding of HTML forms: it never writes a plus sign. It reads one as a space,
+//! because every reader of a query string does (and the test suite that AWS published says so);
+//! otherwise a signed `%2B` could be exchanged for a `+` that means something else.
+
+use std::borrow::Cow;
+
+use crate::Fault;
+
+/// Appends `bytes`, encoded.
+pub(crate) fn push(out: &mut String, bytes: &[u8]) {
+    push_except(out, bytes, is_unreserved);
+}
+
+/// Appends `bytes`, encoded but for slashes.
+pub(crate) fn push_path(out: &mut String, bytes: &[u8]) {
+    push_except(out, bytes, |byte| is_unreserved(byte) || byte == b'/');
+}
+
+/// Decodes a path segment: a plus sign is a plus sign. An escape that is none stays as it is.
+pub(crate) fn decode_segment(text: &str) -> Cow<'_, [u8]> {
+    decode_with(text, b'+')
+}
+
+/// Decodes the name or value of a query parameter: a plus sign is a space. An escape that is none
+/// stays as it is; who verifies asks [`check_escapes`] first.
+pub(crate) fn decode_parameter(text: &str) -> Cow<'_, [u8]> {
+    decode_with(text, b' ')
+}
+
+/// Refuses percent signs without two hexadecimal digits: readers disagree on what they mean.
+pub(crate) fn check_escapes(text: &str) -> Result<(), Fault> {
+    let mut rest = text.as_bytes();
+    while let Some(at) = rest.iter().position(|&byte| byte == b'%') {
+        match rest.get(at + 1..) {
+            Some([high, low, tail @ ..]) if hex(*high).is_some() && hex(*low).is_some() => {
+                rest = tail;
+            }
+            Some([_, _, ..]) => {
+                return Err(Fault::incomplete(
+                    "Illegal hex character in escape % pattern: %",
+                    "the path or query has a percent sign without two hexadecimal digits",
+                ));
+            }
+            _ => {
+                return Err(Fault::incomplete(
+                    "Incomplete trailing escape % sequence",
+                    "the path or query ends within an escape",
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
+}
+
+fn push_except(out: &mut String, bytes: &[u8], stays: fn(u8) -> bool) {
+    for &byte in bytes {
+        if stays(byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push('%');
+            out.push(hex_digit(byte >> 4));
+            out.push(hex_digit(byte & 0x0f));
+        }
+    }
+}
+
+fn decode_with(text: &str, plus: u8) -> Cow<'_, [u8]> {
+    let bytes = text.as_bytes();
+    if !bytes.iter().any(|byte| b"%+".contains(byte)) {
+        return Cow::Borrowed(bytes);
+    }
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let [first, tail @ ..] = rest {
+        rest = tail;
+        out.push(match (*first, tail) {
+            (b'+', _) => plus,
+            (b'%', [high, low, after @ ..]) => match (hex(*high), hex(*low)) {
+                (Some(high), Some(low)) => {
+                    rest = after;
+                    high << 4 | low
+                }
+                _ => b'%',
+            },
+            (other, _) => other,
+        });
+    }
+    Cow::Owned(out)
+}
+
+/// The value of a hexadecimal digit of either case.
+fn hex(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
+}
+
+/// The upper-case digit of a value below 16.
+fn hex_digit(value: u8) -> char {
+    char::from(if value < 10 { b'0' + value } else { b'A' + value - 10 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_unreserved_characters_stay() {
+        let all: Vec<u8> = (0..=255).collect();
+        let mut encoded = String::new();
+        push(&mut encoded, &all);
+        let kept: String =
+            all.iter().copied().filter(|&b| is_unreserved(b)).map(char::from).collect();
+        assert_eq!(kept, "-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~");
+        assert_eq!(encoded.len(), kept.len() + 3 * (256 - kept.len()));
+        assert!(encoded.contains("%20") && encoded.contains("%2B") && encoded.contains("%FF"));
+        assert_eq!(*decode_parameter(&encoded), *all);
+        let mut path = String::new();
+        push_path(&mut path, "/a b/ሴ".as_bytes());
+        assert_eq!(path, "/a%20b/%E1%88%B4");
+    }
+
+    #[test]
+    fn escapes_decode_in_either_case_and_broken_ones_are_refused() {
+        for (text, decoded) in [
+            ("%2f%2F", "//"),
+            ("a+b", "a b"),
+            ("%", "%"),
+            ("%4", "%4"),
+            ("%zz", "%zz"),
+            ("%%41", "%A"),
+        ] {
+            assert_eq!(*decode_parameter(text), *decoded.as_bytes(), "{text}");
+        }
+        assert_eq!(*decode_segment("a+b"), *b"a+b");
+        for good in ["", "abc", "%41", "%e1%88%B4x"] {
+            assert!(check_escapes(good).is_ok());
+        }
+        for (bad, text) in [
+            ("%", "Incomplete trailing escape % sequence"),
+            ("a%4", "Incomplete trailing escape % sequence"),
+            ("%zz", "Illegal hex character in escape % pattern: %"),
+            ("%41%4g", "Illegal hex character in escape % pattern: %"),
+        ] {
+            let fault = check_escapes(bad).unwrap_err();
+            assert_eq!((fault.code(), fault.to_string().as_str()), ("IncompleteSignature", text));
+        }
+    }
+}

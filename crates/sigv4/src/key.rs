@@ -1,0 +1,190 @@
+//! Signing keys (SigV4 specification, "Derive a signing key") and a bounded cache of them.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use daypass_names::{AccessKeyId, SecretAccessKey};
+use quick_cache::Equivalent;
+use quick_cache::sync::Cache;
+use zeroize::Zeroizing;
+
+use crate::Scope;
+use crate::crypto::MacKey;
+use crate::scope::TERMINATOR;
+
+/// The key that signs the requests of one secret in one scope: HMAC over the secret, the date,
+/// the Region, the service and `aws4_request`. A clone shares it; the last one wipes it.
+#[derive(Clone)]
+pub struct SigningKey(Arc<MacKey>);
+
+impl SigningKey {
+    /// Derives the key. Four HMAC operations: see [`SigningKeys`] for how to save them.
+    pub fn derive(secret: &SecretAccessKey, scope: &Scope) -> Self {
+        let mut seed = Zeroizing::new(Vec::with_capacity(4 + SecretAccessKey::MAX));
+        seed.extend_from_slice(b"AWS4");
+        seed.extend_from_slice(secret.expose().as_bytes());
+        let key = MacKey::new(&seed)
+            .derive(scope.date().as_bytes())
+            .derive(scope.region().as_bytes())
+            .derive(scope.service().as_bytes())
+            .derive(TERMINATOR.as_bytes());
+        Self(Arc::new(key))
+    }
+
+    pub(crate) fn mac(&self) -> &MacKey {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SigningKey(…)")
+    }
+}
+
+/// What a derived key is of: a long-term key by its id alone, a session by its id and the 24
+/// bytes that identify the session, because a session's access key id is not unique.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct CredentialId {
+    /// The access key id.
+    pub access_key_id: AccessKeyId,
+    /// The session, for temporary credentials.
+    pub session: Option<[u8; 24]>,
+}
+
+/// A bounded cache of derived keys.
+///
+/// It may be filled only after [`verify`](crate::verify()) has succeeded with the key: a stranger
+/// who makes up scopes then cannot push out the keys that are in use. It says nothing about
+/// whether a credential is still good; that is decided before, for every request. When a
+/// long-term key is deleted or its secret replaced, [`SigningKeys::forget`] must be called: an
+/// operator may give the same id to another secret.
+pub struct SigningKeys(Cache<(CredentialId, Scope), SigningKey>);
+
+impl SigningKeys {
+    /// An empty cache for about `capacity` keys (each some 500 bytes).
+    pub fn new(capacity: usize) -> Self {
+        Self(Cache::new(capacity))
+    }
+
+    /// The key of a credential in a scope, when it is known.
+    pub fn get(&self, credential: &CredentialId, scope: &Scope) -> Option<SigningKey> {
+        self.0.get(&Borrowed(credential, scope))
+    }
+
+    /// Keeps the key with which a request of `credential` in `scope` has just been verified.
+    pub fn insert(&self, credential: CredentialId, scope: &Scope, key: SigningKey) {
+        self.0.insert((credential, scope.clone()), key);
+    }
+
+    /// Drops every key of an access key id, in all scopes and sessions.
+    pub fn forget(&self, access_key_id: &AccessKeyId) {
+        self.0.retain(|(credential, _), _| credential.access_key_id != *access_key_id);
+    }
+
+    /// How many keys are held.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether none is held.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Debug for SigningKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SigningKeys").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+/// A cache key that need not be owned to look something up; it hashes as the owned pair does.
+struct Borrowed<'a>(&'a CredentialId, &'a Scope);
+
+impl Hash for Borrowed<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+        self.1.hash(state);
+    }
+}
+
+impl Equivalent<(CredentialId, Scope)> for Borrowed<'_> {
+    fn equivalent(&self, (credential, scope): &(CredentialId, Scope)) -> bool {
+        self.0 == credential && self.1 == scope
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use daypass_names::Constrained;
+
+    use super::*;
+
+    fn scope(region: &str) -> Scope {
+        Scope::at("2015-08-30T12:36:00Z".parse().unwrap(), region, "iam")
+    }
+
+    fn credential(id: &str, session: Option<[u8; 24]>) -> CredentialId {
+        CredentialId { access_key_id: AccessKeyId::parse(id).unwrap(), session }
+    }
+
+    fn key(secret: &str, scope: &Scope) -> SigningKey {
+        SigningKey::derive(&SecretAccessKey::parse(secret).unwrap(), scope)
+    }
+
+    /// A key and its scope from the signing guide; the guide prints the derived bytes, we compare
+    /// what they sign.
+    #[test]
+    fn the_derivation_is_that_of_the_guide() {
+        let derived = [
+            0xc4, 0xaf, 0xb1, 0xcc, 0x57, 0x71, 0xd8, 0x71, 0x76, 0x3a, 0x39, 0x3e, 0x44, 0xb7,
+            0x03, 0x57, 0x1b, 0x55, 0xcc, 0x28, 0x42, 0x4d, 0x1a, 0x5e, 0x86, 0xda, 0x6e, 0xd3,
+            0xc1, 0x54, 0xa4, 0xb9,
+        ];
+        let key = key("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", &scope("us-east-1"));
+        assert_eq!(key.mac().sign(b"x"), MacKey::new(&derived).sign(b"x"));
+    }
+
+    #[test]
+    fn a_key_is_found_by_credential_session_and_scope() {
+        let keys = SigningKeys::new(16);
+        let (here, there) = (scope("eu-west-1"), scope("eu-west-2"));
+        let long_term = credential("AKIAIOSFODNN7EXAMPLE", None);
+        let session = credential("AKIAIOSFODNN7EXAMPLE", Some([1; 24]));
+        keys.insert(long_term.clone(), &here, key("exampleexample16", &here));
+        assert!(keys.get(&long_term, &here).is_some());
+        assert!(keys.get(&long_term, &there).is_none());
+        assert!(keys.get(&session, &here).is_none());
+        keys.insert(session.clone(), &here, key("exampleexample17", &here));
+        let sign = |id| keys.get(id, &here).unwrap().mac().sign(b"");
+        assert_ne!(sign(&session), sign(&long_term));
+        assert!(keys.get(&credential("AKIAIOSFODNN7EXAMPLE", Some([2; 24])), &here).is_none());
+    }
+
+    #[test]
+    fn the_cache_is_bounded_and_forgets() {
+        let keys = SigningKeys::new(8);
+        for number in 0..200 {
+            let scope = scope(&format!("r-{number}"));
+            keys.insert(
+                credential("AKIAIOSFODNN7EXAMPLE", None),
+                &scope,
+                key("exampleexample16", &scope),
+            );
+        }
+        assert!(!keys.is_empty() && keys.len() <= 16, "{}", keys.len());
+        keys.forget(&AccessKeyId::parse("AKIAIOSFODNN7EXAMPL2").unwrap());
+        assert!(!keys.is_empty());
+        keys.forget(&AccessKeyId::parse("AKIAIOSFODNN7EXAMPLE").unwrap());
+        assert!(keys.is_empty());
+    }
+
+    #[test]
+    fn keys_do_not_print() {
+        let scope = scope("eu-west-1");
+        assert_eq!(format!("{:?}", key("exampleexample16", &scope)), "SigningKey(…)");
+        assert_eq!(format!("{:?}", SigningKeys::new(4)), "SigningKeys { len: 0, .. }");
+    }
+}

@@ -1,0 +1,191 @@
+//! Signing, for clients of our own and for requests that are passed on.
+//!
+//! It makes what [`verify`](crate::verify()) accepts: all headers signed that proxies leave alone,
+//! the session token among them, in the one way that the specification prefers.
+
+use std::fmt;
+
+use daypass_names::{AccessKeyId, SecretAccessKey};
+use jiff::Timestamp;
+
+use crate::canonical::{self, ALGORITHM};
+use crate::scope::TERMINATOR;
+use crate::verify::{S3, UNSIGNED_PAYLOAD};
+use crate::{Request, Scope, SigningKey, crypto, encode, presented, stamp};
+
+/// Headers that are never signed: the signature itself and what proxies change or remove.
+const NEVER_SIGNED: [&str; 6] =
+    ["authorization", "connection", "expect", "transfer-encoding", "user-agent", "x-amzn-trace-id"];
+
+/// What a request is signed with.
+#[derive(Clone)]
+pub struct Credentials {
+    /// The access key id.
+    pub access_key_id: AccessKeyId,
+    /// Its secret.
+    pub secret_access_key: SecretAccessKey,
+    /// The session token, for temporary credentials.
+    pub session_token: Option<String>,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials")
+            .field("access_key_id", &self.access_key_id)
+            .field("secret_access_key", &self.secret_access_key)
+            .field("session_token", &self.session_token.as_ref().map(|_| "…"))
+            .finish()
+    }
+}
+
+/// Signs a request in its headers; returns those to add: `x-amz-date`, `x-amz-security-token`
+/// for temporary credentials, `x-amz-content-sha256` for S3, `authorization`.
+///
+/// The request must have a `host` header. Headers of these names that it has already are to be
+/// removed before the new ones are added; an `x-amz-content-sha256` stays and is taken as the
+/// hash of the body, so that S3's `UNSIGNED-PAYLOAD` can be asked for.
+pub fn sign(
+    request: &Request<'_>,
+    body: &[u8],
+    credentials: &Credentials,
+    region: &str,
+    service: &str,
+    now: Timestamp,
+) -> Vec<(&'static str, String)> {
+    let signed_at = stamp::format(now);
+    let scope = Scope::at(now, region, service);
+    let stated = request.values("x-amz-content-sha256").next();
+    let payload_hash = match stated.and_then(|value| std::str::from_utf8(value).ok()) {
+        Some(stated) => stated.trim_ascii().to_owned(),
+        None => crypto::sha256_hex(body),
+    };
+    let mut added = vec![("x-amz-date", signed_at.clone())];
+    if let Some(token) = &credentials.session_token {
+        added.push(("x-amz-security-token", token.clone()));
+    }
+    if service == S3 && stated.is_none() {
+        added.push(("x-amz-content-sha256", payload_hash.clone()));
+    }
+
+    let replaced = |name: &str| added.iter().any(|(added, _)| *added == name);
+    let mut headers: Vec<(&str, &[u8])> = request
+        .headers
+        .iter()
+        .copied()
+        .filter(|(name, _)| !NEVER_SIGNED.contains(name) && !replaced(name))
+        .collect();
+    headers.extend(added.iter().map(|(name, value)| (*name, value.as_bytes())));
+    let signed_headers = names(&headers);
+    let signature = signature(
+        &Request { headers: &headers, ..*request },
+        &signed_headers,
+        &payload_hash,
+        credentials,
+        &scope,
+        &signed_at,
+    );
+    let credential = credential(credentials, &scope);
+    added.push((
+        "authorization",
+        format!(
+            "{ALGORITHM} Credential={credential}, SignedHeaders={signed_headers}, \
+             Signature={signature}"
+        ),
+    ));
+    added
+}
+
+/// Presigns a request: returns its whole query string, in canonical form, with the signature.
+///
+/// The request must have a `host` header; whatever other headers it has are signed too and must
+/// be sent. It is good for `expires_seconds` from `now` on, at most a week. The body must be the
+/// same when it is sent, but for S3, where it is not signed. Parameters of an earlier signature
+/// are dropped.
+pub fn presign(
+    request: &Request<'_>,
+    body: &[u8],
+    credentials: &Credentials,
+    region: &str,
+    service: &str,
+    expires_seconds: u32,
+    now: Timestamp,
+) -> String {
+    let signed_at = stamp::format(now);
+    let scope = Scope::at(now, region, service);
+    let headers: Vec<(&str, &[u8])> = request
+        .headers
+        .iter()
+        .copied()
+        .filter(|(name, _)| !NEVER_SIGNED.contains(name) && *name != "x-amz-security-token")
+        .collect();
+    let signed_headers = names(&headers);
+
+    let mut query = String::new();
+    for (name, value) in canonical::parameters(request.query) {
+        if !presented::is_signature_parameter(&encode::decode_parameter(name)) {
+            query.push_str(name);
+            query.push('=');
+            query.push_str(value);
+            query.push('&');
+        }
+    }
+    let mut append = |name: &str, value: &str| {
+        query.push_str(name);
+        query.push('=');
+        encode::push(&mut query, value.as_bytes());
+        query.push('&');
+    };
+    append("X-Amz-Algorithm", ALGORITHM);
+    append("X-Amz-Credential", &credential(credentials, &scope));
+    append("X-Amz-Date", &signed_at);
+    append("X-Amz-Expires", &expires_seconds.to_string());
+    append("X-Amz-SignedHeaders", &signed_headers);
+    if let Some(token) = &credentials.session_token {
+        append("X-Amz-Security-Token", token);
+    }
+    let query = canonical::query(&query);
+
+    let stated = request.values("x-amz-content-sha256").next();
+    let payload_hash = match stated.and_then(|value| std::str::from_utf8(value).ok()) {
+        Some(stated) => stated.trim_ascii().to_owned(),
+        None if service == S3 => UNSIGNED_PAYLOAD.to_owned(),
+        None => crypto::sha256_hex(body),
+    };
+    let signature = signature(
+        &Request { query: &query, headers: &headers, ..*request },
+        &signed_headers,
+        &payload_hash,
+        credentials,
+        &scope,
+        &signed_at,
+    );
+    format!("{query}&X-Amz-Signature={signature}")
+}
+
+fn signature(
+    request: &Request<'_>,
+    signed_headers: &str,
+    payload_hash: &str,
+    credentials: &Credentials,
+    scope: &Scope,
+    signed_at: &str,
+) -> String {
+    let normalize_path = scope.service() != S3;
+    let canonical = canonical::request(request, normalize_path, signed_headers, payload_hash);
+    let string_to_sign = canonical::string_to_sign(signed_at, scope, &canonical);
+    let key = SigningKey::derive(&credentials.secret_access_key, scope);
+    key.mac().sign(string_to_sign.as_bytes())
+}
+
+fn credential(credentials: &Credentials, scope: &Scope) -> String {
+    let (key, date) = (credentials.access_key_id.as_str(), scope.date());
+    format!("{key}/{date}/{}/{}/{TERMINATOR}", scope.region(), scope.service())
+}
+
+/// The names of the headers as `SignedHeaders` has them.
+fn names(headers: &[(&str, &[u8])]) -> String {
+    let mut names: Vec<&str> = headers.iter().map(|(name, _)| *name).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.join(";")
+}

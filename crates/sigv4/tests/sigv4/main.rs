@@ -1,0 +1,13 @@
+//! The crate from outside: what is refused and why, the flaws of other systems, and the laws.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::string_slice,
+    clippy::indexing_slicing,
+    reason = "a test that panics has failed, which is what it is for"
+)]
+
+mod history;
+mod laws;
+mod message;
+mod refusals;

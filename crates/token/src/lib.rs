@@ -1,0 +1,33 @@
+//! Sealed session tokens and the key ring: credentials that need no store.
+//!
+//! A session token carries its session inside, sealed with AES-256-GCM under a key that is
+//! derived from a ring key and the token's nonce; the secret access key that belongs to it is
+//! derived from other material of the same ring key. Issuing writes nothing, and any node that
+//! has the ring can open. The same layout seals values at rest and messages for later, under
+//! keys of their own for every [`Purpose`]. The bytes are specified in `docs/session-tokens.md`.
+//!
+//! This crate reads no clock and draws no random numbers: nonces come in as arguments, and
+//! **whether a session has expired or was revoked is for the caller to check**. It refuses
+//! everything that is not exactly one encoding of what a key of the ring has sealed.
+
+mod body;
+mod crypto;
+mod fault;
+mod fields;
+mod packed;
+mod ring;
+mod seal;
+mod session;
+#[cfg(test)]
+mod tests;
+
+pub use fault::{OpenCause, OpenFault, SealFault};
+pub use packed::PACKED_LIMIT;
+pub use ring::{KeyRing, Nonce, RingFault, RingKey, RingKeyId, SessionId};
+pub use seal::{
+    MAX_TOKEN, MAX_VALUE, Opened, Purpose, Sealed, open_session, open_value, seal_session,
+    seal_value,
+};
+pub use session::{
+    MAX_CHAIN_DEPTH, Origin, OriginKind, Session, SessionKind, SessionPolicies, Tag,
+};

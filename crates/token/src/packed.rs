@@ -1,0 +1,237 @@
+//! The packed part of a token: session policies, session tags and transitive tag keys.
+//!
+//! They share one allowance of [`PACKED_LIMIT`] bytes, and what they take of it is the reply's
+//! `PackedPolicySize`. The rule is ours and is published in `docs/session-tokens.md`, since AWS
+//! does not publish its own: the fields are written one behind the other and compressed with raw
+//! DEFLATE (RFC 1951) when that makes them shorter.
+
+use daypass_names::UniqueId;
+use miniz_oxide::deflate::compress_to_vec;
+use miniz_oxide::inflate::TINFLStatus;
+use miniz_oxide::inflate::core::inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF;
+use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
+
+use crate::fields::{Input, each_field, put_block, put_field, put_varint};
+use crate::{OpenCause, SealFault, Session, SessionPolicies, Tag};
+
+/// Most bytes that session policies, tags and transitive keys may take, packed. A reply's
+/// `PackedPolicySize` is their share of it, in percent, rounded up.
+///
+/// It holds a session policy of some 2,000 characters as people write them beside a dozen tags,
+/// and leaves two thirds of the longest token to everything else.
+pub const PACKED_LIMIT: usize = 1024;
+
+/// Most bytes before packing: an inline policy of 2,048 characters, ten managed policies, fifty
+/// tags of 128 and 256 characters and fifty transitive keys, of four bytes each, fit with room.
+/// What inflates to more is refused before it is inflated.
+const PLAIN_LIMIT: usize = 160 * 1024;
+
+/// The best compression without the slowest search.
+const LEVEL: u8 = 9;
+
+const PLAIN: u8 = 0;
+const DEFLATED: u8 = 1;
+
+const POLICIES: u64 = 1;
+const TAGS: u64 = 2;
+const TRANSITIVE: u64 = 3;
+
+const POLICIES_INLINE: u64 = 1;
+const POLICIES_MANAGED: u64 = 2;
+
+/// Bytes of a unique id: its 21 letters and digits as one number.
+pub(crate) const ID_LENGTH: usize = 14;
+
+/// The packed part of `session`, or none when it has nothing to pack.
+pub(crate) fn pack(session: &Session) -> Result<Option<Vec<u8>>, SealFault> {
+    let plain = write(session);
+    if plain.is_empty() {
+        return Ok(None);
+    }
+    if plain.len() > PLAIN_LIMIT {
+        // Too large even if it were to compress well: the share that is told is uncompressed.
+        return Err(SealFault::PackedPolicyTooLarge { percent: percent(plain.len()) });
+    }
+    let mut packed = vec![DEFLATED];
+    put_varint(&mut packed, plain.len() as u64);
+    packed.extend_from_slice(&compress_to_vec(&plain, LEVEL));
+    if packed.len() > plain.len() {
+        packed.clear();
+        packed.push(PLAIN);
+        packed.extend_from_slice(&plain);
+    }
+    if packed.len() > PACKED_LIMIT {
+        return Err(SealFault::PackedPolicyTooLarge { percent: percent(packed.len()) });
+    }
+    Ok(Some(packed))
+}
+
+/// The share of [`PACKED_LIMIT`] in percent, rounded up.
+pub(crate) fn percent(length: usize) -> u32 {
+    u32::try_from(length.saturating_mul(100).div_ceil(PACKED_LIMIT)).unwrap_or(u32::MAX)
+}
+
+/// Reads a packed part into `session`.
+pub(crate) fn unpack(packed: &[u8], session: &mut Session) -> Result<(), OpenCause> {
+    if packed.len() > PACKED_LIMIT {
+        return Err(OpenCause::Contents("the packed part is too long"));
+    }
+    let mut input = Input(packed);
+    match input.byte()? {
+        PLAIN => read(input.0, session),
+        DEFLATED => {
+            let length = input.varint()?;
+            read(&inflate(input.0, length)?, session)
+        }
+        _ => Err(OpenCause::Contents("the packing is unknown")),
+    }
+}
+
+/// Inflates to exactly `length` bytes, using up all of `deflated`.
+fn inflate(deflated: &[u8], length: u64) -> Result<Vec<u8>, OpenCause> {
+    let length = usize::try_from(length)
+        .ok()
+        .filter(|length| *length <= PLAIN_LIMIT)
+        .ok_or(OpenCause::Contents("the packed part inflates to too much"))?;
+    let mut plain = vec![0; length];
+    let (status, used, written) = decompress(
+        &mut DecompressorOxide::new(),
+        deflated,
+        &mut plain,
+        0,
+        TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF,
+    );
+    if status != TINFLStatus::Done || used != deflated.len() || written != length {
+        return Err(OpenCause::Contents("the packed part does not inflate to what it says"));
+    }
+    Ok(plain)
+}
+
+fn write(session: &Session) -> Vec<u8> {
+    let mut plain = Vec::new();
+    if let Some(policies) = &session.session_policies {
+        let mut value = Vec::new();
+        if let Some(inline) = &policies.inline {
+            put_field(&mut value, POLICIES_INLINE, inline.as_bytes());
+        }
+        if !policies.managed.is_empty() {
+            let ids: Vec<u8> = policies.managed.iter().flat_map(id_bytes).collect();
+            put_field(&mut value, POLICIES_MANAGED, &ids);
+        }
+        put_field(&mut plain, POLICIES, &value);
+    }
+    if !session.tags.is_empty() {
+        let mut value = Vec::new();
+        for tag in &session.tags {
+            put_block(&mut value, tag.key.as_bytes());
+            put_block(&mut value, tag.value.as_bytes());
+        }
+        put_field(&mut plain, TAGS, &value);
+    }
+    if !session.transitive_tag_keys.is_empty() {
+        let mut value = Vec::new();
+        for key in &session.transitive_tag_keys {
+            put_block(&mut value, key.as_bytes());
+        }
+        put_field(&mut plain, TRANSITIVE, &value);
+    }
+    plain
+}
+
+fn read(plain: &[u8], session: &mut Session) -> Result<(), OpenCause> {
+    each_field(plain, |number, value| {
+        match number {
+            POLICIES => session.session_policies = Some(read_policies(value)?),
+            TAGS => {
+                session.tags =
+                    pairs(value)?.into_iter().map(|(key, value)| Tag { key, value }).collect();
+            }
+            TRANSITIVE => session.transitive_tag_keys = texts(value)?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    })
+}
+
+fn read_policies(value: &[u8]) -> Result<SessionPolicies, OpenCause> {
+    let mut policies = SessionPolicies::default();
+    each_field(value, |number, value| {
+        match number {
+            POLICIES_INLINE => policies.inline = Some(text(value)?.to_owned()),
+            POLICIES_MANAGED => {
+                policies.managed = chunks(value)?.into_iter().map(id).collect::<Result<_, _>>()?;
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    })?;
+    Ok(policies)
+}
+
+/// A text: UTF-8, whatever its length.
+pub(crate) fn text(value: &[u8]) -> Result<&str, OpenCause> {
+    std::str::from_utf8(value).map_err(|_| OpenCause::Contents("a text is not UTF-8"))
+}
+
+/// A list of texts, each behind its length; an empty list is not written.
+pub(crate) fn texts(value: &[u8]) -> Result<Vec<String>, OpenCause> {
+    let mut input = Input(value);
+    let mut texts = Vec::new();
+    loop {
+        texts.push(text(input.block()?)?.to_owned());
+        if input.is_empty() {
+            return Ok(texts);
+        }
+    }
+}
+
+/// A list of pairs of texts; an empty list is not written.
+pub(crate) fn pairs(value: &[u8]) -> Result<Vec<(String, String)>, OpenCause> {
+    let mut input = Input(value);
+    let mut pairs = Vec::new();
+    loop {
+        let key = text(input.block()?)?.to_owned();
+        pairs.push((key, text(input.block()?)?.to_owned()));
+        if input.is_empty() {
+            return Ok(pairs);
+        }
+    }
+}
+
+/// A list of values of `N` bytes each; an empty list is not written.
+pub(crate) fn chunks<const N: usize>(value: &[u8]) -> Result<Vec<[u8; N]>, OpenCause> {
+    let mut input = Input(value);
+    let mut chunks = Vec::new();
+    loop {
+        chunks.push(input.array()?);
+        if input.is_empty() {
+            return Ok(chunks);
+        }
+    }
+}
+
+/// A unique id as a number to the base of 36, big-endian: 36^21 is less than 2^112.
+pub(crate) fn id_bytes(id: &UniqueId) -> [u8; ID_LENGTH] {
+    let number = id.to_string().bytes().fold(0_u128, |number, byte| {
+        let digit = if byte.is_ascii_digit() { byte - b'0' } else { byte - b'A' + 10 };
+        number * 36 + u128::from(digit)
+    });
+    let [_, _, bytes @ ..] = number.to_be_bytes();
+    bytes
+}
+
+/// The unique id that [`id_bytes`] wrote.
+pub(crate) fn id(bytes: [u8; ID_LENGTH]) -> Result<UniqueId, OpenCause> {
+    const BAD: OpenCause = OpenCause::Contents("a unique id is not valid");
+    let mut number = bytes.iter().fold(0, |number, byte| number << 8 | u128::from(*byte));
+    let mut letters = [0; 21];
+    for letter in letters.iter_mut().rev() {
+        let digit = u8::try_from(number % 36).map_err(|_| BAD)?;
+        *letter = if digit < 10 { b'0' + digit } else { b'A' + digit - 10 };
+        number /= 36;
+    }
+    if number != 0 {
+        return Err(BAD);
+    }
+    UniqueId::parse(text(&letters)?).map_err(|_| BAD)
+}

@@ -1,0 +1,271 @@
+//! Sealing and opening: the outer layout, its keys and its limits.
+//!
+//! `version (1) | ring key id (4, big-endian) | nonce (24) | ciphertext and tag`. Key and IV are
+//! derived for each nonce and purpose, and the header, the purpose and the owner (of a session:
+//! its access key id) are associated data. A session token is that in standard base64 with
+//! padding.
+
+use std::fmt;
+
+use data_encoding::BASE64;
+use daypass_names::{AccessKeyId, SecretAccessKey};
+use zeroize::Zeroizing;
+
+use crate::crypto::{CryptoFault, SealingKey, TAG_LENGTH, derive};
+use crate::{
+    KeyRing, Nonce, OpenCause, OpenFault, RingKey, RingKeyId, SealFault, Session, SessionId, body,
+};
+
+/// Most characters of a session token, as returned.
+pub const MAX_TOKEN: usize = 4096;
+
+/// Most bytes of a value that [`seal_value`] takes: secrets, page markers and authorisation
+/// messages are far smaller.
+pub const MAX_VALUE: usize = 64 * 1024;
+
+/// The layout that this build writes, and the only one that it reads.
+const VERSION: u8 = 1;
+
+/// Bytes in front of the ciphertext.
+const HEADER_LENGTH: usize = 1 + 4 + Nonce::LENGTH;
+
+/// Label of the key derivation of secret access keys; those of AEAD keys are in
+/// [`Purpose::label`]. No label is the beginning of another together with the zero byte that
+/// ends it.
+const SECRET_LABEL: &[u8] = b"daypass secret access key";
+pub(crate) const SESSION_LABEL: &[u8] = b"daypass session";
+
+/// What a sealed value is for. Every purpose has keys of its own: what is sealed for one never
+/// opens as another, nor as a session.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Purpose {
+    /// A secret that has to be recoverable, in the store.
+    StoredSecret,
+    /// The marker of a page of a listing.
+    PageMarker,
+    /// The encoded message of a refused request.
+    AuthorizationMessage,
+}
+
+impl Purpose {
+    fn label(self) -> &'static [u8] {
+        match self {
+            Self::StoredSecret => b"daypass stored secret",
+            Self::PageMarker => b"daypass page marker",
+            Self::AuthorizationMessage => b"daypass authorization message",
+        }
+    }
+}
+
+/// A session's credentials, ready to be handed out.
+#[derive(Clone)]
+pub struct Sealed {
+    /// The session token: base64, at most [`MAX_TOKEN`] characters.
+    pub token: String,
+    /// The secret access key that belongs to it.
+    pub secret: SecretAccessKey,
+    /// The identity of the session.
+    pub id: SessionId,
+    /// The token's length as a share of [`MAX_TOKEN`], in percent, rounded up
+    /// (`SessionTokenUtilization`).
+    pub utilization_percent: u8,
+    /// The share that session policies and tags take of [`PACKED_LIMIT`](crate::PACKED_LIMIT), in
+    /// percent, rounded up (`PackedPolicySize`); none when there are none.
+    pub packed_policy_size: Option<u8>,
+}
+
+impl fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sealed").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// A session token that was opened.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// What the token says.
+    pub session: Session,
+    /// The identity of the session.
+    pub id: SessionId,
+    /// The secret access key that belongs to it.
+    pub secret: SecretAccessKey,
+}
+
+/// Seals `session` for `access_key_id` with the active key of `ring`.
+///
+/// `nonce` must have been drawn for this session alone.
+///
+/// # Errors
+/// [`SealFault::PackedPolicyTooLarge`] when session policies and tags are too large,
+/// [`SealFault::ChainTooDeep`] when the chain is, [`SealFault::TokenTooLong`] when the whole is.
+pub fn seal_session(
+    ring: &KeyRing,
+    nonce: Nonce,
+    access_key_id: &AccessKeyId,
+    session: &Session,
+) -> Result<Sealed, SealFault> {
+    let encoded = body::encode(session)?;
+    let owner = access_key_id.as_str();
+    let length = BASE64.encode_len(HEADER_LENGTH + encoded.bytes.len() + TAG_LENGTH);
+    if length > MAX_TOKEN {
+        return Err(SealFault::TokenTooLong { length });
+    }
+    let sealed = seal(ring, SESSION_LABEL, owner.as_bytes(), nonce, &encoded.bytes)?;
+    let secret = secret(ring.active_key(), nonce, access_key_id).map_err(|_| SealFault::Crypto)?;
+    Ok(Sealed {
+        token: BASE64.encode(&sealed),
+        secret,
+        id: SessionId::from(nonce),
+        // INVARIANT: both shares are 100 at most, as was checked here and when packing.
+        utilization_percent: u8::try_from((length * 100).div_ceil(MAX_TOKEN)).unwrap_or(100),
+        packed_policy_size: encoded.packed_percent.map(|share| u8::try_from(share).unwrap_or(100)),
+    })
+}
+
+/// Opens a session token that was presented with `access_key_id`.
+///
+/// It does not look at the clock or at revocations: the caller must.
+///
+/// # Errors
+/// One [`OpenFault`] for whatever is wrong; only its cause tells more, for the log.
+pub fn open_session(
+    ring: &KeyRing,
+    token: &str,
+    access_key_id: &AccessKeyId,
+) -> Result<Opened, OpenFault> {
+    if token.len() > MAX_TOKEN {
+        return Err(OpenCause::Length.into());
+    }
+    let mut sealed = BASE64.decode(token.as_bytes()).map_err(|_| OpenCause::Encoding)?;
+    // The decoder takes padded texts that were joined, so the text is compared with its own
+    // encoding: one session has one token.
+    if BASE64.encode(&sealed) != token {
+        return Err(OpenCause::Encoding.into());
+    }
+    let opened = open(ring, SESSION_LABEL, access_key_id.as_str().as_bytes(), &mut sealed)?;
+    let session = body::decode(opened.contents)?;
+    let secret = secret(opened.key, opened.nonce, access_key_id)
+        .map_err(|_| OpenCause::Contents("the secret access key cannot be derived"))?;
+    Ok(Opened { session, id: SessionId::from(opened.nonce), secret })
+}
+
+/// Seals `value` for `purpose` with the active key of `ring`, bound to `owner`: whoever opens it
+/// must name the same purpose and owner.
+///
+/// `nonce` must have been drawn for this value alone. The result is binary and 45 bytes longer
+/// than the value.
+///
+/// # Errors
+/// [`SealFault::ValueTooLong`] beyond [`MAX_VALUE`] bytes.
+pub fn seal_value(
+    ring: &KeyRing,
+    purpose: Purpose,
+    owner: &[u8],
+    nonce: Nonce,
+    value: &[u8],
+) -> Result<Vec<u8>, SealFault> {
+    if value.len() > MAX_VALUE {
+        return Err(SealFault::ValueTooLong { length: value.len() });
+    }
+    seal(ring, purpose.label(), owner, nonce, value)
+}
+
+/// Opens what [`seal_value`] sealed for the same purpose and owner.
+///
+/// # Errors
+/// One [`OpenFault`] for whatever is wrong; only its cause tells more, for the log.
+pub fn open_value(
+    ring: &KeyRing,
+    purpose: Purpose,
+    owner: &[u8],
+    sealed: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, OpenFault> {
+    if sealed.len() > HEADER_LENGTH + MAX_VALUE + TAG_LENGTH {
+        return Err(OpenCause::Length.into());
+    }
+    let mut buffer = Zeroizing::new(sealed.to_vec());
+    let opened = open(ring, purpose.label(), owner, &mut buffer)?;
+    Ok(Zeroizing::new(opened.contents.to_vec()))
+}
+
+pub(crate) fn seal(
+    ring: &KeyRing,
+    label: &[u8],
+    owner: &[u8],
+    nonce: Nonce,
+    contents: &[u8],
+) -> Result<Vec<u8>, SealFault> {
+    let ring_key = ring.active_key();
+    let mut sealed = Vec::with_capacity(HEADER_LENGTH + contents.len() + TAG_LENGTH);
+    sealed.push(VERSION);
+    sealed.extend_from_slice(&ring_key.id().value().to_be_bytes());
+    sealed.extend_from_slice(nonce.as_bytes());
+    let associated = associated(&sealed, label, owner);
+
+    // Room for the tag from the start: growing would leave a copy of the contents behind.
+    let mut buffer = Zeroizing::new(Vec::with_capacity(contents.len() + TAG_LENGTH));
+    buffer.extend_from_slice(contents);
+    sealing_key(ring_key, label, nonce)
+        .and_then(|key| key.seal(&associated, &mut buffer))
+        .map_err(|_| SealFault::Crypto)?;
+    sealed.extend_from_slice(&buffer);
+    Ok(sealed)
+}
+
+/// What the layout holds, verified and decrypted.
+struct Inner<'a> {
+    contents: &'a [u8],
+    key: &'a RingKey,
+    nonce: Nonce,
+}
+
+fn open<'a>(
+    ring: &'a KeyRing,
+    label: &[u8],
+    owner: &[u8],
+    sealed: &'a mut [u8],
+) -> Result<Inner<'a>, OpenCause> {
+    let (header, ciphertext) =
+        sealed.split_first_chunk_mut::<HEADER_LENGTH>().ok_or(OpenCause::Length)?;
+    let [version, a, b, c, d, nonce @ ..] = *header;
+    if version != VERSION {
+        return Err(OpenCause::Version(version));
+    }
+    let id = RingKeyId::new(u32::from_be_bytes([a, b, c, d]));
+    let key = ring.key(id).ok_or(OpenCause::UnknownRingKey(id))?;
+    let nonce = Nonce::from_random(nonce);
+    let associated = associated(header, label, owner);
+    let length = sealing_key(key, label, nonce)
+        .and_then(|key| key.open(&associated, ciphertext))
+        .map_err(|_| OpenCause::Tampered)?;
+    let contents = ciphertext.get(..length).ok_or(OpenCause::Tampered)?;
+    Ok(Inner { contents, key, nonce })
+}
+
+/// AEAD key and IV of the sealed thing with that nonce: HKDF-SHA256 of the sealing material, salt
+/// is the nonce, info the label.
+fn sealing_key(key: &RingKey, label: &[u8], nonce: Nonce) -> Result<SealingKey, CryptoFault> {
+    SealingKey::derive(key.sealing(), nonce.as_bytes(), &[label])
+}
+
+/// Associated data: header, label, a zero byte, owner. The header's length is fixed and labels
+/// have no zero byte, so no two triples give the same bytes.
+fn associated(header: &[u8], label: &[u8], owner: &[u8]) -> Vec<u8> {
+    [header, label, &[0], owner].concat()
+}
+
+/// The secret access key of a session: HKDF-SHA256 of the secret-key material, salt is the nonce,
+/// info the label, a zero byte and the access key id.
+///
+/// SECURITY: the material is not the one that seals, and both nonce and access key id enter:
+/// neither a token nor an access key id determines a secret.
+fn secret(
+    key: &RingKey,
+    nonce: Nonce,
+    access_key_id: &AccessKeyId,
+) -> Result<SecretAccessKey, CryptoFault> {
+    let info: [&[u8]; 3] = [SECRET_LABEL, &[0], access_key_id.as_str().as_bytes()];
+    let bytes = derive::<30>(key.secrets(), nonce.as_bytes(), &info)?;
+    Ok(SecretAccessKey::from_bytes(&bytes))
+}

@@ -1,0 +1,135 @@
+//! What a session token carries. Plain data: every field is what was decided at issuing.
+
+use daypass_names::{AccessKeyId, AccountId, Partition, SessionName, SourceIdentity, UniqueId};
+
+use crate::crypto::short_digest;
+
+/// The deepest chain of sessions, and so the most ancestors that a session has.
+pub const MAX_CHAIN_DEPTH: u8 = 16;
+
+/// Whose credentials a session holds.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum SessionKind {
+    /// A user's own rights for a while (`GetSessionToken`).
+    User,
+    /// An assumed role.
+    Role,
+    /// A federated user (`GetFederationToken`).
+    FederatedUser,
+    /// The account's root (`GetSessionToken` by root, `AssumeRoot`).
+    Root,
+}
+
+/// What a chain of sessions began with.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum OriginKind {
+    /// A long-term access key of a user or of the root.
+    AccessKey,
+    /// An OIDC token.
+    WebIdentity,
+    /// A SAML response.
+    Saml,
+    /// A password that a directory server confirmed.
+    Ldap,
+    /// A client certificate.
+    Certificate,
+    /// A registered service.
+    Service,
+}
+
+/// Where and when a chain of sessions began. Sessions of a chain share it; revocation looks at it.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Origin {
+    /// What proof there was.
+    pub kind: OriginKind,
+    /// The principal that the chain began as, when it is one of ours.
+    pub principal: Option<UniqueId>,
+    /// Digest of the access key id, or of provider and subject: see [`Origin::digest_of`].
+    pub digest: [u8; 16],
+    /// When the chain began, in milliseconds since 1970.
+    pub began_ms: i64,
+}
+
+impl Origin {
+    /// The digest of an origin: of the access key id alone, or of provider and subject.
+    ///
+    /// The first 16 bytes of SHA-256 over each part behind its length (eight bytes, big-endian),
+    /// so that no two lists of parts are the same text.
+    pub fn digest_of(parts: &[&str]) -> [u8; 16] {
+        let mut text = Vec::new();
+        for part in parts {
+            text.extend_from_slice(&(part.len() as u64).to_be_bytes());
+            text.extend_from_slice(part.as_bytes());
+        }
+        short_digest(&text)
+    }
+}
+
+/// The policies that narrow a session. Present but empty is not the same as absent: what that
+/// grants is for the evaluator to say.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct SessionPolicies {
+    /// The inline policy, as it was given.
+    pub inline: Option<String>,
+    /// Managed policies, looked up when the session is used.
+    pub managed: Vec<UniqueId>,
+}
+
+/// A session tag.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Tag {
+    /// The key, as it was given.
+    pub key: String,
+    /// The value, possibly empty.
+    pub value: String,
+}
+
+/// A session: what a token says of its bearer. Names and rights are not in it, they are looked up
+/// by id whenever the session is used.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Session {
+    /// Whose credentials these are.
+    pub kind: SessionKind,
+    /// The partition that issued.
+    pub partition: Partition,
+    /// The account that the session acts in.
+    pub account: AccountId,
+    /// The user or role; none for root and for what has no entity of its own.
+    pub principal: Option<UniqueId>,
+    /// The name of a role session.
+    pub session_name: Option<SessionName>,
+    /// When it was issued, in milliseconds since 1970 (`aws:TokenIssueTime`).
+    pub issued_ms: i64,
+    /// When it ends, in seconds since 1970. Opening a token does not check it.
+    pub expires_s: i64,
+    /// How many roles were assumed by role sessions before; at most [`MAX_CHAIN_DEPTH`].
+    pub chain_depth: u8,
+    /// When a second factor was shown, in seconds since 1970.
+    pub mfa_at_s: Option<i64>,
+    /// The policies that narrow the session.
+    pub session_policies: Option<SessionPolicies>,
+    /// The session tags, inherited ones among them.
+    pub tags: Vec<Tag>,
+    /// Keys of those tags that pass to the next session of the chain.
+    pub transitive_tag_keys: Vec<String>,
+    /// The source identity, set once in a chain.
+    pub source_identity: Option<SourceIdentity>,
+    /// Where the chain began.
+    pub origin: Origin,
+    /// The long-term key that made a user or federated session, which ends with it.
+    pub creating_access_key: Option<AccessKeyId>,
+    /// [`SessionId::digest`](crate::SessionId::digest) of every earlier session of the chain, at
+    /// most [`MAX_CHAIN_DEPTH`].
+    pub ancestors: Vec<[u8; 16]>,
+    /// The user who made a federated user's session.
+    pub creator: Option<UniqueId>,
+    /// The name of a federated user.
+    pub federated_name: Option<String>,
+    /// Facts of the federation that are condition keys, by key.
+    pub federation_facts: Vec<(String, String)>,
+    /// Whether the token is valid in Regions that are not enabled by default (token version 2).
+    pub all_regions: bool,
+    /// How the credentials reach their user, when a condition key tells (metadata service).
+    pub delivery: Option<String>,
+}

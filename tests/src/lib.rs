@@ -1,0 +1,26 @@
+//! What the black-box tests share: the server as a process of its own, the clients as they are
+//! installed, and HTTP byte by byte.
+//!
+//! Nothing here knows the inside of Daypass except how it signs (`daypass-sigv4`, which
+//! `sigv4_oracle.rs` checks against an independent signer). Every test has a server and a home
+//! folder of its own, so tests need no order and leave nothing behind. A server that does not
+//! start, or a client that is not installed, fails the test with a sentence that says what to
+//! run.
+#![expect(clippy::print_stdout, reason = "the test runner shows what a failed test printed")]
+#![expect(clippy::panic, reason = "test support: to fail is to panic with a sentence")]
+
+mod client;
+mod program;
+mod reply;
+mod server;
+mod signed;
+mod trail;
+mod wire;
+
+pub use client::Client;
+pub use program::{Finished, Program, long};
+pub use reply::Reply;
+pub use server::{ACCOUNT, REGION, Server, scratch};
+pub use signed::{Call, Keys, now};
+pub use trail::trail;
+pub use wire::Wire;

@@ -1,0 +1,72 @@
+//! HTTP/1.1 byte by byte: what a well-behaved client library would never send.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use crate::Reply;
+
+/// How long a reply may take; it only bounds a broken server.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A connection.
+#[derive(Debug)]
+pub struct Wire {
+    stream: BufReader<TcpStream>,
+}
+
+impl Wire {
+    /// Connects, with time limits for reading and writing.
+    pub fn connect(address: SocketAddr) -> Self {
+        let stream = match TcpStream::connect_timeout(&address, PATIENCE) {
+            Ok(stream) => stream,
+            Err(error) => panic!("cannot connect to {address}: {error}"),
+        };
+        for limited in
+            [stream.set_read_timeout(Some(PATIENCE)), stream.set_write_timeout(Some(PATIENCE))]
+        {
+            assert!(limited.is_ok(), "cannot limit the connection's patience");
+        }
+        Self { stream: BufReader::new(stream) }
+    }
+
+    /// Sends bytes; the server may have hung up already, which reading will tell.
+    pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
+        drop(self.stream.get_mut().write_all(bytes.as_ref()));
+        self
+    }
+
+    /// Reads an interim reply, such as `100 Continue`: its status line.
+    pub fn interim(&mut self) -> Option<String> {
+        let status_line = self.line()?;
+        while !self.line()?.is_empty() {}
+        Some(status_line)
+    }
+
+    /// Reads a reply; none when the server closed the connection without one.
+    pub fn reply(&mut self) -> Option<Reply> {
+        let status_line = self.line()?;
+        let status = status_line.split(' ').nth(1)?.parse().ok()?;
+        let mut headers = Vec::new();
+        loop {
+            let line = self.line()?;
+            if line.is_empty() {
+                break;
+            }
+            let (name, value) = line.split_once(':')?;
+            headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+        }
+        let mut reply = Reply { status, headers, body: String::new() };
+        let length: u64 = reply.header("content-length").and_then(|text| text.parse().ok())?;
+        self.stream.by_ref().take(length).read_to_string(&mut reply.body).ok()?;
+        Some(reply)
+    }
+
+    fn line(&mut self) -> Option<String> {
+        let mut line = String::new();
+        match self.stream.read_line(&mut line) {
+            Ok(read) if read > 0 => Some(line.trim_end().to_owned()),
+            _ => None,
+        }
+    }
+}

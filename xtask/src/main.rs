@@ -1,0 +1,66 @@
+//! Developer commands: `cargo xtask setup`, `cargo xtask test`, `cargo xtask fuzz`.
+//!
+//! They run what `.ci/run` runs, in the same way, so that nothing is known to CI alone. What
+//! they install or build goes below the target folder; nothing outside the repository is
+//! written.
+#![expect(clippy::print_stderr, reason = "a developer command talks to the terminal")]
+#![expect(clippy::print_stdout, reason = "a developer command talks to the terminal")]
+
+mod fuzz;
+mod place;
+mod process;
+mod setup;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Developer commands of Daypass.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Install the clients that the tests drive (AWS CLI, boto3, minio, AWS SDK for JavaScript).
+    ///
+    /// Needs Python 3.10 or newer with its venv module, and Node.js 20 or newer with npm. Does
+    /// nothing when everything is already there in the right versions.
+    Setup,
+    /// Run every test: unit, property, documentation, snapshot, and real clients end to end.
+    Test {
+        /// More rounds for the property tests and the longer variants of the others.
+        #[arg(long)]
+        long: bool,
+        /// Arguments for `cargo test --workspace --locked`, after `--`.
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
+    /// Build the fuzz targets with coverage feedback and run them.
+    Fuzz {
+        /// The target; all of them, one after the other, when left out.
+        target: Option<String>,
+        /// How long to run each target, in seconds; 0 only replays the corpus and the seeds.
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+    },
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Setup => setup::run(),
+        Command::Test { long, arguments } => test::run(long, &arguments),
+        Command::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! `test`: everything that can be tested on one machine, in one build.
+
+use std::process::Command;
+
+use crate::{place, process, setup};
+
+/// Rounds of each property test with `--long`; proptest's own default is 256.
+const LONG_CASES: &str = "4096";
+
+/// Installs the clients, builds the server and runs all tests.
+pub(crate) fn run(long: bool, arguments: &[String]) -> anyhow::Result<()> {
+    setup::run()?;
+    let root = place::root()?;
+
+    process::heading("Building the server and the tests");
+    // The black-box tests start `daypass` itself, which `cargo test` alone need not build. Bins
+    // and tests in one call have the same features, so the tests below compile nothing again.
+    let mut build = process::cargo();
+    build.args(["build", "--workspace", "--locked", "--bins", "--tests"]).current_dir(&root);
+    process::run(&mut build, "the build failed")?;
+
+    let test = |arguments: &[&str]| -> Command {
+        let mut test = process::cargo();
+        test.args(["test", "--workspace", "--locked", "--no-fail-fast"])
+            .args(arguments)
+            .current_dir(&root)
+            // A test never writes a reviewed snapshot by itself.
+            .env("INSTA_UPDATE", "no");
+        if long {
+            test.env("PROPTEST_CASES", LONG_CASES).env("DAYPASS_LONG", "1");
+        }
+        test
+    };
+    if !arguments.is_empty() {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        process::heading("Testing what was asked for");
+        return process::run(&mut test(&arguments), "tests failed");
+    }
+    process::heading("Testing the examples of the documentation");
+    let documentation = process::run(&mut test(&["--doc"]), "documentation tests failed");
+    process::heading("Testing");
+    let others = process::run(&mut test(&["--tests"]), "tests failed");
+    documentation.and(others)
+}
