@@ -36,6 +36,8 @@ pub(crate) struct Need {
     pub(crate) action: &'static str,
     /// The ARN that it is done to, or `*` for actions that have no resource.
     pub(crate) resource: Cow<'static, str>,
+    /// What a refusal calls the resource, where that is not its ARN.
+    pub(crate) shown: Option<String>,
     /// The account that the resource belongs to.
     pub(crate) account: AccountId,
     /// Condition keys of this action, beside those of every request.
@@ -51,7 +53,15 @@ impl Need {
         resource: impl Into<Cow<'static, str>>,
         account: AccountId,
     ) -> Self {
-        Self { action, resource: resource.into(), account, keys: Vec::new(), trust: None }
+        let resource = resource.into();
+        Self { action, resource, shown: None, account, keys: Vec::new(), trust: None }
+    }
+
+    /// Names the resource in refusals as the caller did (`user Ann`), as AWS does: the ARN of an
+    /// existing entity would tell its path, and that it exists, to somebody who may not know.
+    #[must_use]
+    pub(crate) fn shown_as(self, shown: String) -> Self {
+        Self { shown: Some(shown), ..self }
     }
 }
 
@@ -113,7 +123,7 @@ fn allow(call: &Authenticated<'_>, need: &Need, layers: &Layers<'_>) -> Result<(
         format!("User: {} is not authorized to perform: {}", call.caller.arn(), need.action);
     if need.resource != "*" {
         message.push_str(" on resource: ");
-        message.push_str(&need.resource);
+        message.push_str(need.shown.as_deref().unwrap_or(&need.resource));
     }
     // Another account's caller learns nothing of what its policies say.
     if need.account == call.caller.account() {

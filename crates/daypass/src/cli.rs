@@ -4,8 +4,8 @@
 
 use std::path::PathBuf;
 
-use clap::builder::BoolishValueParser;
-use clap::{Args, Parser, Subcommand};
+use clap::builder::{BoolishValueParser, Resettable};
+use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use daypass_server::{Layer, SecretText};
 
 /// A security token service and IAM that anyone can host, compatible with AWS STS and IAM.
@@ -17,6 +17,26 @@ use daypass_server::{Layer, SecretText};
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Cli {
+    /// Reads the command line and the environment; ends the process where it asks for help or
+    /// cannot be understood.
+    pub(crate) fn read() -> Self {
+        let command = <Self as CommandFactory>::command();
+        let command = command.mut_subcommands(|serve| serve.mut_args(without_empty_variable));
+        let read = Self::from_arg_matches(&command.get_matches());
+        read.unwrap_or_else(|error| error.exit())
+    }
+}
+
+/// An empty variable, which is what `${X:-}` of a compose file or a unit leaves, is none.
+fn without_empty_variable(argument: Arg) -> Arg {
+    let value = argument.get_env().and_then(std::env::var_os);
+    match value {
+        Some(value) if value.is_empty() => argument.env(Resettable::Reset),
+        _ => argument,
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -47,7 +67,8 @@ environment, its secret (16 to 128 printable characters):
   DAYPASS_ADMIN_SECRET_ACCESS_KEY_FILE=PATH
 
 A flag wins over the environment, the environment over the file of --config. The file is TOML; its
-keys are the names of the flags with `_` for `-`, and unknown keys are refused. For example:
+keys are the names of the flags with `_` for `-`, relative paths start at its own folder, and
+unknown keys are refused. An empty variable is as good as none. For example:
 
   listen = \"[::]:4700\"
   ephemeral = true
@@ -88,7 +109,8 @@ pub(crate) struct Serve {
     )]
     ephemeral: Option<bool>,
 
-    /// Account that the first start makes, twelve digits [default: random]
+    /// Account that the first start makes, twelve digits [default: random, or derived from
+    /// --admin-access-key-id]
     #[arg(long, value_name = "DIGITS", env = "DAYPASS_ACCOUNT_ID", hide_env_values = true)]
     account_id: Option<String>,
 
@@ -117,7 +139,8 @@ pub(crate) struct Serve {
     )]
     trusted_proxies: Option<Vec<String>>,
 
-    /// Regions that clients may sign for, separated by commas [default: any that is not empty]
+    /// Regions that clients may sign for, separated by commas [default: any that is not empty;
+    /// letters, digits, `-`, `.` and `_`, at most 64]
     #[arg(
         long,
         value_name = "LIST",
@@ -190,8 +213,6 @@ impl Serve {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     fn layer(arguments: &[&str]) -> Layer {

@@ -11,12 +11,10 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use crate::cli::{Cli, Command};
 
 fn main() -> ExitCode {
-    let outcome = run(Cli::parse());
+    let outcome = run(Cli::read());
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever read our output has read enough of it.

@@ -4,8 +4,8 @@ use std::fmt;
 
 use crate::Invalid;
 
-/// A Region name: 1 to 64 lower-case letters, digits and hyphens, such as `eu-west-1` or
-/// `aws-global`.
+/// A Region name: 1 to 64 letters, digits, hyphens, dots and underscores, such as `eu-west-1`,
+/// `aws-global` or `my.region`.
 ///
 /// It need not be one that AWS has: clients pointed at an endpoint of their own sign with
 /// whatever Region they are set to.
@@ -21,9 +21,9 @@ impl Region {
         if text.len() > 64 {
             return Err(Invalid::TooLong { max: 64 });
         }
-        let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
         if !text.bytes().all(fits) {
-            return Err(Invalid::Pattern { pattern: "[a-z0-9-]+" });
+            return Err(Invalid::Pattern { pattern: "[A-Za-z0-9._-]+" });
         }
         Ok(Self(text.into()))
     }
@@ -52,10 +52,10 @@ mod tests {
 
     #[test]
     fn any_plain_name_is_a_region() {
-        for good in ["us-east-1", "aws-global", "x"] {
+        for good in ["us-east-1", "aws-global", "x", "My.region_2"] {
             assert_eq!(Region::parse(good).unwrap().as_str(), good);
         }
-        for bad in ["", "US-EAST-1", "a/b", "a b", &"x".repeat(65)] {
+        for bad in ["", "a/b", "a b", &"x".repeat(65)] {
             assert!(Region::parse(bad).is_err(), "{bad:?}");
         }
     }

@@ -77,7 +77,22 @@ impl Layer {
             .map_err(|cause| ConfigFault::Unreadable { path: path.to_owned(), cause })?;
         let text = str::from_utf8(&bytes)
             .map_err(|_| ConfigFault::not_text(path, first_bad_line(&bytes)))?;
-        Self::parse(path, text)
+        let mut layer = Self::parse(path, text)?;
+        layer.resolve_paths(path.parent().unwrap_or(Path::new("")));
+        Ok(layer)
+    }
+
+    /// Makes the relative paths of a file relative to the file's own folder, so that they mean
+    /// the same wherever the server is started.
+    fn resolve_paths(&mut self, folder: &Path) {
+        let secret = &mut self.admin_secret_access_key_file;
+        for path in [&mut self.data, &mut self.tls_cert, &mut self.tls_key, secret] {
+            // An empty path stays one, to be refused as such.
+            *path = path.take().map(|path| match path.as_os_str().is_empty() {
+                true => path,
+                false => folder.join(path),
+            });
+        }
     }
 
     /// Parses the text of the TOML file at `path`, which is named in the refusal.

@@ -114,7 +114,7 @@ fn values_of_no_use_are_refused_by_name() {
         ("listen = ''", "setting `listen`"),
         ("data = ''", "setting `data`"),
         ("account_id = '12345678901'", "`12345678901` is not twelve digits"),
-        ("region = 'EU'", "setting `region`: `EU` is not a Region name"),
+        ("region = 'e u'", "setting `region`: `e u` is not a Region name"),
         ("region = ''", "setting `region`"),
         ("tls_cert = 'c'", "setting `tls_cert` needs `tls_key` as well"),
         ("tls_key = 'k'", "setting `tls_key` needs `tls_cert` as well"),
@@ -250,4 +250,17 @@ fn a_file_is_read_within_bounds() {
     );
     fs::write(&path, "#".repeat((1 << 20) + 1)).unwrap();
     assert!(matches!(Layer::read(&path), Err(ConfigFault::Unreadable { .. })));
+}
+
+#[test]
+fn relative_paths_of_a_file_start_at_its_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("daypass.toml");
+    let text = "data = 'state'\ntls_cert = '/etc/cert.pem'\ntls_key = 'keys/key.pem'\n";
+    fs::write(&file, text).unwrap();
+    let layer = Layer::read(&file).unwrap();
+    assert_eq!(layer.data, Some(folder.path().join("state")));
+    assert_eq!(layer.tls_cert, Some("/etc/cert.pem".into()));
+    assert_eq!(layer.tls_key, Some(folder.path().join("keys/key.pem")));
+    assert_eq!(layer.admin_secret_access_key_file, None);
 }

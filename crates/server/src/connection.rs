@@ -34,7 +34,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 /// How long what is under way may take once the connection is to end.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 /// Most requests at a time on one HTTP/2 connection.
-const STREAMS_MAX: u32 = 64;
+const STREAMS_MAX: u32 = 32;
 /// How much an HTTP/2 client may send before it is read.
 const STREAM_WINDOW: u32 = 256 << 10;
 const CONNECTION_WINDOW: u32 = 1 << 20;

@@ -8,6 +8,7 @@
 
 use std::convert::Infallible;
 use std::error::Error;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,9 +30,10 @@ use crate::proxies::{Origin, Proxies};
 pub(crate) const BODY_MAX: usize = 1 << 20;
 /// How long a body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
-/// Bodies up to this size are read without asking; what they can hold in memory is bounded by the
-/// number of connections and streams.
-const SMALL_BODY: usize = 64 << 10;
+/// Bodies up to this size, and so nearly all, are read without asking. What they hold in memory
+/// is bounded by the connections (4,096, which makes 64 MiB over HTTP/1.1) and, over HTTP/2, by
+/// their streams (32 each).
+const SMALL_BODY: usize = 16 << 10;
 /// How many larger bodies are read at a time: together they hold at most 128 MiB.
 const LARGE_BODIES: usize = 128;
 
@@ -77,6 +79,11 @@ pub(crate) struct Edge<A> {
 impl<A: Answer> Edge<A> {
     pub(crate) fn new(app: A, proxies: Proxies) -> Self {
         Self { app, proxies, large_bodies: Arc::new(Semaphore::new(LARGE_BODIES)) }
+    }
+
+    /// Whether a connection from `address` may go on without TLS.
+    pub(crate) fn admits_cleartext(&self, address: IpAddr) -> bool {
+        self.proxies.admits_cleartext(address)
     }
 
     /// What the requests reached.

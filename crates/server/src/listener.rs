@@ -117,6 +117,14 @@ async fn serve<A: Answer>(
     }
     let address = peer.ip().to_canonical();
     let Some(tls) = tls else {
+        // SECURITY: a listener that proxies reach without TLS is not one for everybody.
+        if !edge.admits_cleartext(address) {
+            tracing::info!(
+                peer = %address,
+                "closed a connection without TLS that no trusted proxy made"
+            );
+            return;
+        }
         let peer = Origin { address, tls: false };
         return connection::serve(stream, Protocol::Http1, peer, edge, stop).await;
     };

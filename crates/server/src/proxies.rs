@@ -53,6 +53,12 @@ impl Proxies {
         Ok(Origin { address: self.address(peer.address, headers)?, tls: tls(peer.tls, headers)? })
     }
 
+    /// Whether `address` may speak to us without TLS: only this machine and the named proxies.
+    pub(crate) fn admits_cleartext(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        address.is_loopback() || self.trusts(address)
+    }
+
     fn trusts(&self, address: IpAddr) -> bool {
         self.0.iter().any(|net| net.contains(&address))
     }
@@ -166,6 +172,24 @@ mod tests {
         let expected =
             expected.map(|(address, tls)| Origin { address: address.parse().unwrap(), tls });
         assert_eq!(proxies.origin(peer, &headers), expected, "{fields:?}");
+    }
+
+    #[test]
+    fn without_tls_only_this_machine_and_the_proxies_are_admitted() {
+        let proxies = proxies(&["10.0.0.0/8", "fd00::1"]).unwrap();
+        for (peer, admitted) in [
+            ("127.0.0.1", true),
+            ("::1", true),
+            ("::ffff:127.0.0.1", true),
+            ("10.255.0.1", true),
+            ("::ffff:10.0.0.1", true),
+            ("fd00::1", true),
+            ("192.0.2.7", false),
+            ("fd00::2", false),
+        ] {
+            assert_eq!(proxies.admits_cleartext(peer.parse().unwrap()), admitted, "{peer}");
+        }
+        assert!(!Proxies::default().admits_cleartext("192.0.2.7".parse().unwrap()));
     }
 
     #[test]

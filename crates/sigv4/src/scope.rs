@@ -57,7 +57,7 @@ impl Scope {
         if !is_name(region) {
             return Err(invalid_region());
         }
-        if service.is_empty() || !is_name(&service.replace(['.', '_'], "-")) {
+        if service.is_empty() || !is_name(service) {
             return Err(Fault::mismatch(
                 "Credential should be scoped to correct service. ",
                 "the service of the credential scope is no service name",
@@ -118,5 +118,5 @@ pub(crate) fn date_differs(date: &str, signed_at: &str) -> Fault {
 
 fn is_name(text: &str) -> bool {
     text.len() <= NAME_LIMIT
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
 }

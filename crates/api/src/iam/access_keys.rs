@@ -54,7 +54,7 @@ impl Operation for CreateAccessKey {
         input: &Option<String>,
     ) -> Result<(Vec<Need>, Named<User>), Fault> {
         let user = named::user(call, input.as_ref()).await?;
-        Ok((vec![Need::new("iam:CreateAccessKey", user.arn(call), call.caller.account())], user))
+        Ok((user.need(call, "iam:CreateAccessKey"), user))
     }
 
     async fn perform(
@@ -131,7 +131,7 @@ impl Operation for ListAccessKeys {
         input: &ListAccessKeysInput,
     ) -> Result<(Vec<Need>, Named<User>), Fault> {
         let user = named::user(call, input.user_name.as_ref()).await?;
-        Ok((vec![Need::new("iam:ListAccessKeys", user.arn(call), call.caller.account())], user))
+        Ok((user.need(call, "iam:ListAccessKeys"), user))
     }
 
     async fn perform(
@@ -194,7 +194,7 @@ impl Operation for DeleteAccessKey {
         input: &DeleteAccessKeyInput,
     ) -> Result<(Vec<Need>, Named<User>), Fault> {
         let user = named::user(call, input.user_name.as_ref()).await?;
-        Ok((vec![Need::new("iam:DeleteAccessKey", user.arn(call), call.caller.account())], user))
+        Ok((user.need(call, "iam:DeleteAccessKey"), user))
     }
 
     async fn perform(call: &Authenticated<'_>, permit: &Permit<Self>) -> Result<Void, Fault> {

@@ -37,7 +37,11 @@ pub(crate) trait Holder: fmt::Debug + Send + Sync + 'static {
         call: &Authenticated<'_>,
         name: &str,
     ) -> impl Future<Output = Result<Named<Self::Entity>, Fault>> + Send;
-    fn arn(call: &Authenticated<'_>, found: &Named<Self::Entity>) -> String;
+    fn need(
+        call: &Authenticated<'_>,
+        found: &Named<Self::Entity>,
+        action: &'static str,
+    ) -> Vec<Need>;
     fn get(found: &Named<Self::Entity>) -> Result<&Arc<Self::Entity>, Fault>;
     fn name(entity: &Self::Entity) -> &str;
     fn policies(entity: &Self::Entity) -> &[InlinePolicy];
@@ -71,8 +75,8 @@ impl Holder for OfUser {
         named::user(call, Some(&name.to_owned())).await
     }
 
-    fn arn(call: &Authenticated<'_>, found: &Named<User>) -> String {
-        found.arn(call)
+    fn need(call: &Authenticated<'_>, found: &Named<User>, action: &'static str) -> Vec<Need> {
+        found.need(call, action)
     }
 
     fn get(found: &Named<User>) -> Result<&Arc<User>, Fault> {
@@ -118,8 +122,8 @@ impl Holder for OfRole {
         named::role(call, name).await
     }
 
-    fn arn(call: &Authenticated<'_>, found: &Named<Role>) -> String {
-        found.arn(call)
+    fn need(call: &Authenticated<'_>, found: &Named<Role>, action: &'static str) -> Vec<Need> {
+        found.need(call, action)
     }
 
     fn get(found: &Named<Role>) -> Result<&Arc<Role>, Fault> {
@@ -361,5 +365,5 @@ async fn needs<H: Holder>(
     holder: &str,
 ) -> Result<(Vec<Need>, Named<H::Entity>), Fault> {
     let found = H::find(call, holder).await?;
-    Ok((vec![Need::new(action, H::arn(call, &found), call.caller.account())], found))
+    Ok((H::need(call, &found, action), found))
 }

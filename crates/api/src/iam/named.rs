@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use daypass_directory::{Role, User};
-use daypass_names::{AccountId, Arn, Constrained, Partition, Path, RoleName, UserName};
+use daypass_names::{AccountId, Arn, Constrained, Partition, Path, PathPrefix, RoleName, UserName};
 use daypass_query::{Fields, TextRule};
 
 use crate::authenticate::Authenticated;
+use crate::authorise::Need;
 use crate::caller::Identity;
 use crate::convert::found;
 use crate::{Code, Fault};
@@ -70,12 +71,11 @@ pub(crate) async fn role(call: &Authenticated<'_>, name: &str) -> Result<Named<R
 }
 
 impl Named<User> {
-    /// The ARN to authorise against: the user's own, or what a user of that name would have.
-    pub(crate) fn arn(&self, call: &Authenticated<'_>) -> String {
-        match &self.found {
-            Some(user) => user.arn.to_string(),
-            None => unfound(call, "user", &self.name),
-        }
+    /// What an action on the user needs. It is authorised against the user's own ARN, or against
+    /// the one that a user of that name would have.
+    pub(crate) fn need(&self, call: &Authenticated<'_>, action: &'static str) -> Vec<Need> {
+        let arn = self.found.as_ref().map(|user| &user.arn);
+        need(call, action, "user", &self.name, arn)
     }
 
     /// The user, or AWS's answer that there is none.
@@ -88,12 +88,11 @@ impl Named<User> {
 }
 
 impl Named<Role> {
-    /// The ARN to authorise against: the role's own, or what a role of that name would have.
-    pub(crate) fn arn(&self, call: &Authenticated<'_>) -> String {
-        match &self.found {
-            Some(role) => role.arn.to_string(),
-            None => unfound(call, "role", &self.name),
-        }
+    /// What an action on the role needs. It is authorised against the role's own ARN, or against
+    /// the one that a role of that name would have.
+    pub(crate) fn need(&self, call: &Authenticated<'_>, action: &'static str) -> Vec<Need> {
+        let arn = self.found.as_ref().map(|role| &role.arn);
+        need(call, action, "role", &self.name, arn)
     }
 
     /// The role, or AWS's answer that there is none.
@@ -105,9 +104,32 @@ impl Named<Role> {
     }
 }
 
-fn unfound(call: &Authenticated<'_>, kind: &str, name: &str) -> String {
-    let partition = call.app.settings.partition;
-    format!("arn:{partition}:iam::{}:{kind}/{name}", call.caller.account())
+fn need(
+    call: &Authenticated<'_>,
+    action: &'static str,
+    kind: &str,
+    name: &str,
+    arn: Option<&Arn>,
+) -> Vec<Need> {
+    let (partition, account) = here(call);
+    let resource = match arn {
+        Some(arn) => arn.to_string(),
+        None => format!("arn:{partition}:iam::{account}:{kind}/{name}"),
+    };
+    vec![Need::new(action, resource, account).shown_as(format!("{kind} {name}"))]
+}
+
+/// What listing entities of a kind (`user`, `role`) needs: the live service names the path that
+/// is listed as the resource.
+pub(crate) fn list_need(
+    call: &Authenticated<'_>,
+    action: &'static str,
+    kind: &str,
+    prefix: &PathPrefix,
+) -> Vec<Need> {
+    let (partition, account) = here(call);
+    let resource = format!("arn:{partition}:iam::{account}:{kind}{}", prefix.as_str());
+    vec![Need::new(action, resource, account)]
 }
 
 /// The ARN that a user about to be created will have.

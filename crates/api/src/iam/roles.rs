@@ -147,7 +147,7 @@ impl Operation for GetRole {
         input: &String,
     ) -> Result<(Vec<Need>, Named<Role>), Fault> {
         let role = named::role(call, input).await?;
-        Ok((vec![Need::new("iam:GetRole", role.arn(call), call.caller.account())], role))
+        Ok((role.need(call, "iam:GetRole"), role))
     }
 
     async fn perform(call: &Authenticated<'_>, permit: &Permit<Self>) -> Result<OneRole, Fault> {
@@ -193,9 +193,9 @@ impl Operation for ListRoles {
 
     async fn needs(
         call: &Authenticated<'_>,
-        _input: &ListRolesInput,
+        input: &ListRolesInput,
     ) -> Result<(Vec<Need>, ()), Fault> {
-        Ok((vec![Need::new("iam:ListRoles", "*", call.caller.account())], ()))
+        Ok((named::list_need(call, "iam:ListRoles", "role", &input.prefix), ()))
     }
 
     async fn perform(
@@ -241,7 +241,7 @@ impl Operation for DeleteRole {
         input: &String,
     ) -> Result<(Vec<Need>, Named<Role>), Fault> {
         let role = named::role(call, input).await?;
-        Ok((vec![Need::new("iam:DeleteRole", role.arn(call), call.caller.account())], role))
+        Ok((role.need(call, "iam:DeleteRole"), role))
     }
 
     async fn perform(call: &Authenticated<'_>, permit: &Permit<Self>) -> Result<Void, Fault> {
@@ -282,8 +282,7 @@ impl Operation for UpdateAssumeRolePolicy {
         input: &UpdateAssumeRolePolicyInput,
     ) -> Result<(Vec<Need>, Named<Role>), Fault> {
         let role = named::role(call, &input.role_name).await?;
-        let account = call.caller.account();
-        Ok((vec![Need::new("iam:UpdateAssumeRolePolicy", role.arn(call), account)], role))
+        Ok((role.need(call, "iam:UpdateAssumeRolePolicy"), role))
     }
 
     async fn perform(call: &Authenticated<'_>, permit: &Permit<Self>) -> Result<Void, Fault> {

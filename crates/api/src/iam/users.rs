@@ -112,7 +112,7 @@ impl Operation for GetUser {
         input: &Option<String>,
     ) -> Result<(Vec<Need>, Named<User>), Fault> {
         let user = named::user(call, input.as_ref()).await?;
-        Ok((vec![Need::new("iam:GetUser", user.arn(call), call.caller.account())], user))
+        Ok((user.need(call, "iam:GetUser"), user))
     }
 
     async fn perform(_call: &Authenticated<'_>, permit: &Permit<Self>) -> Result<OneUser, Fault> {
@@ -154,9 +154,9 @@ impl Operation for ListUsers {
 
     async fn needs(
         call: &Authenticated<'_>,
-        _input: &ListUsersInput,
+        input: &ListUsersInput,
     ) -> Result<(Vec<Need>, ()), Fault> {
-        Ok((vec![Need::new("iam:ListUsers", "*", call.caller.account())], ()))
+        Ok((named::list_need(call, "iam:ListUsers", "user", &input.prefix), ()))
     }
 
     async fn perform(
@@ -200,7 +200,7 @@ impl Operation for DeleteUser {
         input: &String,
     ) -> Result<(Vec<Need>, Named<User>), Fault> {
         let user = named::user(call, Some(input)).await?;
-        Ok((vec![Need::new("iam:DeleteUser", user.arn(call), call.caller.account())], user))
+        Ok((user.need(call, "iam:DeleteUser"), user))
     }
 
     async fn perform(call: &Authenticated<'_>, permit: &Permit<Self>) -> Result<Void, Fault> {

@@ -249,6 +249,56 @@ async fn pages_are_sealed_and_complete() {
     }
 }
 
+/// Who has no rights learns from a refusal neither that an entity exists nor where it lies.
+#[tokio::test]
+async fn a_refusal_does_not_tell_who_exists() {
+    let world = World::new().await;
+    let ann = world.user("Ann", None).await;
+    let eve = [("Action", "CreateUser"), ("UserName", "Eve"), ("Path", "/secret/")];
+    world.iam(&world.admin, &eve).await.ok();
+    for name in ["Eve", "Nobody"] {
+        let get = [("Action", "GetUser"), ("UserName", name)];
+        world.iam(&ann, &get).await.refused(
+            403,
+            "AccessDenied",
+            &format!(
+                "User: arn:aws:iam::{ACCOUNT}:user/Ann is not authorized to perform: iam:GetUser \
+                 on resource: user {name} because no identity-based policy allows the iam:GetUser \
+                 action"
+            ),
+        );
+    }
+}
+
+/// The live service names the path that is listed as the resource of a list call.
+#[tokio::test]
+async fn lists_are_authorised_against_the_path_that_they_list() {
+    let world = World::new().await;
+    let account = format!("arn:aws:iam::{ACCOUNT}");
+    let two = |deny: &str| {
+        format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":"*","Resource":"*"}},{{"Effect":"Deny","Action":"iam:*","Resource":"{deny}"}}]}}"#
+        )
+    };
+    let allow = |resource: &str| statement("Allow", "iam:List*", resource);
+    for (name, policy, users, roles) in [
+        ("all", allow("*"), true, true),
+        ("account", allow(&format!("{account}:*")), true, true),
+        ("users", allow(&format!("{account}:user/*")), true, false),
+        ("denied", two(&format!("{account}:user/*")), false, true),
+    ] {
+        let key = world.user(name, Some(&policy)).await;
+        for (action, may) in [("ListUsers", users), ("ListRoles", roles)] {
+            let answer = world.iam(&key, &[("Action", action)]).await;
+            assert_eq!(answer.status == 200, may, "{name} {action}: {}", answer.body);
+        }
+    }
+    let team = world.user("team", Some(&allow(&format!("{account}:user/team/*")))).await;
+    let list = [("Action", "ListUsers"), ("PathPrefix", "/team/")];
+    world.iam(&team, &list).await.ok();
+    assert_eq!(world.iam(&team, &[("Action", "ListUsers")]).await.status, 403);
+}
+
 /// CVE-2021-43858: every write is authorised as its own action against the target's ARN.
 #[tokio::test]
 async fn cve_2021_43858_writes_are_authorised_against_their_target() {

@@ -50,8 +50,9 @@ async fn an_assumed_role_is_the_role() {
         403,
         "AccessDenied",
         &format!(
-            "User: {want} is not authorized to perform: iam:ListRoles because no identity-based \
-             policy allows the iam:ListRoles action"
+            "User: {want} is not authorized to perform: iam:ListRoles on resource: \
+             arn:aws:iam::{ACCOUNT}:role/ because no identity-based policy allows the \
+             iam:ListRoles action"
         ),
     );
 }
