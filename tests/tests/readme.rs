@@ -6,32 +6,35 @@
 use std::fs;
 use std::path::Path;
 
-use daypass_tests::{Client, Server};
+use daypass_tests::{Client, Finished, Server};
 
-/// The shell blocks of a section.
+fn readme() -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap()
+}
+
+/// The shell blocks of a section, named with its hashes.
 fn blocks<'a>(readme: &'a str, section: &str) -> Vec<&'a str> {
-    let (_, rest) = readme.split_once(&format!("\n## {section}\n")).unwrap();
+    let (_, rest) = readme.split_once(&format!("\n{section}\n")).unwrap();
     // Its subsections are other stories.
     let text = rest.split("\n##").next().unwrap();
     let blocks = text.split("```sh\n").skip(1);
     blocks.map(|block| block.split("```").next().unwrap()).collect()
 }
 
-#[test]
-fn the_quick_start_does_what_it_says() {
-    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
-    let readme = fs::read_to_string(readme).unwrap();
-    let blocks = blocks(&readme, "Quick start");
+/// The commands of the quick start, without those that build and start.
+fn story(readme: &str, server: &Server) -> String {
+    let blocks = blocks(readme, "## Quick start");
     let (start, story) = blocks.split_first().unwrap();
     // Building and starting are what this test has done already, on a port of its own.
     assert!(start.contains("daypass serve --ephemeral --data /tmp/daypass"), "{start}");
     assert!(start.contains(daypass_tests::ACCOUNT), "{start}");
-    let server = Server::start();
     let script = story.concat().replace("/tmp/daypass", &server.data().display().to_string());
     assert!(script.contains("assume-role"), "{script}");
+    script
+}
 
-    let finished = Client::with_profile(&server).shell(&script);
-    // The story ends with a refusal, and nothing before it may fail.
+/// The story ends with a refusal, and nothing before it may fail.
+fn check(finished: Finished) {
     assert!(finished.stdout.contains(":assumed-role/Reporter/first"), "{finished:?}");
     assert!(finished.stdout.contains("\"Users\""), "{finished:?}");
     assert!(!finished.stdout.contains("\"Roles\""), "{finished:?}");
@@ -39,4 +42,33 @@ fn the_quick_start_does_what_it_says() {
     assert_eq!(refused.matches("An error occurred").count(), 1, "{refused}");
     assert!(refused.contains("(AccessDenied)"), "{refused}");
     assert!(refused.contains("iam:ListRoles"), "{refused}");
+}
+
+#[test]
+fn the_quick_start_does_what_it_says() {
+    let server = Server::start();
+    check(Client::with_profile(&server).shell(&story(&readme(), &server)));
+}
+
+#[test]
+fn the_same_over_tls() {
+    let readme = readme();
+    let blocks = blocks(&readme, "### The same over TLS, with a CA of your own");
+    let [make, use_it] = blocks[..] else { panic!("{blocks:?}") };
+    let (make, start) = make.rsplit_once("./target/release/daypass serve").unwrap();
+    assert!(start.contains("--tls-cert server.pem --tls-key server.key"), "{start}");
+    // Made where the client works, which is where the reader sits.
+    let plain = Server::start();
+    let maker = Client::with_profile(&plain);
+    maker.shell(&format!("cd {}\n{make}", maker.home().display())).ok();
+    let file = |name: &str| maker.home().join(name).display().to_string();
+    let (certificate, key) = (file("server.pem"), file("server.key"));
+    let server = Server::start_with(&["--tls-cert", &certificate, "--tls-key", &key], &[]);
+    assert!(server.url().starts_with("https://"), "{}", server.url());
+    let script = format!(
+        "cd {}\nexport AWS_SESSION_TOKEN=old\n{use_it}{}",
+        maker.home().display(),
+        story(&readme, &server)
+    );
+    check(Client::with_profile(&server).shell(&script));
 }

@@ -29,6 +29,28 @@ fn it_says_where_it_listens_and_answers_there() {
 }
 
 #[test]
+fn an_empty_variable_is_none() {
+    let empty = [
+        "CONFIG",
+        "TLS_CERT",
+        "TLS_KEY",
+        "REGION",
+        "SIGNING_REGIONS",
+        "TRUSTED_PROXIES",
+        "ADMIN_ACCESS_KEY_ID",
+        "ADMIN_SECRET_ACCESS_KEY",
+        "ADMIN_SECRET_ACCESS_KEY_FILE",
+        "LOG",
+        "LOG_FORMAT",
+    ];
+    let names = empty.map(|name| format!("DAYPASS_{name}"));
+    let variables: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "")).collect();
+    let server = Server::start_with(&[], &variables);
+    let (code, log) = server.stop();
+    assert_eq!(code, Some(0), "{log}");
+}
+
+#[test]
 fn what_it_writes_is_for_its_owner_only() {
     let server = Server::start();
     assert_eq!(mode(server.data()), 0o700);

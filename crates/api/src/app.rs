@@ -1,6 +1,7 @@
 //! The way of a request, from end to end.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use daypass_audit::Trail;
@@ -15,7 +16,8 @@ use crate::authenticate::{Authenticated, authenticate};
 use crate::identify::{Identified, Service, header_pairs, identify};
 use crate::operation::Finished;
 use crate::record::record;
-use crate::{Clock, Fault, Random, Received, RequestId, reply};
+use crate::refusal_log::RefusalLog;
+use crate::{Clock, Code, Fault, Random, Received, RequestId, reply};
 
 /// How many derived signing keys are kept: one for each live (key, day, Region, service).
 const SIGNING_KEYS: usize = 65_536;
@@ -57,6 +59,9 @@ pub struct App {
     pub(crate) sessions: KeyRing,
     pub(crate) signing_keys: SigningKeys,
     trail: Arc<Trail>,
+    /// Set while the last record could not be kept.
+    trail_is_down: AtomicBool,
+    refusals: RefusalLog,
     clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) settings: Settings,
@@ -67,7 +72,17 @@ impl App {
     pub fn new(parts: Parts) -> Self {
         let Parts { directory, sessions, trail, clock, random, settings } = parts;
         let signing_keys = SigningKeys::new(SIGNING_KEYS);
-        Self { directory, sessions, signing_keys, trail, clock, random, settings }
+        Self {
+            directory,
+            sessions,
+            signing_keys,
+            trail,
+            trail_is_down: AtomicBool::new(false),
+            refusals: RefusalLog::default(),
+            clock,
+            random,
+            settings,
+        }
     }
 
     /// A new request id. Without randomness it is all zeros; such a request cannot be granted
@@ -83,7 +98,7 @@ impl App {
 
     /// The reply to what the edge itself refuses.
     pub fn refuse(&self, id: &RequestId, fault: &Fault) -> Response<Bytes> {
-        tracing::info!(request_id = %id, code = fault.code().as_str(), "refused at the edge");
+        self.refusals.log(self.clock.now(), id, None, fault);
         reply::refusal(id, Service::Sts.namespace(), fault)
     }
 
@@ -93,7 +108,7 @@ impl App {
         let headers = header_pairs(&received);
         let identified = match identify(&received, &headers) {
             Ok(identified) => identified,
-            Err((service, fault)) => return refuse(&received, service, &fault),
+            Err((service, fault)) => return self.refuse_unproven(&received, service, &fault),
         };
         self.answer(&received, &identified, now).await
     }
@@ -107,7 +122,7 @@ impl App {
         let service = identified.service;
         let call = match authenticate(self, received, identified, now).await {
             Ok(call) => call,
-            Err(fault) => return refuse(received, service, &fault),
+            Err(fault) => return self.refuse_unproven(received, service, &fault),
         };
         let finished = identified.operation.call(&call).await;
         // SECURITY: no reply without its record.
@@ -128,6 +143,18 @@ impl App {
         }
     }
 
+    /// Refuses a request whose caller was not proven: anybody can send such requests, so that not
+    /// every one of them gets a line in the log.
+    fn refuse_unproven(
+        &self,
+        received: &Received,
+        service: Service,
+        fault: &Fault,
+    ) -> Response<Bytes> {
+        self.refusals.log(self.clock.now(), &received.id, Some(received.source_ip), fault);
+        reply::refusal(&received.id, service.namespace(), fault)
+    }
+
     async fn keep_record(
         &self,
         call: &Authenticated<'_>,
@@ -135,11 +162,25 @@ impl App {
     ) -> Result<(), Fault> {
         let record = record(call, finished)?;
         let kept = self.trail.append(&record).await;
+        self.trail_is_down.store(kept.is_err(), Ordering::Relaxed);
         kept.map_err(|error| Fault::internal(format!("audit trail: {error}")))
+    }
+
+    /// Refuses what changes or grants anything while records cannot be kept: there is to be no
+    /// effect without a record. The refusal's own record is the probe that ends the state.
+    pub(crate) fn require_trail(&self) -> Result<(), Fault> {
+        if self.trail_is_down.load(Ordering::Relaxed) {
+            return Err(Fault::new(
+                Code::ServiceUnavailable,
+                "The service is unable to record the request. Try again.",
+            )
+            .because("the audit trail could not be written"));
+        }
+        Ok(())
     }
 }
 
-/// The one place where a refusal is logged with its cause and becomes a reply.
+/// Refuses a proven caller: logged with its cause, and always.
 fn refuse(received: &Received, service: Service, fault: &Fault) -> Response<Bytes> {
     let code = fault.code().as_str();
     let cause = fault.cause().unwrap_or_else(|| fault.message());

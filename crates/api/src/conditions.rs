@@ -67,7 +67,13 @@ fn temporary(context: &mut Context, now: Timestamp, user_session: bool, session:
     }
 }
 
-/// A header's text; what is not readable text is as good as absent.
+/// The most of a header's text that is looked at and recorded, in bytes. Clients choose these
+/// texts, and matching a pattern costs its length times theirs.
+const TEXT_MAX: usize = 1024;
+
+/// A header's text, its first kibibyte; what is not readable text is as good as absent.
 pub(crate) fn text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
+    // Readable header text is ASCII.
+    let text = headers.get(name)?.to_str().ok()?;
+    Some(text.get(..TEXT_MAX).unwrap_or(text))
 }

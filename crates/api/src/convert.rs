@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use daypass_directory::DirectoryError;
 use daypass_policy::Malformed;
-use daypass_query::FormFault;
+use daypass_query::{FormFault, Invalid};
 
 use crate::{Code, Fault, RandomFault};
 
@@ -29,6 +29,15 @@ impl From<FormFault> for Fault {
             _ => Code::MalformedQueryString,
         };
         Self::new(code, fault.to_string())
+    }
+}
+
+impl From<Invalid> for Fault {
+    fn from(invalid: Invalid) -> Self {
+        // The text repeats what the caller sent, which may be a secret in the wrong place: it is
+        // for the caller, and the log has the number only.
+        let cause = format!("{} constraints failed", invalid.count());
+        Self::new(Code::ValidationError, invalid.to_string()).because(cause)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What goes wrong, for two audiences: AWS's code and words for the caller, the cause for the log.
 
 use std::borrow::Cow;
+use std::fmt;
 
 /// The error codes that this server answers with, spelled on the wire as in [`Code::as_str`].
 ///
@@ -102,11 +103,17 @@ impl Code {
 
 /// A refusal or failure. It has no `Display`: what the caller reads and what the log keeps are
 /// asked for by name, so that nobody mixes them.
-#[derive(Debug)]
 pub struct Fault {
     code: Code,
     message: Cow<'static, str>,
     cause: Option<Cow<'static, str>>,
+}
+
+/// Without the message, which repeats what the caller sent.
+impl fmt::Debug for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}({:?})", self.code.as_str(), self.cause.as_deref().unwrap_or_default())
+    }
 }
 
 impl Fault {

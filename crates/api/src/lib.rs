@@ -22,6 +22,7 @@ mod operation;
 mod ports;
 mod received;
 mod record;
+mod refusal_log;
 mod reply;
 mod sts;
 #[cfg(test)]

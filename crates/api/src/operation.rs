@@ -14,11 +14,11 @@ use daypass_query::{Fields, to_xml};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::Fault;
 use crate::authenticate::Authenticated;
 use crate::authorise::{Need, Permit, admit, authorise};
 use crate::caller::Caller;
 use crate::record::{request_parameters, response_elements};
-use crate::{Code, Fault};
 
 /// One operation of one service.
 pub(crate) trait Operation: Sized + 'static {
@@ -80,8 +80,8 @@ pub(crate) enum Recorded {
 #[derive(Debug, Serialize)]
 pub(crate) struct Void;
 
-/// How a call of an operation ended, ready to be recorded and replied to.
-#[derive(Debug)]
+/// How a call of an operation ended, ready to be recorded and replied to. It has no `Debug`: a
+/// reply may hold a secret.
 pub(crate) struct Finished {
     /// The XML document of the reply.
     pub(crate) outcome: Result<String, Fault>,
@@ -148,13 +148,16 @@ async fn attempt<O: Operation>(
     admit(call)?;
     let mut fields = call.identified.form.fields();
     let input = O::decode(&mut fields);
-    fields.finish().map_err(|invalid| Fault::new(Code::ValidationError, invalid.to_string()))?;
+    fields.finish()?;
     let input = input.ok_or_else(|| Fault::internal("undecoded input without a fault"))?;
     O::admits(&call.caller)?;
     finished.resources = O::resources(&input);
     let permit = authorise::<O>(call, input).await?;
     // CloudTrail leaves the parameters of refused calls out, and so do we.
     finished.request_parameters = request_parameters(&call.identified.form, O::RECORDED);
+    if O::RECORDS_RESPONSE {
+        call.app.require_trail()?;
+    }
     let output = O::perform(call, &permit).await?;
     if O::RECORDS_RESPONSE && !O::VOID {
         finished.response_elements = Some(response_elements(&output)?);

@@ -1,6 +1,7 @@
 //! The API from end to end, with a clock that the test moves and a store in memory: real
 //! signatures in, real replies out.
 
+mod history;
 mod iam;
 mod refusals;
 mod sts;

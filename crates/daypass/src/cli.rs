@@ -72,7 +72,7 @@ unknown keys are refused. An empty variable is as good as none. For example:
 
   listen = \"[::]:4700\"
   ephemeral = true
-  trusted_proxies = [\"10.0.0.0/8\"]
+  trusted_proxies = [\"10.0.0.1\"]
   signing_regions = [\"us-east-1\", \"eu-west-1\"]
 
 Exit status: 0 stopped as asked, 1 the server could not start, 2 wrong usage.";

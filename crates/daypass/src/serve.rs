@@ -20,7 +20,7 @@ pub(crate) async fn serve(settings: Serve) -> anyhow::Result<()> {
         None => given,
     };
     let config = Config::resolve(layer, &home())?;
-    logging::start(&config.log, config.log_format)?;
+    let _logging = logging::start(&config.log, config.log_format)?;
     // Signals that come while the server starts are kept, so that it always tidies up. Without a
     // certificate to reload, a hang-up is the end of the terminal.
     let mut stop = Stop::on_signals(config.tls.is_none())?;
@@ -38,6 +38,8 @@ fn home() -> Home {
 
 fn admin_secret() -> anyhow::Result<Option<SecretText>> {
     match env::var(ADMIN_SECRET) {
+        // An empty variable is as good as none.
+        Ok(secret) if secret.is_empty() => Ok(None),
         Ok(secret) => Ok(Some(SecretText::new(secret))),
         Err(VarError::NotPresent) => Ok(None),
         // The error would repeat the value.

@@ -211,7 +211,7 @@ pub(crate) fn match_statement<'a>(
     let grant = match policy.principals_of(statement) {
         None => Grant::Direct,
         Some(named) => {
-            let grants = named.iter().map(|named| named.names(&request.principal));
+            let grants = named.iter().map(|n| n.names(&request.principal, statement.effect));
             grants.max().unwrap_or(Grant::None)
         }
     };

@@ -96,6 +96,15 @@ impl Pattern {
         }
     }
 
+    /// The whole text, if the pattern has neither wildcards nor variables.
+    pub(crate) fn literal(&self) -> Option<&str> {
+        match &*self.elements {
+            [] => Some(""),
+            [Element::Literal(text)] => Some(text),
+            _ => None,
+        }
+    }
+
     /// Whether the pattern is one lone star.
     pub(crate) fn is_lone_star(&self) -> bool {
         matches!(&*self.elements, [Element::AnyRun])

@@ -13,7 +13,7 @@ use daypass_names::{
     UserName,
 };
 
-use crate::document::{PrincipalType, Word};
+use crate::document::{Effect, PrincipalType, Word};
 use crate::malformed::Flaw;
 use crate::request::Principal;
 
@@ -159,11 +159,18 @@ impl NamedPrincipal {
         }
     }
 
-    /// How directly this names the caller.
-    pub(crate) fn names(&self, caller: &Principal<'_>) -> Grant {
+    /// How directly this names the caller, in a statement with that effect.
+    pub(crate) fn names(&self, caller: &Principal<'_>, effect: Effect) -> Grant {
         let grant = |found: bool, grant| if found { grant } else { Grant::None };
         match &self.form {
-            Form::Anyone => Grant::Direct,
+            // SECURITY: whom a provider has proven, that provider must let in by name. What the
+            // proof is worth depends on who signed it, and `*` would take the word of every
+            // provider of the account, those shared by many tenants included. A Deny of everyone
+            // means them too.
+            Form::Anyone => {
+                let is_federated = matches!(caller, Principal::Federated { .. });
+                grant(!is_federated || effect == Effect::Deny, Grant::Direct)
+            }
             Form::Account(account) => grant(caller.account() == Some(*account), Grant::Account),
             Form::Id(wanted) => {
                 grant(entity_of(caller).is_some_and(|(_, id)| id == *wanted), Grant::Entity)

@@ -9,6 +9,7 @@ use std::fmt;
 use std::fs;
 use std::io::{self, Read};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use daypass_names::{AccessKeyId, AccessKeyKind, AccountId, Constrained, Region, SecretAccessKey};
@@ -197,6 +198,9 @@ pub struct Config {
     pub allow_empty_region: bool,
     /// The first access key, when an operator fixed it.
     pub admin_key: Option<AdminKey>,
+    /// The file of the secret, when its group or everybody can read it: to be warned of once
+    /// there is a log.
+    pub exposed_secret_file: Option<PathBuf>,
     /// What is logged, as a `tracing` filter.
     pub log: String,
     /// How log lines look.
@@ -268,6 +272,11 @@ impl Config {
         let trusted_proxies = Proxies::parse(&layer.trusted_proxies.unwrap_or_default())
             .map_err(|fault| ConfigFault::setting("trusted_proxies", fault))?;
         let signing_regions = layer.signing_regions.map(|regions| parse_regions(&regions));
+        let (admin_key, exposed_secret_file) = parse_admin_key(
+            layer.admin_access_key_id,
+            layer.admin_secret_access_key,
+            layer.admin_secret_access_key_file,
+        )?;
         let config = Self {
             listen,
             data,
@@ -278,11 +287,8 @@ impl Config {
             trusted_proxies,
             signing_regions: signing_regions.transpose()?,
             allow_empty_region: layer.allow_empty_region.unwrap_or(false),
-            admin_key: parse_admin_key(
-                layer.admin_access_key_id,
-                layer.admin_secret_access_key,
-                layer.admin_secret_access_key_file,
-            )?,
+            admin_key,
+            exposed_secret_file,
             log: layer.log.unwrap_or_else(|| DEFAULT_LOG.to_owned()),
             log_format: layer
                 .log_format
@@ -429,25 +435,31 @@ fn parse_log_format(text: &str) -> Result<LogFormat, ConfigFault> {
     }
 }
 
+/// The key, and the file of its secret when others can read that.
 fn parse_admin_key(
     id: Option<String>,
     secret: Option<SecretText>,
     secret_file: Option<PathBuf>,
-) -> Result<Option<AdminKey>, ConfigFault> {
+) -> Result<(Option<AdminKey>, Option<PathBuf>), ConfigFault> {
     const SECRET: &str = "admin_secret_access_key";
     const SECRET_SOURCES: &str = "the secret (DAYPASS_ADMIN_SECRET_ACCESS_KEY in the environment, \
                                   or `admin_secret_access_key_file`)";
+    let mut exposed = None;
     let secret = match (secret, secret_file) {
         (Some(_), Some(_)) => {
             let reason = "it is given both in the environment and as a file: give one";
             return Err(ConfigFault::setting(SECRET, reason));
         }
         (Some(secret), None) => Some(secret),
-        (None, Some(path)) => Some(read_secret(&path)?),
+        (None, Some(path)) => {
+            let secret = read_secret(&path)?;
+            exposed = readable_by_others(&path).then_some(path);
+            Some(secret)
+        }
         (None, None) => None,
     };
     let (id, secret) = match (id, secret) {
-        (None, None) => return Ok(None),
+        (None, None) => return Ok((None, None)),
         (Some(id), Some(secret)) => (id, secret),
         (Some(_), None) => {
             return Err(ConfigFault::Half { has: "admin_access_key_id", lacks: SECRET_SOURCES });
@@ -468,7 +480,7 @@ fn parse_admin_key(
     let secret = SecretAccessKey::parse(&secret.0).map_err(|_| {
         ConfigFault::setting(SECRET, "a secret has 16 to 128 printable ASCII characters, no spaces")
     })?;
-    Ok(Some(AdminKey { id, secret }))
+    Ok((Some(AdminKey { id, secret }), exposed))
 }
 
 /// Reads a secret file; the line end that editors add is not part of the secret.
@@ -477,6 +489,12 @@ fn read_secret(path: &Path) -> Result<SecretText, ConfigFault> {
     let bytes = Zeroizing::new(read_at_most(path, SECRET_FILE_MAX).map_err(unreadable)?);
     let text = str::from_utf8(&bytes).map_err(|_| ConfigFault::not_text(path, 1))?;
     Ok(SecretText::new(text.trim_end_matches(['\r', '\n']).to_owned()))
+}
+
+/// Whether the group of a file or everybody can read it.
+fn readable_by_others(path: &Path) -> bool {
+    let mode = fs::metadata(path).map(|file| file.permissions().mode());
+    mode.is_ok_and(|mode| mode & 0o044 != 0)
 }
 
 fn read_at_most(path: &Path, limit: u64) -> io::Result<Vec<u8>> {

@@ -238,6 +238,23 @@ fn the_secret_can_lie_in_a_file() {
 }
 
 #[test]
+fn a_secret_file_that_others_can_read_is_noted() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("secret");
+    fs::write(&path, SECRET).unwrap();
+    let text = format!("{KEY}admin_secret_access_key_file = '{}'", path.display());
+    for (mode, noted) in
+        [(0o600, false), (0o400, false), (0o622, false), (0o640, true), (0o604, true)]
+    {
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        let config = resolve(&text, "").unwrap();
+        assert_eq!(config.exposed_secret_file, noted.then(|| path.clone()), "{mode:o}");
+    }
+}
+
+#[test]
 fn a_file_is_read_within_bounds() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("daypass.toml");

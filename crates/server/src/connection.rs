@@ -33,9 +33,14 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 /// How long what is under way may take once the connection is to end.
 const LAST_WORDS: Duration = Duration::from_secs(10);
-/// Most requests at a time on one HTTP/2 connection.
-const STREAMS_MAX: u32 = 32;
-/// How much an HTTP/2 client may send before it is read.
+/// Most requests at a time on one HTTP/2 connection. Each holds a head of up to 64 KiB and a small
+/// body of up to 16 KiB, and all together what their window lets in before it is read: 2.25 MiB a
+/// connection at the worst, 2.25 GiB for the connections of one address and 9 GiB for all. Over
+/// HTTP/1.1 the HTTP library reads up to 408 KiB ahead, which makes 424 KiB a connection with the
+/// small body: 424 MiB for one address and 1.7 GiB for all. Large bodies come on top, within their
+/// own limit.
+const STREAMS_MAX: u32 = 16;
+/// How much an HTTP/2 client may send before it is read, on a stream and on all of them.
 const STREAM_WINDOW: u32 = 256 << 10;
 const CONNECTION_WINDOW: u32 = 1 << 20;
 

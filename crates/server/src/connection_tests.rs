@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -19,8 +20,11 @@ struct Client {
 }
 
 fn connect(protocol: Protocol) -> Client {
+    connect_to(Arc::new(Edge::new(Recorder::default(), Proxies::default())), protocol)
+}
+
+fn connect_to(edge: Arc<Edge<Recorder>>, protocol: Protocol) -> Client {
     let (stream, far) = duplex(1 << 20);
-    let edge = Arc::new(Edge::new(Recorder::default(), Proxies::default()));
     let (stop, stopped) = watch::channel(false);
     let peer = Origin { address: "192.0.2.7".parse().unwrap(), tls: false };
     let server = tokio::spawn(serve(far, protocol, peer, edge, stopped));
@@ -158,4 +162,42 @@ async fn stopping_ends_idle_connections_at_once_and_lets_the_others_finish() {
     client.stop.send_replace(true);
     let (_, after) = client.rest().await;
     assert_eq!(after, LAST_WORDS);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_hangs_up_does_not_end_its_operation() {
+    let app = Recorder { gate: Some(Semaphore::new(0)), ..Recorder::default() };
+    let edge = Arc::new(Edge::new(app, Proxies::default()));
+    let mut client = connect_to(Arc::clone(&edge), Protocol::Http1);
+    client.send(REQUEST).await;
+    edge.app().begun.notified().await;
+    let Client { stream, server, stop, .. } = client;
+    drop(stream);
+    server.await.unwrap();
+    drop(stop);
+    // The connection is gone, the operation is not.
+    assert_eq!(edge.operations(), 1);
+    edge.app().gate.as_ref().unwrap().add_permits(1);
+    edge.app().ended.notified().await;
+}
+
+/// The application refuses a request with two `host` fields, the edge sees to it that there are.
+#[tokio::test(start_paused = true)]
+async fn an_absolute_target_must_agree_with_the_host() {
+    for (target, hosts) in [("/", 1), ("http://x/", 1), ("http://other/", 2), ("http://x:4700/", 2)]
+    {
+        let edge = Arc::new(Edge::new(Recorder::default(), Proxies::default()));
+        let mut client = connect_to(Arc::clone(&edge), Protocol::Http1);
+        client.send(&format!("POST {target} HTTP/1.1\r\nhost: x\r\n\r\n")).await;
+        client.read_to("handled").await;
+        let received = edge.app().received.lock().unwrap().pop().unwrap();
+        assert_eq!(received.headers.get_all("host").iter().count(), hosts, "{target}");
+        assert_eq!(received.uri, "/");
+    }
+}
+
+#[test]
+fn http_2_streams_are_few() {
+    // Each costs memory: see the figures at the constant.
+    assert_eq!(STREAMS_MAX * (HEAD_MAX + (16 << 10)) + CONNECTION_WINDOW, 9 << 18);
 }

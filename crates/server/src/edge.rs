@@ -1,46 +1,36 @@
 //! One HTTP request -> [`Received`] -> the application -> one HTTP response.
 //!
 //! Here a request is bounded and completed, and nothing in it is believed: the body is read whole
-//! within its limits of size and time, HTTP/2's `:authority` becomes a `host` field, and the
-//! address it came from is settled. `GET /healthz` is answered without credentials; everything
+//! within its limits, HTTP/2's `:authority` becomes a `host` field, and the address it came from
+//! is settled. `GET /healthz` is answered without credentials; everything
 //! else is the application's to answer or refuse. Query strings and bodies are never logged: some
 //! clients put passwords and tokens there.
 
 use std::convert::Infallible;
 use std::error::Error;
 use std::net::IpAddr;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use daypass_api::{App, Code, Fault, Received, RequestId};
 use http::header::{CONTENT_TYPE, EXPECT, HOST};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version};
-use http_body_util::{BodyExt, Full};
+use http_body_util::Full;
 use hyper::body::Body;
 use jiff::Timestamp;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use crate::body::{Bodies, Turn, Whole};
 use crate::proxies::{Origin, Proxies};
 
-/// Largest request body, in bytes: AWS STS and IAM take far less, a policy being the longest.
-pub(crate) const BODY_MAX: usize = 1 << 20;
-/// How long a body may take to arrive.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
-/// Bodies up to this size, and so nearly all, are read without asking. What they hold in memory
-/// is bounded by the connections (4,096, which makes 64 MiB over HTTP/1.1) and, over HTTP/2, by
-/// their streams (32 each).
-const SMALL_BODY: usize = 16 << 10;
-/// How many larger bodies are read at a time: together they hold at most 128 MiB.
-const LARGE_BODIES: usize = 128;
-
-/// How much of a refused body is read and thrown away, and for how long. A client that is still
-/// sending when the connection closes would not see the reply.
-const DISCARD_MAX: usize = 4 << 20;
-const DISCARD_TIMEOUT: Duration = Duration::from_secs(5);
+/// Most operations at a time, over all connections. A client that hangs up does not end its
+/// operation, so the number of connections does not bound them.
+const OPERATIONS: u32 = 1024;
+/// How long a request waits until it is among them.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What answers requests: the application, or a stand-in in tests.
 pub(crate) trait Answer: Send + Sync + 'static {
@@ -71,19 +61,43 @@ impl Answer for App {
 /// Everything between a connection and the application.
 #[derive(Debug)]
 pub(crate) struct Edge<A> {
-    app: A,
+    app: Arc<A>,
     proxies: Proxies,
-    large_bodies: Arc<Semaphore>,
+    bodies: Bodies,
+    operations: Arc<Semaphore>,
 }
 
 impl<A: Answer> Edge<A> {
     pub(crate) fn new(app: A, proxies: Proxies) -> Self {
-        Self { app, proxies, large_bodies: Arc::new(Semaphore::new(LARGE_BODIES)) }
+        Self {
+            app: Arc::new(app),
+            proxies,
+            bodies: Bodies::new(),
+            operations: Arc::new(Semaphore::new(OPERATIONS as usize)),
+        }
     }
 
     /// Whether a connection from `address` may go on without TLS.
     pub(crate) fn admits_cleartext(&self, address: IpAddr) -> bool {
         self.proxies.admits_cleartext(address)
+    }
+
+    /// Whether many clients share `address`: it is a named proxy's.
+    pub(crate) fn is_proxy(&self, address: IpAddr) -> bool {
+        self.proxies.trusts(address)
+    }
+
+    /// Waits until no operation is under way. None begins after that.
+    pub(crate) async fn settled(&self) {
+        // INVARIANT: the semaphore is never closed.
+        if let Ok(all) = self.operations.acquire_many(OPERATIONS).await {
+            all.forget();
+        }
+    }
+
+    /// How many operations are under way.
+    pub(crate) fn operations(&self) -> usize {
+        (OPERATIONS as usize).saturating_sub(self.operations.available_permits())
     }
 
     /// What the requests reached.
@@ -103,13 +117,44 @@ impl<A: Answer> Edge<A> {
         }
         let id = self.app.request_id();
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        let response = match self.receive(id, peer, request).await {
-            Ok(received) => self.app.handle(received).await,
-            Err(fault) => self.app.refuse(&id, &fault),
+        let answered = match self.receive(id, peer, request).await {
+            Ok((received, turn)) => self.handle(received, turn).await,
+            Err(fault) => Err(fault),
         };
+        let response = answered.unwrap_or_else(|fault| self.app.refuse(&id, &fault));
         let status = response.status().as_u16();
         tracing::debug!(request_id = %id, peer = %peer.address, %method, ?path, status, "answered");
         response.map(Full::new)
+    }
+
+    /// Lets the application answer.
+    ///
+    /// SECURITY: in a task of its own. The connection drops this future when the client hangs up,
+    /// and an operation must not end between its effect and its audit record.
+    async fn handle(
+        &self,
+        received: Received,
+        turn: Option<Turn>,
+    ) -> Result<Response<Bytes>, Fault> {
+        let waiting = Arc::clone(&self.operations).acquire_owned();
+        // Late; the semaphore is never closed.
+        let Ok(Ok(place)) = timeout(OPERATION_TIMEOUT, waiting).await else {
+            return Err(Fault::new(
+                Code::ServiceUnavailable,
+                "The server is too busy to answer. Please try again.",
+            ));
+        };
+        let (id, app) = (received.id, Arc::clone(&self.app));
+        let operation = tokio::spawn(async move {
+            let _held = (place, turn);
+            app.handle(received).await
+        });
+        operation.await.map_err(|error| {
+            // A bug of ours; what a panic says may hold anything, so its text stays out.
+            let cause = if error.is_panic() { "the operation panicked" } else { "it was cut off" };
+            tracing::error!(request_id = %id, cause, "a request failed");
+            Fault::internal(cause)
+        })
     }
 
     async fn receive<B>(
@@ -117,7 +162,7 @@ impl<A: Answer> Edge<A> {
         id: RequestId,
         peer: Origin,
         request: Request<B>,
-    ) -> Result<Received, Fault>
+    ) -> Result<(Received, Option<Turn>), Fault>
     where
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -128,18 +173,9 @@ impl<A: Answer> Edge<A> {
             Fault::new(Code::InvalidInput, fault.to_string())
                 .because(format!("sent by the trusted proxy {}", peer.address))
         })?;
-        if body.size_hint().lower() > BODY_MAX as u64 {
-            // A client that waits for `100 Continue` sends nothing when it reads the refusal.
-            if !head.headers.contains_key(EXPECT) {
-                tokio::spawn(discard(body));
-            }
-            return Err(too_large());
-        }
-        let body = match timeout(BODY_TIMEOUT, self.read(body)).await {
-            Ok(read) => read?,
-            Err(_) => return Err(too_slow()),
-        };
-        Ok(Received {
+        let awaits_continue = head.headers.contains_key(EXPECT);
+        let Whole { bytes, turn } = self.bodies.read(origin.address, body, awaits_continue).await?;
+        let received = Received {
             id,
             at,
             source_ip: origin.address,
@@ -147,41 +183,9 @@ impl<A: Answer> Edge<A> {
             method: head.method,
             headers: with_host(head.headers, head.version, &head.uri),
             uri: origin_form(head.uri),
-            body,
-        })
-    }
-
-    /// Reads a body whole.
-    async fn read<B>(&self, body: B) -> Result<Bytes, Fault>
-    where
-        B: Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<Box<dyn Error + Send + Sync>>,
-    {
-        // Boxed, because what is left of a body that is too large outlives this call.
-        let mut body = Box::pin(body);
-        let mut whole = BytesMut::new();
-        let mut permit: Option<OwnedSemaphorePermit> = None;
-        while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|error| {
-                let cause: Box<dyn Error + Send + Sync> = error.into();
-                Fault::new(Code::InvalidInput, "The request body could not be read.")
-                    .because(cause.to_string())
-            })?;
-            // Trailers carry nothing that an operation reads.
-            let Ok(data) = frame.into_data() else { continue };
-            let length = whole.len().saturating_add(data.len());
-            if length > BODY_MAX {
-                tokio::spawn(discard(body));
-                return Err(too_large());
-            }
-            if length > SMALL_BODY && permit.is_none() {
-                let waiting = Arc::clone(&self.large_bodies).acquire_owned();
-                // INVARIANT: the semaphore is never closed.
-                permit = waiting.await.ok();
-            }
-            whole.extend_from_slice(&data);
-        }
-        Ok(whole.freeze())
+            body: bytes,
+        };
+        Ok((received, turn))
     }
 }
 
@@ -198,15 +202,17 @@ fn healthy() -> Response<Bytes> {
     response
 }
 
-/// The header fields with HTTP/2's `:authority` as `host` (RFC 9113, section 8.3.1). A `host`
-/// field that says something else stays beside it, and two of them are refused further on.
+/// The header fields with what the target says of the host: HTTP/2's `:authority` (RFC 9113,
+/// section 8.3.1) or the authority of an absolute target (RFC 9112, section 3.2.2). A `host` field
+/// that says something else stays beside it, and two of them are refused further on. A target
+/// does not stand in for the field that HTTP/1.1 demands.
 fn with_host(mut headers: HeaderMap, version: Version, uri: &Uri) -> HeaderMap {
-    if version != Version::HTTP_2 {
-        return headers;
-    }
     let Some(authority) = uri.authority().map(|authority| authority.as_str()) else {
         return headers;
     };
+    if version != Version::HTTP_2 && !headers.contains_key(HOST) {
+        return headers;
+    }
     let said = headers.get_all(HOST).iter().any(|host| host.as_bytes() == authority.as_bytes());
     if !said && let Ok(host) = HeaderValue::from_str(authority) {
         headers.append(HOST, host);
@@ -218,33 +224,6 @@ fn with_host(mut headers: HeaderMap, version: Version, uri: &Uri) -> HeaderMap {
 fn origin_form(uri: Uri) -> Uri {
     let target = uri.into_parts().path_and_query.unwrap_or(PathAndQuery::from_static("/"));
     Uri::from(target)
-}
-
-/// Reads and forgets what a client is still sending.
-async fn discard<B: Body<Data = Bytes>>(body: B) {
-    let reading = async {
-        let mut body = pin!(body);
-        let mut length: usize = 0;
-        while let Some(Ok(frame)) = body.frame().await {
-            length = length.saturating_add(frame.data_ref().map_or(0, Bytes::len));
-            if length > DISCARD_MAX {
-                break;
-            }
-        }
-    };
-    // Late or not, the reply has been sent.
-    let _ = timeout(DISCARD_TIMEOUT, reading).await;
-}
-
-fn too_large() -> Fault {
-    Fault::new(
-        Code::RequestEntityTooLarge,
-        format!("The request body is larger than the limit of {BODY_MAX} bytes."),
-    )
-}
-
-fn too_slow() -> Fault {
-    Fault::new(Code::RequestTimeout, "The request body did not arrive in time.")
 }
 
 /// What a connection reports of a request that it answers: never an error.

@@ -3,15 +3,24 @@
 use std::sync::Mutex;
 
 use http::StatusCode;
-use http_body_util::Empty;
+use http_body_util::{BodyExt, Empty};
 use hyper::body::Frame;
+use tokio::sync::Notify;
 
 use super::*;
+use crate::body::{BODY_MAX, LARGE_BODIES, SMALL_BODY};
 
 /// A stand-in for the application: keeps what it gets and answers with the fault's code.
 #[derive(Debug, Default)]
 pub(crate) struct Recorder {
     pub(crate) received: Mutex<Vec<Received>>,
+    /// When there is one, an operation takes a permit between its beginning and its end.
+    pub(crate) gate: Option<Semaphore>,
+    /// Told when an operation has begun.
+    pub(crate) begun: Notify,
+    /// Told when an operation has ended.
+    pub(crate) ended: Notify,
+    pub(crate) panics: bool,
 }
 
 impl Answer for Recorder {
@@ -25,6 +34,12 @@ impl Answer for Recorder {
 
     async fn handle(&self, received: Received) -> Response<Bytes> {
         self.received.lock().unwrap().push(received);
+        self.begun.notify_one();
+        if let Some(gate) = &self.gate {
+            gate.acquire().await.unwrap().forget();
+        }
+        assert!(!self.panics, "on purpose");
+        self.ended.notify_one();
         Response::new(Bytes::from_static(b"handled"))
     }
 
@@ -136,7 +151,7 @@ async fn a_named_proxy_is_believed_and_refused_when_it_talks_rubbish() {
 }
 
 #[test]
-fn the_authority_of_http_2_becomes_the_host() {
+fn the_authority_of_the_target_becomes_the_host() {
     let check = |version, uri: &'static str, said: &[&'static str], expected: &[&str]| {
         let mut headers = HeaderMap::new();
         for host in said {
@@ -150,8 +165,19 @@ fn the_authority_of_http_2_becomes_the_host() {
     // Not the same: both go on, and two are refused there.
     check(Version::HTTP_2, "https://one/", &["two"], &["two", "one"]);
     check(Version::HTTP_2, "/", &["one"], &["one"]);
-    check(Version::HTTP_11, "http://one/", &["two"], &["two"]);
     check(Version::HTTP_11, "/", &[], &[]);
+    check(Version::HTTP_11, "/", &["one"], &["one"]);
+    // The same goes for an absolute target, by the bytes: userinfo, port and case count.
+    check(Version::HTTP_11, "http://one/", &["one"], &["one"]);
+    check(Version::HTTP_11, "http://one:4700/", &["one:4700"], &["one:4700"]);
+    check(Version::HTTP_11, "http://one/", &["two"], &["two", "one"]);
+    check(Version::HTTP_11, "http://one:4700/", &["one"], &["one", "one:4700"]);
+    check(Version::HTTP_11, "http://user@one/", &["one"], &["one", "user@one"]);
+    check(Version::HTTP_11, "http://one/", &["One"], &["One", "one"]);
+    check(Version::HTTP_10, "http://one/", &["two"], &["two", "one"]);
+    // It does not make up for a missing field.
+    check(Version::HTTP_11, "http://one/", &[], &[]);
+    check(Version::HTTP_10, "http://one/", &[], &[]);
 }
 
 #[test]
@@ -199,7 +225,7 @@ async fn a_body_is_bounded_whether_or_not_its_length_is_told() {
     assert_eq!(answer(&edge, post(chunks(10))).await.0, 200);
     assert_eq!(answer(&edge, post(chunks(11))).await, refused);
     assert_eq!(edge.app.received.lock().unwrap().len(), 1);
-    assert_eq!(edge.large_bodies.available_permits(), LARGE_BODIES);
+    assert_eq!(edge.bodies.turns_left(), LARGE_BODIES);
 }
 
 /// Time is the runtime's own here: it jumps to the next timer.
@@ -213,10 +239,77 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
 #[tokio::test(start_paused = true)]
 async fn large_bodies_wait_for_their_turn_and_small_ones_do_not() {
     let edge = edge();
-    let all = u32::try_from(LARGE_BODIES).unwrap();
-    let taken = Arc::clone(&edge.large_bodies).acquire_many_owned(all).await.unwrap();
+    let taken = edge.bodies.take_all_turns().await;
     assert_eq!(answer(&edge, post(Full::from("small"))).await.0, 200);
-    assert_eq!(answer(&edge, post(chunks(1))).await, (418, "RequestTimeout".to_owned()));
+    assert_eq!(answer(&edge, post(chunks(1))).await, (418, "ServiceUnavailable".to_owned()));
     drop(taken);
     assert_eq!(answer(&edge, post(chunks(1))).await.0, 200);
+}
+
+#[tokio::test]
+async fn an_operation_ends_also_when_nobody_waits_for_the_reply() {
+    let app = Recorder { gate: Some(Semaphore::new(0)), ..Recorder::default() };
+    let edge = Edge::new(app, Proxies::default());
+    tokio::select! {
+        _ = edge.answer(peer("192.0.2.7"), post(chunks(1))) => panic!("the gate is closed"),
+        () = edge.app.begun.notified() => {}
+    }
+    assert_eq!(edge.operations(), 1);
+    // Its body stays counted for as long as it is in memory.
+    assert_eq!(edge.bodies.turns_left(), LARGE_BODIES - 1);
+    edge.app.gate.as_ref().unwrap().add_permits(1);
+    edge.settled().await;
+    edge.app.ended.notified().await;
+    assert_eq!(edge.bodies.turns_left(), LARGE_BODIES);
+}
+
+#[tokio::test]
+async fn an_operation_that_panics_is_answered() {
+    let app = Recorder { panics: true, ..Recorder::default() };
+    let edge = Edge::new(app, Proxies::default());
+    let refused = (418, "InternalFailure".to_owned());
+    for _ in 0..2 {
+        assert_eq!(answer(&edge, post(chunks(1))).await, refused);
+    }
+    assert_eq!(edge.operations(), 0);
+    assert_eq!(edge.bodies.turns_left(), LARGE_BODIES);
+}
+
+#[tokio::test(start_paused = true)]
+async fn operations_are_bounded_whoever_still_waits_for_them() {
+    let edge = edge();
+    let taken = Arc::clone(&edge.operations).acquire_many_owned(OPERATIONS).await.unwrap();
+    let refused = (418, "ServiceUnavailable".to_owned());
+    assert_eq!(answer(&edge, post(Full::from("x"))).await, refused);
+    assert!(edge.app.received.lock().unwrap().is_empty());
+    drop(taken);
+    assert_eq!(answer(&edge, post(Full::from("x"))).await.0, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn large_bodies_are_counted_by_the_address_that_a_proxy_names() {
+    use crate::body::LARGE_BODIES_PER_ADDRESS;
+
+    let app = Recorder { gate: Some(Semaphore::new(0)), ..Recorder::default() };
+    let proxies = Proxies::parse(&["10.0.0.1".to_owned()]).unwrap();
+    let edge = Arc::new(Edge::new(app, proxies));
+    let send = |client: &str| {
+        let request = Request::post("/").header("x-forwarded-for", client).body(chunks(1));
+        let (edge, request) = (Arc::clone(&edge), request.unwrap());
+        async move { edge.answer(peer("10.0.0.1"), request).await }
+    };
+    let mut held = Vec::new();
+    for _ in 0..LARGE_BODIES_PER_ADDRESS {
+        held.push(tokio::spawn(send("198.51.100.1")));
+        edge.app.begun.notified().await;
+    }
+    let refused = send("198.51.100.1").await.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(refused, "ServiceUnavailable");
+    let other = tokio::spawn(send("198.51.100.2"));
+    edge.app.begun.notified().await;
+    edge.app.gate.as_ref().unwrap().add_permits(100);
+    for answered in held.into_iter().chain([other]) {
+        assert_eq!(answered.await.unwrap().status(), StatusCode::OK);
+    }
+    assert_eq!(send("198.51.100.1").await.status(), StatusCode::OK);
 }

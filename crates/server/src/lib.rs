@@ -3,16 +3,19 @@
 //! [`Config::resolve`] turns what the operator said into settings that fit together,
 //! [`Server::start`] into a server whose socket is bound and whose files are written, and
 //! [`Running::serve_until`] answers requests. Everything that decides anything about a request is
-//! in `daypass-api`; here it is only received within limits (module `edge`) and handed over.
+//! in `daypass-api`; here it is only received within limits (modules `edge` and `body`) and handed
+//! over.
 //!
 //! Only the module `system` reads the machine's clock and randomness.
 
+mod body;
 mod bootstrap;
 mod config;
 mod connection;
 mod data_folder;
 mod edge;
 mod listener;
+mod per_address;
 mod proxies;
 mod running;
 mod shared_files;

@@ -1,11 +1,11 @@
 //! The accept loop: a bounded number of connections, each served by a task of its own.
 //!
 //! An accept that fails (no file descriptors left, a peer that hung up) neither ends the loop nor
-//! spins it. When told to stop, the loop accepts no more, lets every connection finish what is
+//! spins it. One address holds a part of the connections only. When told to stop, the loop accepts no more, lets every connection finish what is
 //! under way, and cuts off what is not done in time.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,15 +14,21 @@ use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use crate::connection::{self, Protocol};
 use crate::edge::{Answer, Edge};
+use crate::per_address::PerAddress;
 use crate::proxies::Origin;
 
 /// Most connections at a time; further ones wait in the system's queue.
 const CONNECTIONS_MAX: usize = 4096;
+/// Most connections at a time from one address that is not a named proxy's; further ones are
+/// closed at once.
+const CONNECTIONS_PER_ADDRESS: usize = 1024;
+/// How often it is said at most that connections were closed.
+const CROWD_REPORTS: Duration = Duration::from_secs(10);
 /// How long a TLS handshake may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the loop rests after an accept that failed.
@@ -40,10 +46,16 @@ pub(crate) struct Listener<A> {
 impl<A: Answer> Listener<A> {
     /// Serves until `shutdown` is done, then lets what is under way finish.
     pub(crate) async fn serve_until(self, shutdown: impl Future<Output = ()>) {
+        self.serve_shares(PerAddress::new(CONNECTIONS_PER_ADDRESS), shutdown).await;
+    }
+
+    /// Serves each address within its share.
+    async fn serve_shares(self, shares: Arc<PerAddress>, shutdown: impl Future<Output = ()>) {
         let Self { socket, tls, edge } = self;
         let tls = tls.map(TlsAcceptor::from);
         let (stop, stopped) = watch::channel(false);
         let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let mut crowd = Crowd::default();
         let mut connections = JoinSet::new();
         let mut shutdown = pin!(shutdown);
         let mut failing = false;
@@ -55,10 +67,22 @@ impl<A: Answer> Listener<A> {
                 (accepted, place) = accept(&socket, &places) => match accepted {
                     Ok((stream, peer)) => {
                         failing = false;
+                        let address = peer.ip().to_canonical();
+                        // Whoever shares a proxy must not share its limit.
+                        let share = match edge.is_proxy(address) {
+                            true => None,
+                            false => match shares.admit(address) {
+                                Some(share) => Some(share),
+                                None => {
+                                    crowd.turned_away(address, Instant::now());
+                                    continue;
+                                }
+                            },
+                        };
                         let task = serve(stream, peer, tls.clone(), Arc::clone(&edge), stopped.clone());
                         connections.spawn(async move {
                             task.await;
-                            drop(place);
+                            drop((place, share));
                         });
                     }
                     Err(error) => {
@@ -83,11 +107,38 @@ impl<A: Answer> Listener<A> {
             while let Some(ended) = connections.join_next().await {
                 report(ended);
             }
+            // Also what a client has asked for that did not wait for the reply.
+            edge.settled().await;
         };
         if timeout(DRAIN, drained).await.is_err() {
-            tracing::warn!(connections = connections.len(), "connections are cut off");
+            let (connections_left, operations) = (connections.len(), edge.operations());
+            tracing::warn!(connections = connections_left, operations, "connections are cut off");
             connections.shutdown().await;
         }
+    }
+}
+
+/// Connections that were closed because their address had its share, said now and then.
+#[derive(Debug, Default)]
+struct Crowd {
+    closed: u64,
+    said: Option<Instant>,
+}
+
+impl Crowd {
+    /// Counts one; true when that was said.
+    fn turned_away(&mut self, address: IpAddr, now: Instant) -> bool {
+        self.closed = self.closed.saturating_add(1);
+        if self.said.is_some_and(|said| now.duration_since(said) < CROWD_REPORTS) {
+            return false;
+        }
+        tracing::warn!(
+            peer = %address,
+            closed = self.closed,
+            "closed connections of an address that has {CONNECTIONS_PER_ADDRESS} already"
+        );
+        *self = Self { closed: 0, said: Some(now) };
+        true
     }
 }
 

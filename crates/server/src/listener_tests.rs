@@ -20,6 +20,9 @@ use crate::edge::tests::Recorder;
 use crate::proxies::Proxies;
 use crate::tls::{Certificates, server_config};
 
+/// What an address may hold here.
+const SHARE: usize = 4;
+
 struct Running {
     address: SocketAddr,
     edge: Arc<Edge<Recorder>>,
@@ -29,6 +32,10 @@ struct Running {
 }
 
 async fn start(with_tls: bool) -> Running {
+    start_with(with_tls, Recorder::default(), Proxies::default()).await
+}
+
+async fn start_with(with_tls: bool, app: Recorder, proxies: Proxies) -> Running {
     let folder = tempfile::tempdir().unwrap();
     let (tls, certificate) = if with_tls {
         let made = generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
@@ -43,10 +50,11 @@ async fn start(with_tls: bool) -> Running {
     };
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = socket.local_addr().unwrap();
-    let edge = Arc::new(Edge::new(Recorder::default(), Proxies::default()));
+    let edge = Arc::new(Edge::new(app, proxies));
     let (stop, stopped) = oneshot::channel::<()>();
     let listener = Listener { socket, tls, edge: Arc::clone(&edge) };
-    let done = tokio::spawn(listener.serve_until(async {
+    let shares = PerAddress::new(SHARE);
+    let done = tokio::spawn(listener.serve_shares(shares, async {
         let _ = stopped.await;
     }));
     Running { address, edge, stop, done, certificate }
@@ -169,4 +177,64 @@ async fn a_stopped_server_finishes_what_it_has_begun_and_takes_nothing_new() {
     assert!(reply.starts_with("HTTP/1.1 200 ") && reply.ends_with("handled"), "{reply}");
     running.done.await.unwrap();
     assert!(TcpStream::connect(running.address).await.is_err());
+}
+
+/// Whether a new connection is served; one over the limit is closed without a word.
+async fn is_served(running: &Running) -> Option<TcpStream> {
+    let mut stream = TcpStream::connect(running.address).await.unwrap();
+    // Both may find the connection closed already.
+    let _ = stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    stream.read_u8().await.is_ok().then_some(stream)
+}
+
+#[tokio::test]
+async fn one_address_has_its_share_of_connections() {
+    let running = start(false).await;
+    let mut held = Vec::new();
+    for _ in 0..SHARE {
+        held.push(is_served(&running).await.unwrap());
+    }
+    for _ in 0..3 {
+        assert!(is_served(&running).await.is_none());
+    }
+    // One goes, one may come, as soon as the server has seen it.
+    drop(held.pop());
+    while is_served(&running).await.is_none() {}
+    drop(held);
+
+    // A proxy brings many clients.
+    let proxies = Proxies::parse(&["127.0.0.1".to_owned()]).unwrap();
+    let running = start_with(false, Recorder::default(), proxies).await;
+    let mut held = Vec::new();
+    for _ in 0..SHARE + 2 {
+        held.push(is_served(&running).await.unwrap());
+    }
+}
+
+#[test]
+fn closed_connections_are_said_now_and_then() {
+    let mut crowd = Crowd::default();
+    let begin = Instant::now();
+    let address = "192.0.2.7".parse().unwrap();
+    for (after, said, unsaid) in
+        [(0, true, 0), (0, false, 1), (9_999, false, 2), (10_000, true, 0), (10_001, false, 1)]
+    {
+        let now = begin + Duration::from_millis(after);
+        assert_eq!(crowd.turned_away(address, now), said, "{after}");
+        assert_eq!(crowd.closed, unsaid, "{after}");
+    }
+}
+
+#[tokio::test]
+async fn a_stopped_server_finishes_what_nobody_waits_for() {
+    let app = Recorder { gate: Some(Semaphore::new(0)), ..Recorder::default() };
+    let running = start_with(false, app, Proxies::default()).await;
+    let mut stream = TcpStream::connect(running.address).await.unwrap();
+    stream.write_all(b"POST / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    running.edge.app().begun.notified().await;
+    drop(stream);
+    running.stop.send(()).unwrap();
+    running.edge.app().gate.as_ref().unwrap().add_permits(1);
+    running.done.await.unwrap();
+    assert_eq!(running.edge.app().ended.notified().await, ());
 }

@@ -59,7 +59,9 @@ impl Proxies {
         address.is_loopback() || self.trusts(address)
     }
 
-    fn trusts(&self, address: IpAddr) -> bool {
+    /// Whether `address` is a named proxy's.
+    pub(crate) fn trusts(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
         self.0.iter().any(|net| net.contains(&address))
     }
 

@@ -51,6 +51,13 @@ impl Server {
         if !config.ephemeral {
             return Err(StartFault::NotDurable);
         }
+        if let Some(file) = &config.exposed_secret_file {
+            tracing::warn!(
+                "other users of this machine can read the secret access key `{}`: run `chmod go-r` \
+                 on it",
+                file.display()
+            );
+        }
         let certificates = config.tls.map(Certificates::load).transpose()?;
         let tls = certificates.clone().map(tls::server_config).transpose()?;
         let folder = DataFolder::open(&config.data)?;

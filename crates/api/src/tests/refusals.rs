@@ -11,7 +11,7 @@ use crate::identify::Service;
 use crate::operation::AnyOperation;
 
 /// Valid parameters for every operation: an operation that is missing here fails the table.
-fn parameters(operation: &str) -> Vec<(&'static str, String)> {
+pub(super) fn parameters(operation: &str) -> Vec<(&'static str, String)> {
     let document =
         r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*"}}"#;
     let user = ("UserName", "Ann".to_owned());
@@ -43,7 +43,7 @@ fn needs_no_permission(operation: &str) -> bool {
     matches!(operation, "GetCallerIdentity" | "GetSessionToken")
 }
 
-fn operations() -> Vec<(Service, &'static dyn AnyOperation)> {
+pub(super) fn operations() -> Vec<(Service, &'static dyn AnyOperation)> {
     let rows = |service: Service| service.operations().iter().map(move |row| (service, *row));
     rows(Service::Sts).chain(rows(Service::Iam)).collect()
 }
@@ -298,7 +298,7 @@ fn equivalent(one: &HeaderValue, other: &HeaderValue) -> bool {
     plain(one) == plain(other)
 }
 
-fn key_id(text: &str) -> daypass_names::AccessKeyId {
+pub(super) fn key_id(text: &str) -> daypass_names::AccessKeyId {
     use daypass_names::Constrained;
     daypass_names::AccessKeyId::parse(text).unwrap()
 }

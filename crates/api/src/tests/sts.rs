@@ -397,3 +397,19 @@ async fn every_proven_call_is_recorded_and_no_other() {
     insta::assert_snapshot!("assume_role_record", pretty(0));
     insta::assert_snapshot!("refused_record", pretty(1));
 }
+
+#[tokio::test]
+async fn nothing_is_changed_or_granted_while_no_record_can_be_kept() {
+    use daypass_audit::{Durability, Trail};
+    use daypass_names::{AccountId, Constrained, UserName};
+    // A device on which every write fails for want of space.
+    let trail = Trail::open("/dev/full", Durability::Buffered).unwrap();
+    let world = World::with_trail(trail).await;
+    // Without a record there is no answer, not even to a read.
+    assert_eq!(world.whoami(&world.admin).await.text("Code"), Some("InternalFailure"));
+    let create = [("Action", "CreateUser"), ("UserName", "Ann")];
+    assert_eq!(world.iam(&world.admin, &create).await.status, 500);
+    let account = AccountId::parse(ACCOUNT).unwrap();
+    let ann = world.app.directory.user(account, &UserName::parse("Ann").unwrap()).await;
+    assert!(ann.is_err(), "a user was made without a record");
+}

@@ -97,6 +97,11 @@ pub(super) struct World {
 
 impl World {
     pub(super) async fn new() -> Self {
+        Self::with_trail(Trail::memory()).await
+    }
+
+    /// A deployment whose records go to `trail`.
+    pub(super) async fn with_trail(trail: Trail) -> Self {
         let start: Timestamp = "2026-01-02T03:04:05.678Z".parse().unwrap();
         let ring = |byte| {
             let id = RingKeyId::new(1);
@@ -131,7 +136,7 @@ impl World {
         };
         directory.create_access_key(account, user.id, key).await.unwrap();
         let clock = Arc::new(TestClock(Mutex::new(start)));
-        let trail = Arc::new(Trail::memory());
+        let trail = Arc::new(trail);
         let app = App::new(Parts {
             directory,
             sessions: ring(2),

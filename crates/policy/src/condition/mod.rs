@@ -191,8 +191,8 @@ impl Condition {
         }
     }
 
-    /// Whether the condition holds a text that is there to one of several that are no mere
-    /// wildcards; see [`crate::shared_issuer`].
+    /// Whether the condition holds a text that is there to one of several that are all
+    /// `is_pinned`; see [`crate::shared_issuer`].
     pub(crate) fn pins_text(&self, is_pinned: impl Fn(&Pattern) -> bool) -> bool {
         let (Wanted::Text(patterns) | Wanted::Same(patterns)) = &self.wanted else {
             return false;

@@ -101,6 +101,51 @@ fn how_a_trust_policy_names_the_caller_says_what_else_must_allow() {
     assert_eq!(verdict(&ask(&other)), "implicit Trust");
 }
 
+/// UNC6426: the statement that lets in whoever a provider has proven names the provider.
+#[test]
+fn unc6426_everyone_is_nobody_whom_a_provider_has_proven() {
+    const SAML: &str = "provider arn:aws:iam::111111111111:saml-provider/P";
+    const OIDC: &str =
+        "provider arn:aws:iam::111111111111:oidc-provider/token.actions.githubusercontent.com";
+    for (caller, action) in [
+        (SAML, "sts:AssumeRoleWithSAML"),
+        (OIDC, "sts:AssumeRoleWithWebIdentity"),
+        ("provider accounts.google.com", "sts:AssumeRoleWithWebIdentity"),
+    ] {
+        let provider = caller.strip_prefix("provider ").unwrap();
+        let own = format!(r#"{{"Federated": "{provider}"}}"#);
+        let both = format!(r#"{{"AWS": "*", "Federated": "{provider}"}}"#);
+        for (principal, want) in [
+            (r#""*""#, "implicit Trust"),
+            (r#"{"AWS": "*"}"#, "implicit Trust"),
+            (r#"{"AWS": ["*", "@1"]}"#, "implicit Trust"),
+            (r#"{"AWS": "*", "Federated": "other.example.com"}"#, "implicit Trust"),
+            (&own, "allow"),
+            (&both, "allow"),
+        ] {
+            let allow = |action: &str| {
+                format!(r#"{{"Effect": "Allow", "Principal": {principal}, "Action": "{action}"}}"#)
+            };
+            for allowed in [action, "sts:*"] {
+                assert_eq!(trusted(caller, action, &allow(allowed)), want, "{caller} {principal}");
+            }
+            // A Deny of everyone holds for everyone.
+            for everyone in [r#""*""#, r#"{"AWS": "*"}"#] {
+                let deny =
+                    format!(r#"{{"Effect": "Deny", "Principal": {everyone}, "Action": "sts:*"}}"#);
+                let trust = format!("{}, {deny}", allow(action));
+                assert_eq!(trusted(caller, action, &trust), "explicit Trust", "{trust}");
+            }
+        }
+    }
+}
+
+/// What a trust policy says to a caller without any other policy.
+fn trusted(caller: &'static str, action: &'static str, trust: &str) -> String {
+    let trust: &'static str = trust.to_owned().leak();
+    verdict(&ask(&Ask { caller, action, trust: Some(trust), ..ASSUME }))
+}
+
 #[test]
 fn without_a_trust_policy_only_identity_policies_grant() {
     for (caller, want) in [

@@ -226,7 +226,7 @@ fn credential_and_scope() {
                 "the service of the credential scope is no service name",
             ),
             (
-                |m| m.rewrite("eu-west-1", "eu_west_1"),
+                |m| m.rewrite("eu-west-1", "eu~west~1"),
                 "SignatureDoesNotMatch",
                 "Credential should be scoped to a valid region. ",
                 "the Region of the credential scope is not accepted here",

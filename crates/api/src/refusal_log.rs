@@ -1,0 +1,86 @@
+//! The log of requests whose caller was not proven: sampled, so that strangers cannot fill it.
+//!
+//! Within a second the first refusals are logged one by one with their causes; the rest are
+//! counted, and the count is logged with the first refusal of a later second.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use jiff::Timestamp;
+
+use crate::{Fault, RequestId};
+
+/// How many refusals of one second are logged.
+const LINES_A_SECOND: u64 = 20;
+/// The most characters of a cause that are logged.
+const CAUSE_MAX: usize = 256;
+
+/// What happens to a refusal.
+#[derive(Debug, Eq, PartialEq)]
+enum Sampled {
+    /// It is logged; that many were left out before it.
+    Logged { left_out: u64 },
+    /// It is counted only.
+    Counted,
+}
+
+/// Logs refusals, at most so many a second. Counts may be off by a few where requests race for
+/// the turn of a second; no request waits for another.
+#[derive(Debug, Default)]
+pub(crate) struct RefusalLog {
+    second: AtomicI64,
+    seen: AtomicU64,
+}
+
+impl RefusalLog {
+    /// Logs or counts a refusal. `source` is unknown for what the edge refuses.
+    pub(crate) fn log(
+        &self,
+        now: Timestamp,
+        id: &RequestId,
+        source: Option<IpAddr>,
+        fault: &Fault,
+    ) {
+        let Sampled::Logged { left_out } = self.sample(now.as_second()) else { return };
+        let cause: String =
+            fault.cause().unwrap_or_else(|| fault.message()).chars().take(CAUSE_MAX).collect();
+        let code = fault.code().as_str();
+        let source = source.map(tracing::field::display);
+        if fault.is_ours() {
+            tracing::error!(request_id = %id, source, code, cause, left_out, "failed");
+        } else {
+            tracing::info!(request_id = %id, source, code, cause, left_out, "refused");
+        }
+    }
+
+    fn sample(&self, second: i64) -> Sampled {
+        let before = self.second.swap(second, Ordering::Relaxed);
+        if before != second {
+            let seen = self.seen.swap(1, Ordering::Relaxed);
+            return Sampled::Logged { left_out: seen.saturating_sub(LINES_A_SECOND) };
+        }
+        match self.seen.fetch_add(1, Ordering::Relaxed) {
+            seen if seen < LINES_A_SECOND => Sampled::Logged { left_out: 0 },
+            _ => Sampled::Counted,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_is_counted_and_not_logged() {
+        let log = RefusalLog::default();
+        for _ in 0..LINES_A_SECOND {
+            assert_eq!(log.sample(7), Sampled::Logged { left_out: 0 });
+        }
+        for _ in 0..1000 {
+            assert_eq!(log.sample(7), Sampled::Counted);
+        }
+        assert_eq!(log.sample(9), Sampled::Logged { left_out: 1000 });
+        assert_eq!(log.sample(9), Sampled::Logged { left_out: 0 });
+        assert_eq!(log.sample(10), Sampled::Logged { left_out: 0 });
+    }
+}
