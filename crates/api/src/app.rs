@@ -1,5 +1,6 @@
 //! The way of a request, from end to end.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -16,7 +17,7 @@ use crate::authenticate::{Authenticated, authenticate};
 use crate::identify::{Identified, Service, header_pairs, identify};
 use crate::operation::Finished;
 use crate::record::record;
-use crate::refusal_log::RefusalLog;
+use crate::refusal_log::{RefusalLog, logged_cause};
 use crate::{Clock, Code, Fault, Random, Received, RequestId, reply};
 
 /// How many derived signing keys are kept: one for each live (key, day, Region, service).
@@ -163,27 +164,35 @@ impl App {
         let record = record(call, finished)?;
         let kept = self.trail.append(&record).await;
         self.trail_is_down.store(kept.is_err(), Ordering::Relaxed);
-        kept.map_err(|error| Fault::internal(format!("audit trail: {error}")))
+        kept.map_err(|error| unrecorded(error.to_string()))
+    }
+
+    /// As after a record that could not be kept.
+    #[cfg(test)]
+    pub(crate) fn lose_trail(&self) {
+        self.trail_is_down.store(true, Ordering::Relaxed);
     }
 
     /// Refuses what changes or grants anything while records cannot be kept: there is to be no
     /// effect without a record. The refusal's own record is the probe that ends the state.
     pub(crate) fn require_trail(&self) -> Result<(), Fault> {
         if self.trail_is_down.load(Ordering::Relaxed) {
-            return Err(Fault::new(
-                Code::ServiceUnavailable,
-                "The service is unable to record the request. Try again.",
-            )
-            .because("the audit trail could not be written"));
+            return Err(unrecorded("the audit trail could not be written before"));
         }
         Ok(())
     }
 }
 
+/// Without its record no call is answered.
+fn unrecorded(cause: impl Into<Cow<'static, str>>) -> Fault {
+    let message = "The service is unable to record the request. Try again.";
+    Fault::new(Code::ServiceUnavailable, message).because(cause)
+}
+
 /// Refuses a proven caller: logged with its cause, and always.
 fn refuse(received: &Received, service: Service, fault: &Fault) -> Response<Bytes> {
     let code = fault.code().as_str();
-    let cause = fault.cause().unwrap_or_else(|| fault.message());
+    let cause = logged_cause(fault);
     if fault.is_ours() {
         tracing::error!(request_id = %received.id, code, cause, "failed");
     } else {

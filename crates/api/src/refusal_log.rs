@@ -24,12 +24,25 @@ enum Sampled {
     Counted,
 }
 
-/// Logs refusals, at most so many a second. Counts may be off by a few where requests race for
-/// the turn of a second; no request waits for another.
+/// Logs refusals, at most so many a second, and failures of our own, as many again: what goes
+/// wrong here must not drown in what strangers do.
 #[derive(Debug, Default)]
 pub(crate) struct RefusalLog {
+    refusals: Sample,
+    failures: Sample,
+}
+
+/// Lets so many of a second through. Counts may be off by a few where requests race for the turn
+/// of a second; no request waits for another.
+#[derive(Debug, Default)]
+struct Sample {
     second: AtomicI64,
     seen: AtomicU64,
+}
+
+/// What the log says of a fault: bounded, because a cause may repeat what was sent.
+pub(crate) fn logged_cause(fault: &Fault) -> String {
+    fault.cause().unwrap_or_else(|| fault.message()).chars().take(CAUSE_MAX).collect()
 }
 
 impl RefusalLog {
@@ -41,9 +54,9 @@ impl RefusalLog {
         source: Option<IpAddr>,
         fault: &Fault,
     ) {
-        let Sampled::Logged { left_out } = self.sample(now.as_second()) else { return };
-        let cause: String =
-            fault.cause().unwrap_or_else(|| fault.message()).chars().take(CAUSE_MAX).collect();
+        let sample = if fault.is_ours() { &self.failures } else { &self.refusals };
+        let Sampled::Logged { left_out } = sample.take(now.as_second()) else { return };
+        let cause = logged_cause(fault);
         let code = fault.code().as_str();
         let source = source.map(tracing::field::display);
         if fault.is_ours() {
@@ -52,8 +65,10 @@ impl RefusalLog {
             tracing::info!(request_id = %id, source, code, cause, left_out, "refused");
         }
     }
+}
 
-    fn sample(&self, second: i64) -> Sampled {
+impl Sample {
+    fn take(&self, second: i64) -> Sampled {
         let before = self.second.swap(second, Ordering::Relaxed);
         if before != second {
             let seen = self.seen.swap(1, Ordering::Relaxed);
@@ -72,15 +87,15 @@ mod tests {
 
     #[test]
     fn a_flood_is_counted_and_not_logged() {
-        let log = RefusalLog::default();
+        let log = Sample::default();
         for _ in 0..LINES_A_SECOND {
-            assert_eq!(log.sample(7), Sampled::Logged { left_out: 0 });
+            assert_eq!(log.take(7), Sampled::Logged { left_out: 0 });
         }
         for _ in 0..1000 {
-            assert_eq!(log.sample(7), Sampled::Counted);
+            assert_eq!(log.take(7), Sampled::Counted);
         }
-        assert_eq!(log.sample(9), Sampled::Logged { left_out: 1000 });
-        assert_eq!(log.sample(9), Sampled::Logged { left_out: 0 });
-        assert_eq!(log.sample(10), Sampled::Logged { left_out: 0 });
+        assert_eq!(log.take(9), Sampled::Logged { left_out: 1000 });
+        assert_eq!(log.take(9), Sampled::Logged { left_out: 0 });
+        assert_eq!(log.take(10), Sampled::Logged { left_out: 0 });
     }
 }

@@ -40,14 +40,14 @@ pub enum TrailError {
     #[error("the audit trail is closed")]
     Closed,
     /// The record cannot be written as JSON.
-    #[error("the audit record cannot be encoded")]
-    Encode(#[source] Arc<serde_json::Error>),
+    #[error("the audit record cannot be encoded: {0}")]
+    Encode(Arc<serde_json::Error>),
     /// The trail cannot be opened.
-    #[error("the audit trail cannot be opened")]
-    Open(#[source] Arc<io::Error>),
+    #[error("the audit trail cannot be opened: {0}")]
+    Open(Arc<io::Error>),
     /// The line, or the fsync behind it, failed.
-    #[error("the audit trail cannot be written")]
-    Write(#[source] Arc<io::Error>),
+    #[error("the audit trail cannot be written: {0}")]
+    Write(Arc<io::Error>),
 }
 
 /// An append-only trail of records.

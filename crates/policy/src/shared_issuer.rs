@@ -29,19 +29,19 @@ enum Names {
 }
 
 /// The labels of GitHub Actions' `sub` that name a tenant; the first is the usual one, the others
-/// come with a customised subject.
+/// come with a customised subject. `job_workflow_ref` is not among them: it names whose workflow
+/// is called, and anybody may call a public one.
 const GITHUB: Names = Names::Behind(&[
     "repo",
     "enterprise",
     "enterprise_id",
-    "job_workflow_ref",
     "repository",
     "repository_id",
     "repository_owner",
     "repository_owner_id",
 ]);
 
-const SHARED: [SharedIssuer; 9] = [
+const SHARED: [SharedIssuer; 18] = [
     SharedIssuer {
         host: "accounts.google.com",
         keys: &[("sub", Names::Whole), ("aud", Names::Whole), ("email", Names::Whole)],
@@ -63,17 +63,24 @@ const SHARED: [SharedIssuer; 9] = [
     SharedIssuer { host: "oidc.vercel.com", keys: &[("sub", Names::Behind(&["owner"]))] },
     SharedIssuer {
         host: "token.actions.githubusercontent.com",
-        keys: &[
-            ("sub", GITHUB),
-            ("repository", Names::First),
-            ("repository_id", Names::Whole),
-            ("job_workflow_ref", Names::First),
-        ],
+        keys: &[("sub", GITHUB), ("repository", Names::First), ("repository_id", Names::Whole)],
     },
     SharedIssuer {
         host: "www.amazon.com",
         keys: &[("app_id", Names::Whole), ("user_id", Names::Whole)],
     },
+    SharedIssuer { host: "api.pulumi.com", keys: &[("sub", Names::Whole), ("aud", Names::Whole)] },
+    SharedIssuer { host: "oidc.codefresh.io", keys: &[("sub", Names::Whole)] },
+    SharedIssuer {
+        host: "oidc-configuration.audit-log.githubusercontent.com",
+        keys: &[("sub", Names::Whole)],
+    },
+    SharedIssuer { host: "proidc.upbound.io", keys: &[("sub", Names::Whole)] },
+    SharedIssuer { host: "sandboxes.cloud", keys: &[("aud", Names::Whole)] },
+    SharedIssuer { host: "scalr.io", keys: &[("sub", Names::Whole)] },
+    SharedIssuer { host: "studio.datachain.ai", keys: &[("sub", Names::Whole)] },
+    SharedIssuer { host: "tokens.cloud.shisho.dev", keys: &[("sub", Names::Whole)] },
+    SharedIssuer { host: "vstoken.actions.githubusercontent.com", keys: &[("sub", GITHUB)] },
 ];
 
 /// The first shared provider that a policy lets in without saying whom.
@@ -216,8 +223,11 @@ mod tests {
             (GITHUB, "repository", "acme*", false),
             (GITHUB, "repository_id", "1234", true),
             (GITHUB, "repository_id", "1*", false),
-            (GITHUB, "job_workflow_ref", "acme/a/.github/workflows/*", true),
-            (GITHUB, "job_workflow_ref", "a*", false),
+            // Whoever calls a public workflow carries its name.
+            (GITHUB, "job_workflow_ref", "acme/a/.github/workflows/*", false),
+            (GITHUB, "sub", "job_workflow_ref:acme/a/*", false),
+            ("scalr.io", "aud", "aws.amazonaws.com", false),
+            ("scalr.io", "sub", "account:acme:environment:e:workspace:w", true),
             ("gitlab.com", "sub", "p*", false),
             ("gitlab.com", "sub", "project_path*", false),
             ("gitlab.com", "sub", "project_path:*", false),

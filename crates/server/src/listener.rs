@@ -55,7 +55,8 @@ impl<A: Answer> Listener<A> {
         let tls = tls.map(TlsAcceptor::from);
         let (stop, stopped) = watch::channel(false);
         let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-        let mut crowd = Crowd::default();
+        let mut crowd = TurnedAway::new("their address has its share of connections already");
+        let mut strangers = TurnedAway::new("without TLS only trusted proxies are admitted");
         let mut connections = JoinSet::new();
         let mut shutdown = pin!(shutdown);
         let mut failing = false;
@@ -68,6 +69,12 @@ impl<A: Answer> Listener<A> {
                     Ok((stream, peer)) => {
                         failing = false;
                         let address = peer.ip().to_canonical();
+                        // SECURITY: a listener that proxies reach without TLS is not one for
+                        // everybody.
+                        if tls.is_none() && !edge.admits_cleartext(address) {
+                            strangers.turned_away(address, Instant::now());
+                            continue;
+                        }
                         // Whoever shares a proxy must not share its limit.
                         let share = match edge.is_proxy(address) {
                             true => None,
@@ -79,7 +86,8 @@ impl<A: Answer> Listener<A> {
                                 }
                             },
                         };
-                        let task = serve(stream, peer, tls.clone(), Arc::clone(&edge), stopped.clone());
+                        let (tls, edge) = (tls.clone(), Arc::clone(&edge));
+                        let task = serve(stream, peer, tls, edge, stopped.clone());
                         connections.spawn(async move {
                             task.await;
                             drop((place, share));
@@ -118,14 +126,19 @@ impl<A: Answer> Listener<A> {
     }
 }
 
-/// Connections that were closed because their address had its share, said now and then.
-#[derive(Debug, Default)]
-struct Crowd {
+/// Connections that were closed at once for one reason, said now and then.
+#[derive(Debug)]
+struct TurnedAway {
+    reason: &'static str,
     closed: u64,
     said: Option<Instant>,
 }
 
-impl Crowd {
+impl TurnedAway {
+    fn new(reason: &'static str) -> Self {
+        Self { reason, closed: 0, said: None }
+    }
+
     /// Counts one; true when that was said.
     fn turned_away(&mut self, address: IpAddr, now: Instant) -> bool {
         self.closed = self.closed.saturating_add(1);
@@ -135,9 +148,10 @@ impl Crowd {
         tracing::warn!(
             peer = %address,
             closed = self.closed,
-            "closed connections of an address that has {CONNECTIONS_PER_ADDRESS} already"
+            "closed connections: {}",
+            self.reason
         );
-        *self = Self { closed: 0, said: Some(now) };
+        *self = Self { closed: 0, said: Some(now), reason: self.reason };
         true
     }
 }
@@ -168,14 +182,6 @@ async fn serve<A: Answer>(
     }
     let address = peer.ip().to_canonical();
     let Some(tls) = tls else {
-        // SECURITY: a listener that proxies reach without TLS is not one for everybody.
-        if !edge.admits_cleartext(address) {
-            tracing::info!(
-                peer = %address,
-                "closed a connection without TLS that no trusted proxy made"
-            );
-            return;
-        }
         let peer = Origin { address, tls: false };
         return connection::serve(stream, Protocol::Http1, peer, edge, stop).await;
     };

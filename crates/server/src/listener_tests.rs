@@ -213,7 +213,7 @@ async fn one_address_has_its_share_of_connections() {
 
 #[test]
 fn closed_connections_are_said_now_and_then() {
-    let mut crowd = Crowd::default();
+    let mut crowd = TurnedAway::new("test");
     let begin = Instant::now();
     let address = "192.0.2.7".parse().unwrap();
     for (after, said, unsaid) in

@@ -282,7 +282,7 @@ pub enum StartFault {
     #[error(transparent)]
     Bootstrap(#[from] BootstrapFault),
     /// The audit trail.
-    #[error("the audit trail cannot be opened: {0}")]
+    #[error(transparent)]
     Trail(#[from] TrailError),
 }
 

@@ -406,10 +406,26 @@ async fn nothing_is_changed_or_granted_while_no_record_can_be_kept() {
     let trail = Trail::open("/dev/full", Durability::Buffered).unwrap();
     let world = World::with_trail(trail).await;
     // Without a record there is no answer, not even to a read.
-    assert_eq!(world.whoami(&world.admin).await.text("Code"), Some("InternalFailure"));
+    let text = "The service is unable to record the request. Try again.";
+    world.whoami(&world.admin).await.refused(503, "ServiceUnavailable", text);
     let create = [("Action", "CreateUser"), ("UserName", "Ann")];
-    assert_eq!(world.iam(&world.admin, &create).await.status, 500);
+    world.iam(&world.admin, &create).await.refused(503, "ServiceUnavailable", text);
     let account = AccountId::parse(ACCOUNT).unwrap();
     let ann = world.app.directory.user(account, &UserName::parse("Ann").unwrap()).await;
     assert!(ann.is_err(), "a user was made without a record");
+}
+
+#[tokio::test]
+async fn a_trail_that_works_again_ends_the_refusals() {
+    let world = World::new().await;
+    let create = [("Action", "CreateUser"), ("UserName", "Ann")];
+    world.app.lose_trail();
+    let text = "The service is unable to record the request. Try again.";
+    world.iam(&world.admin, &create).await.refused(503, "ServiceUnavailable", text);
+    assert_eq!(world.records().last().unwrap()["errorCode"], "ServiceUnavailable");
+    world.iam(&world.admin, &create).await.ok();
+    // A read is answered, and its record tells as well that there is a trail again.
+    world.app.lose_trail();
+    world.whoami(&world.admin).await.ok();
+    world.iam(&world.admin, &[("Action", "DeleteUser"), ("UserName", "Ann")]).await.ok();
 }
