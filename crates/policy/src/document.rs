@@ -47,6 +47,7 @@ pub(crate) struct RawStatement {
     pub(crate) span: Range<usize>,
     pub(crate) sid: Option<Word>,
     pub(crate) effect: Effect,
+    /// Those of Principal or of NotPrincipal.
     pub(crate) principal: Option<RawPrincipals>,
     pub(crate) not_principal_at: Option<usize>,
     pub(crate) action: Option<Words>,
@@ -172,8 +173,7 @@ fn read_statement(node: Node, path: String) -> Result<RawStatement, Flaw> {
         let taken = match &*name {
             "Action" | "NotAction" => statement.action.is_some(),
             "Resource" | "NotResource" => statement.resource.is_some(),
-            "Principal" => statement.not_principal_at.is_some(),
-            "NotPrincipal" => statement.principal.is_some(),
+            "Principal" | "NotPrincipal" => statement.principal.is_some(),
             _ => false,
         };
         if taken {
@@ -184,7 +184,7 @@ fn read_statement(node: Node, path: String) -> Result<RawStatement, Flaw> {
             "Effect" => effect = Some(read_effect(value, &path)?),
             "Principal" => statement.principal = Some(read_principals(value, &path)?),
             "NotPrincipal" => {
-                read_principals(value, &path)?;
+                statement.principal = Some(read_principals(value, &path)?);
                 statement.not_principal_at = Some(at);
             }
             "Action" => statement.action = Some(words(value, at, false, &path)?),

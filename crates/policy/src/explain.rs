@@ -22,12 +22,24 @@ pub struct Explanation {
     pub statements: Vec<StatementReport>,
 }
 
+impl Explanation {
+    /// Whether any statement of any layer denies, or a policy denies because it cannot be read.
+    /// The decision itself blames the caller's own layers first and may call such a denial
+    /// implicit, so that a caller learns nothing about the resource.
+    pub fn denies_explicitly(&self) -> bool {
+        self.statements.iter().any(|statement| {
+            statement.effect == Effect::Deny && !matches!(statement.outcome, Outcome::Failed { .. })
+        })
+    }
+}
+
 /// How one statement took part.
 #[derive(Clone, Debug)]
 pub struct StatementReport {
     /// The layer of its policy.
     pub layer: Layer,
-    /// The name of its policy; `trust policy` for the trust policy.
+    /// The name of its policy; `permissions boundary`, `resource policy` or `trust policy` where
+    /// there is only one.
     pub policy: String,
     /// Its index in the policy.
     pub index: usize,
@@ -78,19 +90,31 @@ pub enum Element {
 /// Decides a request and tells why.
 pub fn explain(layers: &Layers<'_>, request: &Request<'_>) -> Explanation {
     let mut statements = Vec::new();
-    // Nobody else has identity policies that count.
-    let has_identity = matches!(
-        request.principal,
-        Principal::User { .. } | Principal::RoleSession { .. } | Principal::FederatedUser { .. }
-    );
-    for attached in layers.identity.iter().filter(|_| has_identity) {
-        report(&mut statements, Layer::Identity, attached.name, attached.policy, request);
+    let mut add = |layer, name: &str, policy| report(&mut statements, layer, name, policy, request);
+    let principal = &request.principal;
+    if principal.has_own_policies() {
+        for attached in layers.identity {
+            add(Layer::Identity, attached.name, attached.policy);
+        }
+        if let Some(policy) = layers.boundary {
+            add(Layer::Boundary, "permissions boundary", policy);
+        }
     }
     for attached in layers.session.unwrap_or_default() {
-        report(&mut statements, Layer::Session, attached.name, attached.policy, request);
+        add(Layer::Session, attached.name, attached.policy);
+    }
+    let scps = layers.scps.filter(|_| principal.is_under_scps());
+    for attached in scps.into_iter().flatten().copied().flatten() {
+        add(Layer::Scp, attached.name, attached.policy);
+    }
+    for attached in layers.rcps.into_iter().flatten().copied().flatten() {
+        add(Layer::Rcp, attached.name, attached.policy);
+    }
+    if let Some(policy) = layers.resource {
+        add(Layer::Resource, "resource policy", policy);
     }
     if let Some(policy) = layers.trust {
-        report(&mut statements, Layer::Trust, "trust policy", policy, request);
+        add(Layer::Trust, "trust policy", policy);
     }
     Explanation { decision: decide(layers, request), statements }
 }
@@ -102,16 +126,24 @@ fn report(
     policy: &Policy,
     request: &Request<'_>,
 ) {
-    if let Some(fault) = policy.fault() {
+    let unreadable = match policy.fault() {
+        Some(fault) => Some((fault.position(), format!("{fault} ({})", fault.reason()))),
+        None if !layer.takes(policy.kind()) => {
+            let detail = format!("a policy of kind {:?} is none of {layer}", policy.kind());
+            Some((policy.position(0), detail))
+        }
+        None => None,
+    };
+    if let Some((position, detail)) = unreadable {
         reports.push(StatementReport {
             layer,
             policy: name.to_owned(),
             index: 0,
             sid: None,
             effect: Effect::Deny,
-            start: fault.position(),
-            end: fault.position(),
-            outcome: Outcome::Unreadable { detail: format!("{fault} ({})", fault.reason()) },
+            start: position,
+            end: position,
+            outcome: Outcome::Unreadable { detail },
         });
         return;
     }
@@ -209,7 +241,11 @@ impl fmt::Display for Layer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Identity => "identity policies",
+            Self::Boundary => "the permissions boundary",
             Self::Session => "session policies",
+            Self::Scp => "service control policies",
+            Self::Rcp => "resource control policies",
+            Self::Resource => "the resource-based policy",
             Self::Trust => "the role trust policy",
         })
     }

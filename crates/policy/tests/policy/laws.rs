@@ -142,8 +142,12 @@ impl World {
         let session = self.session.as_ref().map(|s| [parse(s, Kind::Session)]);
         let session = session.as_ref().map(|policies| attach(policies));
         let trust = self.trust.as_ref().map(|t| parse(t, Kind::Trust));
-        let layers =
-            Layers { identity: &identity, session: session.as_deref(), trust: trust.as_ref() };
+        let layers = Layers {
+            identity: &identity,
+            session: session.as_deref(),
+            trust: trust.as_ref(),
+            ..Layers::default()
+        };
         let mut context = Context::new();
         if let Some(key) = self.key {
             context.insert("test:key", key);

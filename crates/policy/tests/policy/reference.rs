@@ -261,7 +261,7 @@ proptest! {
             principal: caller("session R"),
             action,
             resource,
-            resource_account: None,
+            resource_account: Some(crate::fixture::account(crate::fixture::ONE)),
             context: &context,
         };
         prop_assert_eq!(decide(&layers, &request) == Decision::Allowed, want);

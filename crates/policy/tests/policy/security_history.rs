@@ -100,7 +100,7 @@ fn ceph_session_policy_dropped_at_use_denies_all() {
             principal: caller("session R"),
             action: "s3:GetObject",
             resource: "*",
-            resource_account: None,
+            resource_account: Some(crate::fixture::account(crate::fixture::ONE)),
             context: &context,
         };
         assert_eq!(verdict(&decide(&layers, &request)), "explicit Session", "{text}");
@@ -181,7 +181,7 @@ fn rustfs_ghsa_v9cp_negated_set_operators_are_not_transposed() {
             principal: caller("user Ann"),
             action: "s3:GetObject",
             resource: "*",
-            resource_account: None,
+            resource_account: Some(crate::fixture::account(crate::fixture::ONE)),
             context: &context,
         };
         assert_eq!(decide(&layers, &request) == Decision::Allowed, want, "{operator} {values:?}");

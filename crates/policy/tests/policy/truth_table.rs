@@ -84,7 +84,7 @@ fn outcome(operator: &str, wanted: &str, context: &Context) -> (bool, bool) {
             principal: caller("user Ann"),
             action: "s3:GetObject",
             resource: "arn:aws:s3:::b",
-            resource_account: None,
+            resource_account: Some(crate::fixture::account(crate::fixture::ONE)),
             context,
         };
         decide(&layers, &request) == Decision::Allowed

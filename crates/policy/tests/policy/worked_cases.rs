@@ -5,7 +5,7 @@
 
 use daypass_policy::Kind;
 
-use crate::fixture::{ASK, ASSUME, Ask, V, ask, policy, verdict};
+use crate::fixture::{ASK, ASSUME, Ask, TWO, V, ask, policy, verdict};
 
 enum Case {
     Decides(Ask, &'static str),
@@ -416,6 +416,7 @@ const CASES: &[(u32, Case)] = &[
         Decides(
             Ask {
                 caller: "user Dan@2",
+                owner: TWO,
                 identity: &[
                     ALLOW_ALL,
                     r#"{"Effect": "Deny", "Action": "*", "Resource": "*",
@@ -773,7 +774,7 @@ fn explanations_name_the_element_and_the_values() {
         principal,
         action: "s3:GetObject",
         resource: "arn:aws:s3:::bucket/key",
-        resource_account: None,
+        resource_account: Some(crate::fixture::account(crate::fixture::ONE)),
         context: &context,
     };
     let want = "denied: an explicit deny of identity policies\n\
