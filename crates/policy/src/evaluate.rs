@@ -5,6 +5,7 @@
 //! which of the caller's own layers need not allow; across accounts all of them must, and the
 //! resource's policy as well. Whatever cannot be evaluated denies.
 
+use crate::action::Action;
 use crate::condition::{Condition, Truth};
 use crate::document::Effect;
 use crate::policy::{Policy, Statement};
@@ -295,7 +296,7 @@ pub(crate) fn match_statement<'a>(
     if grant == Grant::None {
         return Match::NoPrincipal;
     }
-    if !statement.actions.cover(request.action) {
+    if !statement.actions.cover(Action::of(request.action)) {
         return Match::NoAction;
     }
     let resources = statement.resources.as_ref();

@@ -178,7 +178,7 @@ fn report(
 }
 
 fn describe(condition: &Condition, truth: Truth, policy: &Policy, request: &Request<'_>) -> String {
-    let found = match request.context.get(&condition.key) {
+    let found = match request.context.values(&condition.key) {
         None => "the key is absent".to_owned(),
         Some(values) => {
             let values: Vec<_> = values.iter().map(|value| format!("{:?}", value.text())).collect();
@@ -190,7 +190,7 @@ fn describe(condition: &Condition, truth: Truth, policy: &Policy, request: &Requ
         Truth::Unclear => "cannot be compared",
         Truth::Yes | Truth::No => "does not hold",
     };
-    let Condition { operator_name, key, .. } = condition;
+    let (operator_name, key) = (&condition.operator_name, &condition.key.name);
     format!("{operator_name} on {key} {fails}: {found}, the policy has {wanted}")
 }
 

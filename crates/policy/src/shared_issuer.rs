@@ -4,6 +4,7 @@
 //! `sts:AssumeRoleWithWebIdentity` must say which customer, in a condition on one of the provider's
 //! keys; a condition that any token meets says nothing.
 
+use crate::action::Action;
 use crate::condition::Condition;
 use crate::context::eq_ignore_case;
 use crate::document::Effect;
@@ -33,11 +34,12 @@ const SHARED: [SharedIssuer; 9] = [
 
 /// The first shared provider that a policy lets in without saying whom.
 pub(crate) fn unguarded(policy: &Policy) -> Option<&str> {
+    let action = Action::of("sts:AssumeRoleWithWebIdentity");
     policy
         .statements
         .iter()
         .filter(|statement| statement.effect == Effect::Allow)
-        .filter(|statement| statement.actions.cover("sts:AssumeRoleWithWebIdentity"))
+        .filter(|statement| statement.actions.cover(action))
         .find_map(|statement| {
             let named = policy.principals_of(statement).unwrap_or_default();
             named
@@ -55,7 +57,7 @@ fn shared(provider: &str) -> Option<&'static SharedIssuer> {
 
 fn guards(statement: &Statement, issuer: &SharedIssuer) -> bool {
     let is_key = |condition: &Condition| {
-        let key = condition.key.rsplit_once(':');
+        let key = condition.key.name.rsplit_once(':');
         key.is_some_and(|(prefix, name)| {
             let host = prefix.split('/').next().unwrap_or(prefix);
             eq_ignore_case(host, issuer.host)
