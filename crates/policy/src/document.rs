@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use crate::condition::Operator;
 use crate::context::fold;
-use crate::json::{Json, Member, Node};
+use crate::json::{self, Json, Member, Node};
 use crate::malformed::Flaw;
 
 /// The version of the policy language.
@@ -137,6 +137,12 @@ impl Document {
         };
         Ok(Self { version: version.0, version_at: version.1, statements })
     }
+}
+
+/// Reads one statement that was part of a document.
+pub(crate) fn statement(text: &str) -> Option<RawStatement> {
+    let node = json::read(text).ok()?;
+    read_statement(node, String::new()).ok()
 }
 
 fn read_statements(node: Node) -> Result<Vec<RawStatement>, Flaw> {

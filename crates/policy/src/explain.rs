@@ -53,6 +53,8 @@ pub struct StatementReport {
     pub end: Position,
     /// Whether it matched.
     pub outcome: Outcome,
+    /// The statement as it was written, if it matched.
+    pub source: Option<String>,
 }
 
 /// Whether a statement matched.
@@ -130,7 +132,7 @@ fn report(
         Some(fault) => Some((fault.position(), format!("{fault} ({})", fault.reason()))),
         None if !layer.takes(policy.kind()) => {
             let detail = format!("a policy of kind {:?} is none of {layer}", policy.kind());
-            Some((policy.position(0), detail))
+            Some((Position { line: 1, column: 1 }, detail))
         }
         None => None,
     };
@@ -144,6 +146,7 @@ fn report(
             start: position,
             end: position,
             outcome: Outcome::Unreadable { detail },
+            source: None,
         });
         return;
     }
@@ -164,15 +167,18 @@ fn report(
                 failed(Element::Condition, describe(condition, truth, policy, request))
             }
         };
+        let source = policy.source().get(statement.span.clone());
+        let source = source.filter(|_| outcome == Outcome::Matched).map(str::to_owned);
         reports.push(StatementReport {
             layer,
             policy: name.to_owned(),
             index,
             sid: statement.sid.as_deref().map(str::to_owned),
             effect: statement.effect,
-            start: policy.position(statement.span.start),
-            end: policy.position(statement.span.end),
+            start: statement.start,
+            end: statement.end,
             outcome,
+            source,
         });
     }
 }
@@ -194,7 +200,7 @@ fn describe(condition: &Condition, truth: Truth, policy: &Policy, request: &Requ
     format!("{operator_name} on {key} {fails}: {found}, the policy has {wanted}")
 }
 
-fn caller(principal: &Principal<'_>) -> String {
+pub(crate) fn caller(principal: &Principal<'_>) -> String {
     match principal {
         Principal::Anonymous => "an anonymous caller".to_owned(),
         Principal::Root { account } => format!("the root user of {account}"),

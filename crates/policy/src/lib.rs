@@ -65,6 +65,7 @@ mod explain;
 mod json;
 pub mod limits;
 mod malformed;
+mod message;
 mod pattern;
 mod policy;
 mod principal;

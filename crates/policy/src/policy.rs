@@ -72,6 +72,9 @@ pub(crate) struct Statement {
     pub(crate) conditions: Box<[Condition]>,
     /// The bytes of the statement in the source.
     pub(crate) span: Range<usize>,
+    /// Where they begin and end.
+    pub(crate) start: Position,
+    pub(crate) end: Position,
 }
 
 impl Policy {
@@ -171,11 +174,6 @@ impl Policy {
         Some(self.principals.get(range).unwrap_or_default())
     }
 
-    /// The place of a byte of the source.
-    pub(crate) fn position(&self, at: usize) -> Position {
-        Position::of(&self.source, at)
-    }
-
     fn compile(text: &str, kind: Kind, is_managed: bool) -> Result<Self, Flaw> {
         let node = json::read(text).map_err(|not_json| {
             let words = match kind {
@@ -195,7 +193,7 @@ impl Policy {
             return Err(Flaw::worded(document.version_at, "Version", words));
         }
         let version = document.version;
-        let (statements, principals) = validate::compile(document, kind)?;
+        let (statements, principals) = validate::compile(document, kind, text)?;
         Ok(Self { kind, version, source: text.into(), statements, principals, fault: None })
     }
 }

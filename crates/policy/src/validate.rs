@@ -10,7 +10,7 @@ use std::mem;
 use crate::action::{self, Actions, NO_VENDOR};
 use crate::condition::Condition;
 use crate::document::{Document, Effect, PrincipalType, RawStatement, Version, Words};
-use crate::malformed::Flaw;
+use crate::malformed::{Flaw, Walk};
 use crate::policy::{Kind, Statement};
 use crate::principal::NamedPrincipal;
 use crate::resource::{Reading, Resources};
@@ -18,8 +18,8 @@ use crate::resource::{Reading, Resources};
 /// The compiled statements and, in document order, all principals.
 type Compiled = (Vec<Statement>, Vec<NamedPrincipal>);
 
-/// Checks and compiles a document of a kind.
-pub(crate) fn compile(document: Document, kind: Kind) -> Result<Compiled, Flaw> {
+/// Checks and compiles a document of a kind that was read from `source`.
+pub(crate) fn compile(document: Document, kind: Kind, source: &str) -> Result<Compiled, Flaw> {
     let Document { version, mut statements, .. } = document;
     for statement in &statements {
         check_elements(statement, kind)?;
@@ -50,6 +50,7 @@ pub(crate) fn compile(document: Document, kind: Kind) -> Result<Compiled, Flaw> 
         actions.push(compile_actions(statement, kind)?);
     }
     check_sids(&statements, kind)?;
+    let mut walk = Walk::of(source);
     let parts = ranges.into_iter().zip(conditions).zip(resources).zip(actions);
     let compiled = statements
         .into_iter()
@@ -62,6 +63,8 @@ pub(crate) fn compile(document: Document, kind: Kind) -> Result<Compiled, Flaw> 
             actions,
             resources,
             conditions,
+            start: walk.to(raw.span.start),
+            end: walk.to(raw.span.end),
             span: raw.span,
         })
         .collect();

@@ -39,8 +39,7 @@ pub(crate) struct Condition {
 #[derive(Debug)]
 enum Wanted {
     Arn(Box<[ArnPattern]>),
-    /// Each as base64 and in bytes.
-    Binary(Box<[(Box<str>, Box<[u8]>)]>),
+    Binary(Box<[Bytes]>),
     Bool(Box<[bool]>),
     Date(Relation, Box<[Instant]>),
     Ip(Box<[IpNet]>),
@@ -50,6 +49,13 @@ enum Wanted {
     /// Equal but for case.
     Same(Box<[Pattern]>),
     Text(Box<[Pattern]>),
+}
+
+/// A binary value of a policy.
+#[derive(Debug)]
+struct Bytes {
+    base64: Box<str>,
+    bytes: Box<[u8]>,
 }
 
 #[derive(Debug)]
@@ -124,7 +130,9 @@ impl Condition {
             Base::Arn => Wanted::Arn(each(raw, |text| ArnPattern::compile(text, like))?),
             Base::Binary => Wanted::Binary(each(raw, |text| {
                 let bytes = BASE64.decode(text.as_bytes());
-                bytes.map(|bytes| (text.into(), bytes.into())).map_err(|_| "a value is not base64")
+                bytes
+                    .map(|bytes| Bytes { base64: text.into(), bytes: bytes.into() })
+                    .map_err(|_| "a value is not base64")
             })?),
             Base::Bool => Wanted::Bool(each(raw, bool_value)?),
             Base::Date(relation) => Wanted::Date(
@@ -222,9 +230,9 @@ impl Condition {
             }
             // The same text is the same bytes, and needs no room to decode.
             Wanted::Binary(wanted) => match value {
-                Value::Text(text) if wanted.iter().any(|(own, _)| **own == **text) => Truth::Yes,
+                Value::Text(text) if wanted.iter().any(|own| *own.base64 == **text) => Truth::Yes,
                 _ => match bytes(value) {
-                    Some(bytes) => wanted.iter().any(|(_, wanted)| **wanted == *bytes).into(),
+                    Some(bytes) => wanted.iter().any(|own| *own.bytes == *bytes).into(),
                     None => Truth::Unclear,
                 },
             },
