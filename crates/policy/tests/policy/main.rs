@@ -3,6 +3,7 @@
 
 mod fixture;
 mod laws;
+mod layers;
 mod malformed_texts;
 mod reference;
 mod security_history;
