@@ -118,7 +118,7 @@ impl<'a> Case<'a> {
     }
 }
 
-fn list<'a>(raw: &'a RawValue) -> Option<Vec<&'a RawValue>> {
+fn list(raw: &RawValue) -> Option<Vec<&RawValue>> {
     if raw.get().starts_with('[') { serde_json::from_str(raw.get()).ok() } else { None }
 }
 

@@ -229,17 +229,30 @@ impl Question {
             resource_account: self.resource_account,
             context: &self.context,
         };
-        let explain_with = |boundary| explain(&Layers { boundary, ..layers }, &request);
-        let explanation = match self.boundary.as_deref() {
-            None => explain_with(None),
-            // INVARIANT: a boundary of no policy allows nothing.
-            Some([]) => explain_with(Some(&Policy::empty(Kind::Boundary))),
-            Some([only]) => explain_with(Some(&only.policy)),
-            Some(several) => several
-                .iter()
-                .map(|named| explain_with(Some(&named.policy)))
-                .max_by_key(precedence)
-                .unwrap_or_else(|| explain_with(Some(&Policy::empty(Kind::Boundary)))),
+        let nothing = Policy::empty(Kind::Boundary);
+        let explain_with = |boundary: Option<(&str, &Policy)>| {
+            let layers = Layers { boundary: boundary.map(|(_, policy)| policy), ..layers };
+            let mut explanation = explain(&layers, &request);
+            for statement in &mut explanation.statements {
+                // Where there is only one policy, the engine names the layer.
+                let name = match statement.layer {
+                    Layer::Boundary => boundary.map(|(name, _)| name),
+                    Layer::Resource => self.resource_policy.as_ref().map(|named| &*named.name),
+                    Layer::Trust => self.trust.as_ref().map(|named| &*named.name),
+                    _ => None,
+                };
+                if let Some(name) = name {
+                    name.clone_into(&mut statement.policy);
+                }
+            }
+            explanation
+        };
+        let boundaries = self.boundary.as_deref();
+        let several = boundaries.into_iter().flatten().map(|named| (&*named.name, &named.policy));
+        let explanation = match several.map(|one| explain_with(Some(one))).max_by_key(precedence) {
+            Some(explanation) => explanation,
+            // A boundary of no policy allows nothing.
+            None => explain_with(boundaries.map(|_| ("boundary", &nothing))),
         };
         let verdict = verdict_of(&explanation);
         let reason = reason(&explanation, &self.action);

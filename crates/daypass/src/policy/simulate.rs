@@ -156,8 +156,8 @@ fn levels(flags: &[String]) -> Result<Vec<Vec<Source<'static>>>, String> {
 fn for_people(question: &Question, answer: &Answer, out: &mut impl Write) -> io::Result<()> {
     let heading = match answer.verdict {
         Verdict::Allowed => "ALLOWED",
-        Verdict::ImplicitDeny => "DENIED (nothing allows it)",
-        Verdict::ExplicitDeny => "DENIED (a statement denies it)",
+        Verdict::ImplicitDeny => "DENIED (implicit: an Allow is missing)",
+        Verdict::ExplicitDeny => "DENIED (explicit: a statement denies)",
     };
     writeln!(out, "{heading}")?;
     writeln!(out, "  {}", answer.reason)?;
