@@ -34,10 +34,11 @@ pub(crate) enum Caller {
 }
 
 impl Caller {
-    /// Reads a principal. The context may know more of it than its ARN says; `creator` is the user
-    /// behind a federated user.
+    /// Reads a principal that asks for an action. The context may know more of it than its ARN
+    /// says; `creator` is the user behind a federated user.
     pub(crate) fn parse(
         text: &str,
+        action: &str,
         creator: Option<&str>,
         context: &Context,
     ) -> Result<Self, String> {
@@ -48,7 +49,7 @@ impl Caller {
             return Ok(Self::Root { arn: Arn::root(Partition::Aws, account), account });
         }
         if !text.starts_with("arn:") {
-            return outside(text);
+            return outside(text, action);
         }
         let wrong = || format!("`{text}` is not a principal that can ask for something");
         let arn = Arn::parse(text).map_err(|_| wrong())?;
@@ -179,7 +180,7 @@ impl Caller {
 }
 
 /// A name without an ARN: a service, or an identity provider that needs none.
-fn outside(text: &str) -> Result<Caller, String> {
+fn outside(text: &str, action: &str) -> Result<Caller, String> {
     let is_domain = text.contains('.')
         && text.split('.').all(|label| {
             !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
@@ -187,7 +188,11 @@ fn outside(text: &str) -> Result<Caller, String> {
     if !is_domain {
         return Err(format!("`{text}` is neither an ARN, a service nor `*`"));
     }
-    let is_provider = BUILT_IN_PROVIDERS.contains(&text);
+    // Nobody but who comes from a provider asks for these.
+    let is_provider = BUILT_IN_PROVIDERS.contains(&text)
+        || ["sts:AssumeRoleWithSAML", "sts:AssumeRoleWithWebIdentity"]
+            .iter()
+            .any(|federated| federated.eq_ignore_ascii_case(action));
     Ok(if is_provider {
         Caller::Federated { provider: text.to_owned() }
     } else {
@@ -268,7 +273,7 @@ mod tests {
         for (key, value) in given {
             context.insert(*key, *value);
         }
-        let caller = Caller::parse(principal, None, &context).unwrap();
+        let caller = Caller::parse(principal, "s3:GetObject", None, &context).unwrap();
         caller.fill(&mut context);
         let mut keys: Vec<_> = context
             .iter()
@@ -331,7 +336,7 @@ mod tests {
             if let Some(given) = given {
                 context.insert("aws:PrincipalArn", given);
             }
-            let caller = Caller::parse(session, None, &context).unwrap();
+            let caller = Caller::parse(session, "s3:GetObject", None, &context).unwrap();
             let Caller::RoleSession { role_arn, session_arn, .. } = caller else { panic!() };
             assert_eq!((role_arn.as_str(), session_arn.as_str()), (want, session));
         }
@@ -363,14 +368,27 @@ mod tests {
             "arn:aws:s3:::bucket",
             "*.amazonaws.com",
         ] {
-            assert!(Caller::parse(bad, None, &Context::new()).is_err(), "{bad}");
+            assert!(Caller::parse(bad, "s3:GetObject", None, &Context::new()).is_err(), "{bad}");
         }
         let carol = "arn:aws:sts::123456789012:federated-user/Carol";
         let context = Context::new();
         let ann = "arn:aws:iam::123456789012:user/Ann";
-        assert!(Caller::parse(carol, Some(ann), &context).is_ok());
-        assert!(
-            Caller::parse(carol, Some("arn:aws:iam::210987654321:user/Ann"), &context).is_err()
-        );
+        let parse = |creator| Caller::parse(carol, "s3:GetObject", Some(creator), &context);
+        assert!(parse(ann).is_ok());
+        assert!(parse("arn:aws:iam::210987654321:user/Ann").is_err());
+    }
+
+    #[test]
+    fn a_domain_is_a_service_or_a_provider() {
+        for (text, action, want) in [
+            ("ec2.amazonaws.com", "sts:AssumeRole", false),
+            ("cognito-identity.amazonaws.com", "sts:AssumeRoleWithWebIdentity", true),
+            ("accounts.google.com", "s3:GetObject", true),
+            ("login.example.com", "STS:assumerolewithwebidentity", true),
+            ("login.example.com", "sts:AssumeRole", false),
+        ] {
+            let caller = Caller::parse(text, action, None, &Context::new()).unwrap();
+            assert_eq!(matches!(caller, Caller::Federated { .. }), want, "{text} {action}");
+        }
     }
 }

@@ -140,7 +140,7 @@ impl Draft<'_> {
             }
         }
         let principal = self.principal.ok_or("there is no principal")?;
-        let caller = Caller::parse(&principal, self.creator.as_deref(), &context)?;
+        let caller = Caller::parse(&principal, &action, self.creator.as_deref(), &context)?;
         caller.fill(&mut context);
 
         let resource_account = match &self.resource_account {
