@@ -409,8 +409,10 @@ const CALLERS: [&str; 10] = [
     "anonymous",
 ];
 
+type Change = fn(&mut Ask);
+
 /// What is changed about a request that every layer allows.
-const CHANGES: [(&str, fn(&mut Ask)); 17] = [
+const CHANGES: [(&str, Change); 17] = [
     ("nothing", |_| {}),
     ("identity silent", |row| row.identity = NONE),
     ("identity denies", |row| row.identity = &[ALLOW, DENY]),

@@ -46,7 +46,8 @@ struct Tally {
     longest: Duration,
 }
 
-fn check(number: u64, case: &Case, tally: &mut Tally) {
+/// Compiles a case and hands it to `f`.
+fn with<T>(case: &Case, f: impl FnOnce(&Layers<'_>, &Request<'_>) -> T) -> T {
     let parse = |statements: &Vec<cases::Statement>, kind| -> Policy {
         if statements.is_empty() {
             return Policy::empty(kind);
@@ -54,7 +55,7 @@ fn check(number: u64, case: &Case, tally: &mut Tally) {
         let texts: Vec<_> = statements.iter().map(|s| s.json(kind)).collect();
         let statements = texts.join(", ");
         let text = format!(r#"{{"Version": "2012-10-17", "Statement": [{statements}]}}"#);
-        Policy::parse(&text, kind).unwrap_or_else(|fault| panic!("{number} {fault:?} {text}"))
+        Policy::parse(&text, kind).unwrap_or_else(|fault| panic!("{fault:?} {text}"))
     };
     let several = |policies: &Vec<Vec<cases::Statement>>, kind| -> Vec<Policy> {
         policies.iter().map(|statements| parse(statements, kind)).collect()
@@ -102,10 +103,23 @@ fn check(number: u64, case: &Case, tally: &mut Tally) {
         resource_account: case.owner.map(account),
         context: &context,
     };
+    f(&layers, &request)
+}
 
+fn check(number: u64, case: &Case, tally: &mut Tally) {
+    with(case, |layers, request| compare(number, case, layers, request, tally));
+}
+
+fn compare(
+    number: u64,
+    case: &Case,
+    layers: &Layers<'_>,
+    request: &Request<'_>,
+    tally: &mut Tally,
+) {
     #[expect(clippy::disallowed_methods, reason = "how long a decision takes is what is reported")]
     let started = Instant::now();
-    let decision = decide(&layers, &request);
+    let decision = decide(layers, request);
     tally.longest = tally.longest.max(started.elapsed());
     let want = slow::decide(case);
     let got = match (decision == Decision::Allowed, want.explicit) {
@@ -119,9 +133,156 @@ fn check(number: u64, case: &Case, tally: &mut Tally) {
         }
     };
     assert_eq!(got, want.allowed, "case {number}: {case:#?}");
-    if number % 8 == 0 {
-        let explanation = explain(&layers, &request);
+    if number.is_multiple_of(8) {
+        let explanation = explain(layers, request);
         assert_eq!(explanation.decision, decision, "case {number}");
         assert_eq!(explanation.denies_explicitly(), want.explicit, "case {number}: {case:#?}");
     }
+}
+
+fn is_allowed(case: &Case) -> bool {
+    with(case, |layers, request| {
+        let mut is_allowed = false;
+        let counted = allocation_counter::measure(|| {
+            is_allowed = decide(layers, request) == Decision::Allowed;
+        });
+        // Base64 that is compared with other base64 is decoded to its own length.
+        let decodes = || format!("{case:?}").contains("Binary");
+        assert!(!is_allowed || counted.count_total == 0 || decodes(), "{case:#?}");
+        is_allowed
+    })
+}
+
+/// A random case, and dice for what is changed about it.
+fn draws(salt: u64) -> impl Iterator<Item = (Case, Dice)> {
+    (0..500).map(move |number| {
+        let mut dice = Dice::new(SEED.rotate_left(17) ^ salt, number);
+        (Case::draw(&mut dice), dice)
+    })
+}
+
+/// Every statement list of a case, with the kind of its policy.
+fn lists(case: &mut Case) -> Vec<(Kind, &mut Vec<cases::Statement>)> {
+    let mut lists = Vec::new();
+    lists.extend(case.identity.iter_mut().map(|policy| (Kind::Identity, policy)));
+    lists.extend(case.boundary.iter_mut().map(|policy| (Kind::Boundary, policy)));
+    lists.extend(case.session.iter_mut().flatten().map(|policy| (Kind::Session, policy)));
+    lists.extend(case.resource_policy.iter_mut().map(|policy| (Kind::Resource, policy)));
+    lists.extend(case.trust.iter_mut().map(|policy| (Kind::Trust, policy)));
+    lists.extend(case.scps.iter_mut().flatten().flatten().map(|policy| (Kind::Scp, policy)));
+    lists.extend(case.rcps.iter_mut().flatten().flatten().map(|policy| (Kind::Rcp, policy)));
+    lists
+}
+
+/// Adds a random statement with an effect somewhere; false if there is no policy to add it to.
+fn add(case: &mut Case, dice: &mut Dice, allows: bool) -> bool {
+    let mut lists = lists(case);
+    lists.retain(|(kind, _)| !allows || *kind != Kind::Rcp);
+    if lists.is_empty() {
+        return false;
+    }
+    let index = dice.below(lists.len());
+    let (kind, list) = lists.swap_remove(index);
+    list.push(cases::Statement { allows, ..cases::Statement::draw(dice, kind) });
+    true
+}
+
+#[test]
+fn in_every_layer_an_allow_never_revokes_and_a_deny_never_grants() {
+    for (case, mut dice) in draws(1) {
+        let mut wider = case.clone();
+        if add(&mut wider, &mut dice, true) {
+            assert!(!is_allowed(&case) || is_allowed(&wider), "{case:#?} {wider:#?}");
+        }
+        let mut narrower = case.clone();
+        if add(&mut narrower, &mut dice, false) {
+            assert!(is_allowed(&case) || !is_allowed(&narrower), "{case:#?} {narrower:#?}");
+        }
+    }
+}
+
+#[test]
+fn what_bounds_never_widens() {
+    for (case, _) in draws(2) {
+        let allowed = is_allowed(&case);
+        let mut unbounded = vec![
+            Case { boundary: None, ..case.clone() },
+            Case { scps: None, ..case.clone() },
+            Case { rcps: None, ..case.clone() },
+        ];
+        // A federated user without a session policy has nothing to be narrowed.
+        if !case.caller.starts_with("federated") {
+            unbounded.push(Case { session: None, ..case.clone() });
+        }
+        for unbounded in unbounded {
+            assert!(!allowed || is_allowed(&unbounded), "{case:#?}");
+        }
+    }
+}
+
+#[test]
+fn the_order_of_statements_and_policies_does_not_matter() {
+    for (case, _) in draws(3) {
+        let mut reversed = case.clone();
+        for (_, list) in lists(&mut reversed) {
+            list.reverse();
+        }
+        reversed.identity.reverse();
+        for levels in [&mut reversed.scps, &mut reversed.rcps].into_iter().flatten() {
+            levels.reverse();
+            levels.iter_mut().for_each(|level| level.reverse());
+        }
+        let (first, second) = (with(&case, explain), with(&reversed, explain));
+        assert_eq!(is_allowed(&case), is_allowed(&reversed), "{case:#?}");
+        assert_eq!(first.denies_explicitly(), second.denies_explicitly(), "{case:#?}");
+    }
+}
+
+/// A bare statement is a list of one, a bare string likewise; and what a policy gives back as its
+/// source is the policy.
+#[test]
+fn how_a_document_is_shaped_and_read_again_does_not_matter() {
+    for (case, _) in draws(4) {
+        with(&case, |layers, request| {
+            for attached in layers.identity {
+                let source = attached.policy.source();
+                if source.is_empty() {
+                    continue;
+                }
+                let bare = unwrap_lists(source);
+                let shapes =
+                    [source, &bare].map(|text| Policy::parse(text, Kind::Identity).unwrap());
+                let decisions = shapes.each_ref().map(|policy| {
+                    let identity = [Attached { name: "policy", policy }];
+                    let layers = Layers { identity: &identity, ..Layers::default() };
+                    let explained = explain(&layers, request);
+                    // Each statement that matched is one that matches alone.
+                    for source in explained.statements.iter().filter_map(|s| s.source.as_deref()) {
+                        let text = format!(r#"{{"Version": "2012-10-17", "Statement": {source}}}"#);
+                        let policy = Policy::parse(&text, Kind::Identity).unwrap();
+                        let identity = [Attached { name: "policy", policy: &policy }];
+                        let layers = Layers { identity: &identity, ..Layers::default() };
+                        let alone = explain(&layers, request);
+                        assert_eq!(alone.statements[0].source.as_deref(), Some(source));
+                    }
+                    explained.decision
+                });
+                assert_eq!(decisions[0], decisions[1], "{source} {bare}");
+            }
+        });
+    }
+}
+
+/// Takes the brackets off lists of one string.
+fn unwrap_lists(text: &str) -> String {
+    let mut bare = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("[\"") {
+        let (inside, tail) = after.split_once("\"]").unwrap();
+        let is_one = !inside.contains("\", \"");
+        bare += before;
+        bare += &if is_one { format!("\"{inside}\"") } else { format!("[\"{inside}\"]") };
+        rest = tail;
+    }
+    bare + rest
 }

@@ -23,7 +23,7 @@ impl Dice {
     }
 
     /// A number below `end`.
-    fn below(&mut self, end: usize) -> usize {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.next() % u64::try_from(end).unwrap()).unwrap()
     }
 
@@ -45,7 +45,7 @@ impl Dice {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Case {
     pub(crate) caller: &'static str,
     pub(crate) action: &'static str,
@@ -62,14 +62,14 @@ pub(crate) struct Case {
 }
 
 /// The values of a context key, and whether they come typed or as texts.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Values {
     pub(crate) is_list: bool,
     pub(crate) is_typed: bool,
     pub(crate) texts: Vec<&'static str>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Statement {
     pub(crate) allows: bool,
     pub(crate) not_principal: bool,
@@ -83,7 +83,7 @@ pub(crate) struct Statement {
     pub(crate) conditions: Vec<Condition>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Condition {
     pub(crate) set: &'static str,
     pub(crate) base: &'static str,
@@ -325,7 +325,7 @@ impl Case {
 }
 
 impl Statement {
-    fn draw(dice: &mut Dice, kind: Kind) -> Self {
+    pub(crate) fn draw(dice: &mut Dice, kind: Kind) -> Self {
         let allows = kind != Kind::Rcp && dice.percent(85);
         // Most Allows are wide and most Denies narrow, or else hardly anything is allowed.
         let is_plain = allows && dice.percent(45);

@@ -339,7 +339,7 @@ fn date(text: &str) -> Option<i64> {
 fn is_base64(text: &str) -> bool {
     // The bad ones among the cases' are of another length, of other letters, or have bits left.
     let letters = text.trim_end_matches('=');
-    text.len() % 4 == 0
+    text.len().is_multiple_of(4)
         && letters.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'/')
         && text != "AQJ="
 }
