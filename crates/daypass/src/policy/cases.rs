@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::form::{Case, WrittenOut};
-use super::question::{Answer, Draft};
+use super::question::{Answer, Library};
 
 /// The most bytes of one case: more than all policies that can apply to one request.
 const MAX_LINE: u64 = 8 * 1024 * 1024;
@@ -27,6 +27,7 @@ struct Line<'a> {
 /// Answers every line of `input`. An error is one of reading or writing.
 pub(crate) fn answer_all(input: impl Read, mut out: impl Write) -> io::Result<()> {
     let mut input = BufReader::with_capacity(BUFFER, input);
+    let mut library = Library::default();
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -40,7 +41,7 @@ pub(crate) fn answer_all(input: impl Read, mut out: impl Write) -> io::Result<()
             if line.iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
-            answer(&line, &mut out)?;
+            answer(&line, &mut library, &mut out)?;
         } else {
             skip_line(&mut input)?;
             write(&mut out, None, Err(&format!("the line is longer than {MAX_LINE} bytes")))?;
@@ -52,7 +53,7 @@ pub(crate) fn answer_all(input: impl Read, mut out: impl Write) -> io::Result<()
     }
 }
 
-fn answer(line: &[u8], out: &mut impl Write) -> io::Result<()> {
+fn answer(line: &[u8], library: &mut Library, out: &mut impl Write) -> io::Result<()> {
     let Ok(text) = std::str::from_utf8(line) else {
         return write(out, None, Err("the line is not UTF-8 text"));
     };
@@ -60,7 +61,7 @@ fn answer(line: &[u8], out: &mut impl Write) -> io::Result<()> {
         Ok(case) => case,
         Err(reason) => return write(out, None, Err(&reason)),
     };
-    match case.draft(&WrittenOut).and_then(Draft::into_question) {
+    match case.draft(&WrittenOut).and_then(|draft| draft.into_question(library)) {
         Ok(question) => write(out, case.id, Ok(&question.answer())),
         Err(reason) => write(out, case.id, Err(&reason)),
     }

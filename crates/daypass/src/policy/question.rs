@@ -5,6 +5,8 @@
 //! an answer to another question than was asked would be worse than none.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use daypass_names::AccountId;
 use daypass_policy::{
@@ -68,8 +70,17 @@ pub(crate) struct Question {
 #[derive(Debug)]
 struct Named {
     name: String,
-    policy: Policy,
+    policy: Arc<Policy>,
 }
+
+/// The policies that were compiled before: many cases are about the same few.
+#[derive(Debug, Default)]
+pub(crate) struct Library {
+    policies: HashMap<Kind, HashMap<Box<str>, Arc<Policy>>>,
+}
+
+/// The most policies of a kind that are kept; then they are forgotten and gathered again.
+const MAX_KNOWN: usize = 1024;
 
 /// The decision in the words of AWS's policy simulator.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -108,7 +119,7 @@ pub(crate) fn asks_trust(action: &str) -> bool {
 
 impl Draft<'_> {
     /// Reads everything; the error says what is not understood.
-    pub(crate) fn into_question(self) -> Result<Question, String> {
+    pub(crate) fn into_question(self, library: &mut Library) -> Result<Question, String> {
         let action = self.action.ok_or("there is no action")?;
         if !action.split_once(':').is_some_and(|(service, name)| {
             !service.is_empty() && !name.is_empty() && !name.contains(':')
@@ -151,11 +162,11 @@ impl Draft<'_> {
             None => account_of(&resource).or(caller.principal().account()),
         };
         let trust = match self.trust {
-            Some(source) => Some(named(source, Kind::Trust)?),
+            Some(source) => Some(library.named(source, Kind::Trust)?),
             // SECURITY: a role without a trust policy lets nobody in.
             None if asks_trust(&action) && resource != "*" => Some(Named {
                 name: "no trust policy".to_owned(),
-                policy: Policy::empty(Kind::Trust),
+                policy: Arc::new(Policy::empty(Kind::Trust)),
             }),
             None => None,
         };
@@ -166,16 +177,16 @@ impl Draft<'_> {
             resource,
             resource_account,
             context,
-            identity: list(self.identity, Kind::Identity)?,
-            boundary: self.boundary.map(|all| list(all, Kind::Boundary)).transpose()?,
-            session: self.session.map(|all| list(all, Kind::Session)).transpose()?,
+            identity: library.list(self.identity, Kind::Identity)?,
+            boundary: self.boundary.map(|all| library.list(all, Kind::Boundary)).transpose()?,
+            session: self.session.map(|all| library.list(all, Kind::Session)).transpose()?,
             resource_policy: self
                 .resource_policy
-                .map(|source| named(source, Kind::Resource))
+                .map(|source| library.named(source, Kind::Resource))
                 .transpose()?,
             trust,
-            scps: self.scps.map(|levels| lists(levels, Kind::Scp)).transpose()?,
-            rcps: self.rcps.map(|levels| lists(levels, Kind::Rcp)).transpose()?,
+            scps: self.scps.map(|levels| library.lists(levels, Kind::Scp)).transpose()?,
+            rcps: self.rcps.map(|levels| library.lists(levels, Kind::Rcp)).transpose()?,
         })
     }
 }
@@ -216,8 +227,8 @@ impl Question {
         let layers = Layers {
             identity: &identity,
             session: session.as_deref(),
-            trust: self.trust.as_ref().map(|named| &named.policy),
-            resource: self.resource_policy.as_ref().map(|named| &named.policy),
+            trust: self.trust.as_ref().map(|named| &*named.policy),
+            resource: self.resource_policy.as_ref().map(|named| &*named.policy),
             scps: scps.as_deref(),
             rcps: rcps.as_deref(),
             ..Layers::default()
@@ -248,7 +259,7 @@ impl Question {
             explanation
         };
         let boundaries = self.boundary.as_deref();
-        let several = boundaries.into_iter().flatten().map(|named| (&*named.name, &named.policy));
+        let several = boundaries.into_iter().flatten().map(|named| (&*named.name, &*named.policy));
         let explanation = match several.map(|one| explain_with(Some(one))).max_by_key(precedence) {
             Some(explanation) => explanation,
             // A boundary of no policy allows nothing.
@@ -320,25 +331,42 @@ fn place(statement: &StatementReport) -> String {
     }
 }
 
-fn named(source: Source<'_>, kind: Kind) -> Result<Named, String> {
-    let policy = Policy::parse(&source.text, kind).map_err(|malformed| {
-        let place = malformed.position();
-        let path = match malformed.path() {
-            "" => String::new(),
-            path => format!(", {path}"),
-        };
-        let (name, reason) = (&source.name, malformed.reason());
-        format!("{name}: line {}, column {}{path}: {reason}", place.line, place.column)
-    })?;
-    Ok(Named { name: source.name, policy })
-}
+impl Library {
+    fn named(&mut self, source: Source<'_>, kind: Kind) -> Result<Named, String> {
+        let Source { name, text } = source;
+        let known = self.policies.get(&kind).and_then(|known| known.get(&*text));
+        if let Some(policy) = known {
+            return Ok(Named { name, policy: Arc::clone(policy) });
+        }
+        let policy = Policy::parse(&text, kind).map_err(|malformed| {
+            let place = malformed.position();
+            let path = match malformed.path() {
+                "" => String::new(),
+                path => format!(", {path}"),
+            };
+            let reason = malformed.reason();
+            format!("{name}: line {}, column {}{path}: {reason}", place.line, place.column)
+        })?;
+        let policy = Arc::new(policy);
+        let known = self.policies.entry(kind).or_default();
+        if known.len() >= MAX_KNOWN {
+            known.clear();
+        }
+        known.insert(text.into(), Arc::clone(&policy));
+        Ok(Named { name, policy })
+    }
 
-fn list(sources: Vec<Source<'_>>, kind: Kind) -> Result<Vec<Named>, String> {
-    sources.into_iter().map(|source| named(source, kind)).collect()
-}
+    fn list(&mut self, sources: Vec<Source<'_>>, kind: Kind) -> Result<Vec<Named>, String> {
+        sources.into_iter().map(|source| self.named(source, kind)).collect()
+    }
 
-fn lists(levels: Vec<Vec<Source<'_>>>, kind: Kind) -> Result<Vec<Vec<Named>>, String> {
-    levels.into_iter().map(|level| list(level, kind)).collect()
+    fn lists(
+        &mut self,
+        levels: Vec<Vec<Source<'_>>>,
+        kind: Kind,
+    ) -> Result<Vec<Vec<Named>>, String> {
+        levels.into_iter().map(|level| self.list(level, kind)).collect()
+    }
 }
 
 fn attached(policies: &[Named]) -> Vec<Attached<'_>> {

@@ -13,7 +13,7 @@ use super::cases;
 use super::form::{Case, Lookup};
 use super::input;
 use super::outcome::Outcome as Ending;
-use super::question::{Answer, Draft, Given, Question, Source, Verdict};
+use super::question::{Answer, Draft, Given, Library, Question, Source, Verdict};
 
 /// Answers what the arguments ask.
 pub(crate) fn simulate(arguments: &Simulate, out: &mut impl Write) -> io::Result<Ending> {
@@ -54,13 +54,13 @@ fn answer_cases(path: &Path, out: &mut impl Write) -> io::Result<Ending> {
 /// What the request file and the flags ask together.
 fn question(arguments: &Simulate) -> Result<Question, String> {
     let Some(path) = &arguments.request else {
-        return with_flags(Draft::default(), arguments)?.into_question();
+        return with_flags(Draft::default(), arguments)?.into_question(&mut Library::default());
     };
     let text = input::read(path)?;
     let in_file = |reason| format!("{}: {reason}", input::name(path));
     let beside = Beside { folder: path.parent().unwrap_or(Path::new("")) };
     let draft = Case::read(&text).and_then(|case| case.draft(&beside)).map_err(in_file)?;
-    with_flags(draft, arguments)?.into_question()
+    with_flags(draft, arguments)?.into_question(&mut Library::default())
 }
 
 /// Policies that a request file names lie beside it.
