@@ -29,6 +29,8 @@ use values::{Decimal, Instant, OwnDecimal, parse_bool, parse_range};
 pub(crate) struct Condition {
     operator: Operator,
     wanted: Wanted,
+    /// Whether the list of values is empty.
+    wants_nothing: bool,
     pub(crate) operator_name: Box<str>,
     pub(crate) key: Key,
     /// The bytes of the values in the source.
@@ -158,6 +160,7 @@ impl Condition {
         Ok(Self {
             operator: raw.operator,
             wanted,
+            wants_nothing: raw.values.is_empty(),
             operator_name: raw.operator_name.text.clone(),
             key: Key::new(raw.key.text.to_string()),
             values_span: raw.values_span.clone(),
@@ -210,6 +213,10 @@ impl Condition {
 
     /// Whether a value of the request matches one of the policy's.
     fn one_of(&self, value: &Value, context: &Context) -> Truth {
+        // Nothing is one of none, not even what cannot be read.
+        if self.wants_nothing {
+            return Truth::No;
+        }
         match &self.wanted {
             Wanted::Text(patterns) => {
                 let text = value.printed();

@@ -187,6 +187,9 @@ fn several_policy_values_are_alternatives() {
         (&["c"], "StringNotEquals", r#"["a", "b"]"#, true),
         (&["c"], "StringEquals", "[]", false),
         (&["c"], "StringNotEquals", "[]", true),
+        // Found by the second evaluator: no list is no comparison, and so cannot fail to compare.
+        (&["c"], "NumericEquals", "[]", false),
+        (&["c"], "NotIpAddress", "[]", true),
         (&["a", "b"], "ForAllValues:StringEquals", r#"["a", "b"]"#, true),
         (&["a", "c"], "ForAllValues:StringEquals", r#"["a", "b"]"#, false),
         (&["a", "c"], "ForAllValues:StringNotEquals", r#"["a", "b"]"#, false),
