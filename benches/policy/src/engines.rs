@@ -160,7 +160,7 @@ pub(crate) fn compiling(workload: &Workload) -> Vec<Work<'static>> {
     let same = module.clone();
     vec![
         Work::new(DECIDE, move || daypass(&documents)),
-        Work::new(CEDAR, move || cedar.parse::<PolicySet>()),
+        Work::new(CEDAR, move || cedar.parse::<PolicySet>().ok()),
         Work::new(REGO, move || rego(&module)),
         Work::new(REGO_VM, move || program(rego(&same)?)),
     ]

@@ -60,7 +60,7 @@ pub(crate) fn plain(reports: &[Report]) -> String {
             if floor.is_finite() {
                 let _ = write!(out, "  {:>8.1} × the plain matcher", time.best / floor);
             }
-            let _ = write!(out, "  {:>8.4} × the fastest other\n", time.best / rival(times));
+            let _ = writeln!(out, "  {:>8.4} × the fastest other", time.best / rival(times));
         }
     };
     for report in reports {
@@ -200,7 +200,7 @@ const INTRODUCTION: &str = "\
 # Performance of the policy engine
 
 Written by `cargo run --release --manifest-path benches/Cargo.toml -p policy-bench -- --markdown`. \
-Without `--markdown` the figures go to the terminal, and `--quick` takes a tenth of the time. The \
+Without `--markdown` the figures go to the terminal, and `--quick` measures for a shorter time. The \
 benchmark is a workspace of its own, so that neither the product nor its tests build what it is \
 compared with.
 

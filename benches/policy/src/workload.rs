@@ -155,7 +155,7 @@ fn large(name: &'static str, policies: u8, aim_ns: f64) -> Workload {
 }
 
 fn large_statement(team: u8, index: u8) -> Statement {
-    let service = SERVICES.iter().nth(usize::from(index / 2)).copied().unwrap_or("s3");
+    let service = SERVICES.get(usize::from(index / 2)).copied().unwrap_or("s3");
     let is_odd = index % 2 == 1;
     let denies = matches!(index, 1 | 7);
     let arn = format!("arn:aws:{service}:::");
