@@ -22,6 +22,10 @@ fuzz_target!(|data: &[u8]| {
         [b'i', ..] => (Kind::Identity, &text[1..]),
         [b's', ..] => (Kind::Session, &text[1..]),
         [b't', ..] => (Kind::Trust, &text[1..]),
+        [b'b', ..] => (Kind::Boundary, &text[1..]),
+        [b'r', ..] => (Kind::Resource, &text[1..]),
+        [b'o', ..] => (Kind::Scp, &text[1..]),
+        [b'p', ..] => (Kind::Rcp, &text[1..]),
         _ => return,
     };
     let policy = match Policy::parse(text, kind) {
@@ -69,21 +73,20 @@ fn decision(policy: &Policy, kind: Kind) -> Decision {
     let deny = Attached { name: "deny", policy: &deny };
     let (alone, beside_deny) = ([mine], [mine, deny]);
     let (allowed, refused) = ([allow], [allow, deny]);
-    let (layers, denied) = match kind {
-        Kind::Identity => (
-            Layers { identity: &alone, ..Layers::default() },
-            Layers { identity: &beside_deny, ..Layers::default() },
-        ),
-        Kind::Session => (
-            Layers { identity: &allowed, session: Some(&alone), trust: None },
-            Layers { identity: &refused, session: Some(&alone), trust: None },
-        ),
+    let levels: [&[Attached<'_>]; 1] = [&alone];
+    let base = Layers { identity: &allowed, ..Layers::default() };
+    let layers = match kind {
+        Kind::Identity => Layers { identity: &alone, ..base },
+        Kind::Session => Layers { session: Some(&alone), ..base },
+        Kind::Boundary => Layers { boundary: Some(policy), ..base },
+        Kind::Resource => Layers { resource: Some(policy), ..base },
+        Kind::Scp => Layers { scps: Some(&levels), ..base },
+        Kind::Rcp => Layers { rcps: Some(&levels), ..base },
         // Trust policies; kinds that are added later need an arm of their own.
-        _ => (
-            Layers { identity: &allowed, session: None, trust: Some(policy) },
-            Layers { identity: &refused, session: None, trust: Some(policy) },
-        ),
+        _ => Layers { trust: Some(policy), ..base },
     };
+    let with_deny = if kind == Kind::Identity { &beside_deny } else { &refused };
+    let denied = Layers { identity: with_deny, ..layers };
     assert_ne!(decide(&denied, &request), Decision::Allowed, "an explicit Deny did not hold");
     let decision = decide(&layers, &request);
     let explanation = explain(&layers, &request);

@@ -98,6 +98,7 @@ pub(crate) async fn authorise<O: Operation>(
                 identity: &identity,
                 session: session.as_deref(),
                 trust: need.trust.as_deref(),
+                ..Layers::default()
             };
             allow(call, need, &layers)?;
         }

@@ -8,6 +8,8 @@ use clap::builder::{BoolishValueParser, Resettable};
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use daypass_server::{Layer, SecretText};
 
+use crate::policy::PolicyCommand;
+
 /// A security token service and IAM that anyone can host, compatible with AWS STS and IAM.
 ///
 /// Every AWS SDK, the AWS CLI and the tools made with them are already its clients: point them at
@@ -56,6 +58,11 @@ pub(crate) enum Command {
     ///
     /// The exit status is 1 when any answer is not the expected one.
     Demo,
+    /// Review policy documents, and decide requests against them, without a server.
+    Policy {
+        #[command(subcommand)]
+        command: PolicyCommand,
+    },
 }
 
 const SERVE_NOTES: &str = "\
@@ -219,7 +226,7 @@ mod tests {
         let all = ["daypass", "serve"].iter().chain(arguments);
         match Cli::try_parse_from(all).unwrap().command {
             Command::Serve(serve) => serve.into_layer(None).0,
-            Command::Demo => panic!("not serve"),
+            Command::Demo | Command::Policy { .. } => panic!("not serve"),
         }
     }
 

@@ -4,6 +4,7 @@
 mod cli;
 mod demo;
 mod logging;
+mod policy;
 mod serve;
 mod stop;
 
@@ -14,7 +15,12 @@ use std::process::ExitCode;
 use crate::cli::{Cli, Command};
 
 fn main() -> ExitCode {
-    let outcome = run(Cli::read());
+    let outcome = match Cli::read().command {
+        // Needs neither runtime nor server, and has exit statuses of its own.
+        Command::Policy { command } => return policy::run(command),
+        Command::Serve(settings) => run(|| serve::serve(*settings)),
+        Command::Demo => run(|| demo::demo(io::stdout())),
+    };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever read our output has read enough of it.
@@ -27,12 +33,9 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> anyhow::Result<()> {
+fn run<F: Future<Output = anyhow::Result<()>>>(command: impl FnOnce() -> F) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    match cli.command {
-        Command::Serve(settings) => runtime.block_on(serve::serve(*settings)),
-        Command::Demo => runtime.block_on(demo::demo(io::stdout())),
-    }
+    runtime.block_on(command())
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

@@ -3,10 +3,9 @@
 //! IAM user guide, "IAM JSON policy elements: Action". All of it ignores case. Policy variables
 //! are plain text here, and a wildcard never reaches across the colon.
 
-use crate::context::Context;
 use crate::document::{Word, Words};
 use crate::malformed::Flaw;
-use crate::pattern::{Case, Pattern, Syntax};
+use crate::pattern::{Case, Filled, Pattern, Scan, Syntax};
 
 /// The actions of a statement.
 #[derive(Debug)]
@@ -23,6 +22,16 @@ enum ActionPattern {
         service: Box<str>,
         name: Pattern,
     },
+}
+
+/// The action of a request: its service and its name, if it has both.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Action<'a>(Option<(&'a str, &'a str)>);
+
+impl<'a> Action<'a> {
+    pub(crate) fn of(text: &'a str) -> Self {
+        Self(text.split_once(':'))
+    }
 }
 
 /// The only actions that a trust policy may speak of, in lower case.
@@ -54,7 +63,7 @@ impl Actions {
     }
 
     /// Whether the element covers an action.
-    pub(crate) fn cover(&self, action: &str) -> bool {
+    pub(crate) fn cover(&self, action: Action<'_>) -> bool {
         self.patterns.iter().any(|pattern| pattern.matches(action)) != self.negated
     }
 }
@@ -95,13 +104,12 @@ impl ActionPattern {
         Ok(Self::Named { service: service.into(), name })
     }
 
-    fn matches(&self, action: &str) -> bool {
+    fn matches(&self, action: Action<'_>) -> bool {
         match self {
             Self::Every => true,
-            Self::Named { service, name } => action.split_once(':').is_some_and(|(s, n)| {
-                // There is no variable in the pattern that could need a context.
+            Self::Named { service, name } => action.0.is_some_and(|(s, n)| {
                 s.eq_ignore_ascii_case(service)
-                    && name.matches(n, Case::Ignored, &Context::new()) == Some(true)
+                    && name.scan(&Filled::NOTHING, n, Case::Ignored) == Scan::Matches
             }),
         }
     }
@@ -140,7 +148,7 @@ mod tests {
                 assert_eq!(pattern, "s3:${aws:x}");
                 continue;
             };
-            assert_eq!(actions.cover(action), want, "{pattern} {action}");
+            assert_eq!(actions.cover(Action::of(action)), want, "{pattern} {action}");
         }
     }
 }

@@ -5,6 +5,7 @@
 //! empty.
 
 use std::borrow::Cow;
+use std::fmt::{self, Write};
 use std::net::IpAddr;
 
 use daypass_names::{AccountId, Arn, UniqueId};
@@ -31,14 +32,22 @@ pub enum Value {
 impl Value {
     /// The value as the string operators and the policy variables see it.
     pub fn text(&self) -> Cow<'_, str> {
+        match self.printed() {
+            Text::Borrowed(text) => Cow::Borrowed(text),
+            other => Cow::Owned(other.as_str().to_owned()),
+        }
+    }
+
+    /// The same without an allocation, but for bytes.
+    pub(crate) fn printed(&self) -> Text<'_> {
         match self {
-            Self::Text(text) => Cow::Borrowed(text),
-            Self::Bool(true) => Cow::Borrowed("true"),
-            Self::Bool(false) => Cow::Borrowed("false"),
-            Self::Number(number) => Cow::Owned(number.to_string()),
-            Self::Date(date) => Cow::Owned(to_millisecond(*date).to_string()),
-            Self::Ip(address) => Cow::Owned(address.to_canonical().to_string()),
-            Self::Binary(bytes) => Cow::Owned(data_encoding::BASE64.encode(bytes)),
+            Self::Text(text) => Text::Borrowed(text),
+            Self::Bool(true) => Text::Borrowed("true"),
+            Self::Bool(false) => Text::Borrowed("false"),
+            Self::Number(number) => Text::print(number),
+            Self::Date(date) => Text::print(&to_millisecond(*date)),
+            Self::Ip(address) => Text::print(&address.to_canonical()),
+            Self::Binary(bytes) => Text::Long(data_encoding::BASE64.encode(bytes)),
         }
     }
 
@@ -113,6 +122,93 @@ impl From<IpAddr> for Value {
     }
 }
 
+/// A text that stands somewhere, or has just been printed and is mostly short.
+#[derive(Debug)]
+pub(crate) enum Text<'a> {
+    Borrowed(&'a str),
+    Short(Short),
+    Long(String),
+}
+
+impl Text<'_> {
+    pub(crate) fn print(value: &impl fmt::Display) -> Self {
+        let mut short = Short { bytes: [0; Short::LONGEST], length: 0 };
+        match write!(short, "{value}") {
+            Ok(()) => Self::Short(short),
+            Err(fmt::Error) => Self::Long(value.to_string()),
+        }
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            Self::Borrowed(text) => text,
+            Self::Short(short) => short.as_str(),
+            Self::Long(text) => text,
+        }
+    }
+}
+
+/// A text on the stack.
+#[derive(Debug)]
+pub(crate) struct Short {
+    bytes: [u8; Self::LONGEST],
+    length: usize,
+}
+
+impl Short {
+    /// As long as the longest IPv6 address, which is longer than numbers and dates.
+    const LONGEST: usize = 39;
+
+    fn as_str(&self) -> &str {
+        // INVARIANT: only whole texts are ever written.
+        self.bytes
+            .get(..self.length)
+            .and_then(|bytes| str::from_utf8(bytes).ok())
+            .unwrap_or_default()
+    }
+}
+
+impl fmt::Write for Short {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let end = self.length + text.len();
+        let free = self.bytes.get_mut(self.length..end).ok_or(fmt::Error)?;
+        free.copy_from_slice(text.as_bytes());
+        self.length = end;
+        Ok(())
+    }
+}
+
+/// The name of a condition key with a hash that ignores case, so that most names that differ are
+/// told apart without a look at them.
+#[derive(Clone, Debug)]
+pub(crate) struct Key {
+    pub(crate) name: Cow<'static, str>,
+    hash: u64,
+}
+
+impl Key {
+    pub(crate) fn new(name: impl Into<Cow<'static, str>>) -> Self {
+        let name = name.into();
+        Self { hash: hash(&name), name }
+    }
+
+    fn is(&self, name: &str, hash: u64) -> bool {
+        self.hash == hash && eq_ignore_case(&self.name, name)
+    }
+}
+
+/// FNV-1a over the letters in lower case. Nothing but speed hangs on it.
+fn hash(name: &str) -> u64 {
+    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    let start = 0xcbf2_9ce4_8422_2325;
+    if name.is_ascii() {
+        return name.bytes().map(|byte| byte.to_ascii_lowercase()).fold(start, step);
+    }
+    let mut buffer = [0; 4];
+    let lower = name.chars().flat_map(char::to_lowercase);
+    lower.fold(start, |hash, c| c.encode_utf8(&mut buffer).bytes().fold(hash, step))
+}
+
 /// The condition keys of one request.
 #[derive(Clone, Debug, Default)]
 pub struct Context {
@@ -121,8 +217,17 @@ pub struct Context {
 
 #[derive(Clone, Debug)]
 struct Entry {
-    key: Cow<'static, str>,
+    key: Key,
     values: Values,
+}
+
+impl Entry {
+    fn values(&self) -> &[Value] {
+        match &self.values {
+            Values::One(value) => std::slice::from_ref(value),
+            Values::Many(values) => values,
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -150,27 +255,22 @@ impl Context {
 
     /// The values of a key, its name compared ignoring case; `None` if the key is absent.
     pub fn get(&self, key: &str) -> Option<&[Value]> {
-        let values = match &self.entry(key)?.values {
-            Values::One(value) => std::slice::from_ref(value),
-            Values::Many(values) => values,
-        };
-        if values.is_empty() { None } else { Some(values) }
+        self.entry(key, hash(key)).map(Entry::values).filter(|values| !values.is_empty())
+    }
+
+    /// The same for a name that is known beforehand.
+    pub(crate) fn values(&self, key: &Key) -> Option<&[Value]> {
+        self.entry(&key.name, key.hash).map(Entry::values).filter(|values| !values.is_empty())
     }
 
     /// The keys and their values, in the order in which they came.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[Value])> {
-        self.entries.iter().map(|entry| {
-            let values = match &entry.values {
-                Values::One(value) => std::slice::from_ref(value),
-                Values::Many(values) => values,
-            };
-            (&*entry.key, values)
-        })
+        self.entries.iter().map(|entry| (&*entry.key.name, entry.values()))
     }
 
     /// The value of a single-valued key. A multi-valued key has none, however many it holds.
-    pub(crate) fn single(&self, key: &str) -> Single<'_> {
-        match self.entry(key).map(|entry| &entry.values) {
+    pub(crate) fn single(&self, key: &Key) -> Single<'_> {
+        match self.entry(&key.name, key.hash).map(|entry| &entry.values) {
             None => Single::Absent,
             Some(Values::Many(values)) if values.is_empty() => Single::Absent,
             Some(Values::Many(_)) => Single::Several,
@@ -178,12 +278,13 @@ impl Context {
         }
     }
 
-    fn entry(&self, key: &str) -> Option<&Entry> {
-        self.entries.iter().find(|entry| eq_ignore_case(&entry.key, key))
+    fn entry(&self, key: &str, hash: u64) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.key.is(key, hash))
     }
 
     fn put(&mut self, key: Cow<'static, str>, values: Values) {
-        match self.entries.iter_mut().find(|entry| eq_ignore_case(&entry.key, &key)) {
+        let key = Key::new(key);
+        match self.entries.iter_mut().find(|entry| entry.key.is(&key.name, key.hash)) {
             Some(entry) => *entry = Entry { key, values },
             None => self.entries.push(Entry { key, values }),
         }
@@ -233,10 +334,10 @@ mod tests {
         let mut context = Context::new();
         context.insert_list("aws:TagKeys", vec![]);
         assert_eq!(context.get("aws:TagKeys"), None);
-        assert!(matches!(context.single("aws:TagKeys"), Single::Absent));
+        assert!(matches!(context.single(&Key::new("aws:TagKeys")), Single::Absent));
         context.insert_list("aws:TagKeys", vec!["a".into()]);
         assert_eq!(context.get("aws:tagkeys").unwrap().len(), 1);
-        assert!(matches!(context.single("aws:TagKeys"), Single::Several));
+        assert!(matches!(context.single(&Key::new("aws:TagKeys")), Single::Several));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use crate::condition::Operator;
 use crate::context::fold;
-use crate::json::{Json, Member, Node};
+use crate::json::{self, Json, Member, Node};
 use crate::malformed::Flaw;
 
 /// The version of the policy language.
@@ -47,6 +47,7 @@ pub(crate) struct RawStatement {
     pub(crate) span: Range<usize>,
     pub(crate) sid: Option<Word>,
     pub(crate) effect: Effect,
+    /// Those of Principal or of NotPrincipal.
     pub(crate) principal: Option<RawPrincipals>,
     pub(crate) not_principal_at: Option<usize>,
     pub(crate) action: Option<Words>,
@@ -138,6 +139,12 @@ impl Document {
     }
 }
 
+/// Reads one statement that was part of a document.
+pub(crate) fn statement(text: &str) -> Option<RawStatement> {
+    let node = json::read(text).ok()?;
+    read_statement(node, String::new()).ok()
+}
+
 fn read_statements(node: Node) -> Result<Vec<RawStatement>, Flaw> {
     match node.json {
         Json::List(nodes) if nodes.is_empty() => {
@@ -172,8 +179,7 @@ fn read_statement(node: Node, path: String) -> Result<RawStatement, Flaw> {
         let taken = match &*name {
             "Action" | "NotAction" => statement.action.is_some(),
             "Resource" | "NotResource" => statement.resource.is_some(),
-            "Principal" => statement.not_principal_at.is_some(),
-            "NotPrincipal" => statement.principal.is_some(),
+            "Principal" | "NotPrincipal" => statement.principal.is_some(),
             _ => false,
         };
         if taken {
@@ -184,7 +190,7 @@ fn read_statement(node: Node, path: String) -> Result<RawStatement, Flaw> {
             "Effect" => effect = Some(read_effect(value, &path)?),
             "Principal" => statement.principal = Some(read_principals(value, &path)?),
             "NotPrincipal" => {
-                read_principals(value, &path)?;
+                statement.principal = Some(read_principals(value, &path)?);
                 statement.not_principal_at = Some(at);
             }
             "Action" => statement.action = Some(words(value, at, false, &path)?),

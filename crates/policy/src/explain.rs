@@ -22,12 +22,24 @@ pub struct Explanation {
     pub statements: Vec<StatementReport>,
 }
 
+impl Explanation {
+    /// Whether any statement of any layer denies, or a policy denies because it cannot be read.
+    /// The decision itself blames the caller's own layers first and may call such a denial
+    /// implicit, so that a caller learns nothing about the resource.
+    pub fn denies_explicitly(&self) -> bool {
+        self.statements.iter().any(|statement| {
+            statement.effect == Effect::Deny && !matches!(statement.outcome, Outcome::Failed { .. })
+        })
+    }
+}
+
 /// How one statement took part.
 #[derive(Clone, Debug)]
 pub struct StatementReport {
     /// The layer of its policy.
     pub layer: Layer,
-    /// The name of its policy; `trust policy` for the trust policy.
+    /// The name of its policy; `permissions boundary`, `resource policy` or `trust policy` where
+    /// there is only one.
     pub policy: String,
     /// Its index in the policy.
     pub index: usize,
@@ -41,6 +53,8 @@ pub struct StatementReport {
     pub end: Position,
     /// Whether it matched.
     pub outcome: Outcome,
+    /// The statement as it was written, if it matched.
+    pub source: Option<String>,
 }
 
 /// Whether a statement matched.
@@ -78,19 +92,31 @@ pub enum Element {
 /// Decides a request and tells why.
 pub fn explain(layers: &Layers<'_>, request: &Request<'_>) -> Explanation {
     let mut statements = Vec::new();
-    // Nobody else has identity policies that count.
-    let has_identity = matches!(
-        request.principal,
-        Principal::User { .. } | Principal::RoleSession { .. } | Principal::FederatedUser { .. }
-    );
-    for attached in layers.identity.iter().filter(|_| has_identity) {
-        report(&mut statements, Layer::Identity, attached.name, attached.policy, request);
+    let mut add = |layer, name: &str, policy| report(&mut statements, layer, name, policy, request);
+    let principal = &request.principal;
+    if principal.has_own_policies() {
+        for attached in layers.identity {
+            add(Layer::Identity, attached.name, attached.policy);
+        }
+        if let Some(policy) = layers.boundary {
+            add(Layer::Boundary, "permissions boundary", policy);
+        }
     }
     for attached in layers.session.unwrap_or_default() {
-        report(&mut statements, Layer::Session, attached.name, attached.policy, request);
+        add(Layer::Session, attached.name, attached.policy);
+    }
+    let scps = layers.scps.filter(|_| principal.is_under_scps());
+    for attached in scps.into_iter().flatten().copied().flatten() {
+        add(Layer::Scp, attached.name, attached.policy);
+    }
+    for attached in layers.rcps.into_iter().flatten().copied().flatten() {
+        add(Layer::Rcp, attached.name, attached.policy);
+    }
+    if let Some(policy) = layers.resource {
+        add(Layer::Resource, "resource policy", policy);
     }
     if let Some(policy) = layers.trust {
-        report(&mut statements, Layer::Trust, "trust policy", policy, request);
+        add(Layer::Trust, "trust policy", policy);
     }
     Explanation { decision: decide(layers, request), statements }
 }
@@ -102,16 +128,25 @@ fn report(
     policy: &Policy,
     request: &Request<'_>,
 ) {
-    if let Some(fault) = policy.fault() {
+    let unreadable = match policy.fault() {
+        Some(fault) => Some((fault.position(), format!("{fault} ({})", fault.reason()))),
+        None if !layer.takes(policy.kind()) => {
+            let detail = format!("a policy of kind {:?} is none of {layer}", policy.kind());
+            Some((Position { line: 1, column: 1 }, detail))
+        }
+        None => None,
+    };
+    if let Some((position, detail)) = unreadable {
         reports.push(StatementReport {
             layer,
             policy: name.to_owned(),
             index: 0,
             sid: None,
             effect: Effect::Deny,
-            start: fault.position(),
-            end: fault.position(),
-            outcome: Outcome::Unreadable { detail: format!("{fault} ({})", fault.reason()) },
+            start: position,
+            end: position,
+            outcome: Outcome::Unreadable { detail },
+            source: None,
         });
         return;
     }
@@ -132,21 +167,24 @@ fn report(
                 failed(Element::Condition, describe(condition, truth, policy, request))
             }
         };
+        let source = policy.source().get(statement.span.clone());
+        let source = source.filter(|_| outcome == Outcome::Matched).map(str::to_owned);
         reports.push(StatementReport {
             layer,
             policy: name.to_owned(),
             index,
             sid: statement.sid.as_deref().map(str::to_owned),
             effect: statement.effect,
-            start: policy.position(statement.span.start),
-            end: policy.position(statement.span.end),
+            start: statement.start,
+            end: statement.end,
             outcome,
+            source,
         });
     }
 }
 
 fn describe(condition: &Condition, truth: Truth, policy: &Policy, request: &Request<'_>) -> String {
-    let found = match request.context.get(&condition.key) {
+    let found = match request.context.values(&condition.key) {
         None => "the key is absent".to_owned(),
         Some(values) => {
             let values: Vec<_> = values.iter().map(|value| format!("{:?}", value.text())).collect();
@@ -158,11 +196,11 @@ fn describe(condition: &Condition, truth: Truth, policy: &Policy, request: &Requ
         Truth::Unclear => "cannot be compared",
         Truth::Yes | Truth::No => "does not hold",
     };
-    let Condition { operator_name, key, .. } = condition;
+    let (operator_name, key) = (&condition.operator_name, &condition.key.name);
     format!("{operator_name} on {key} {fails}: {found}, the policy has {wanted}")
 }
 
-fn caller(principal: &Principal<'_>) -> String {
+pub(crate) fn caller(principal: &Principal<'_>) -> String {
     match principal {
         Principal::Anonymous => "an anonymous caller".to_owned(),
         Principal::Root { account } => format!("the root user of {account}"),
@@ -209,7 +247,11 @@ impl fmt::Display for Layer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Identity => "identity policies",
+            Self::Boundary => "the permissions boundary",
             Self::Session => "session policies",
+            Self::Scp => "service control policies",
+            Self::Rcp => "resource control policies",
+            Self::Resource => "the resource-based policy",
             Self::Trust => "the role trust policy",
         })
     }

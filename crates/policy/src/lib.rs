@@ -1,7 +1,8 @@
 //! The IAM policy language: parse, validate, compile, evaluate and explain.
 //!
 //! The grammar and the algorithm are those of the IAM user guide, "IAM JSON policy elements
-//! reference" and "Policy evaluation logic", for identity, session and role trust policies. What
+//! reference" and "Policy evaluation logic", for identity policies, permissions boundaries, session, resource and role trust policies, and those
+//! of organisations. What
 //! is not evaluated is not accepted: an unknown element, operator or value refuses the document
 //! when it is written, and a stored text that no longer parses denies everything.
 //!
@@ -32,7 +33,7 @@
 //!     principal,
 //!     action: "s3:GetObject",
 //!     resource: "arn:aws:s3:::home/Ann/notes",
-//!     resource_account: None,
+//!     resource_account: principal.account(),
 //!     context: &context,
 //! };
 //! assert_eq!(daypass_policy::decide(&layers, &request), Decision::Allowed);
@@ -62,7 +63,9 @@ mod document;
 mod evaluate;
 mod explain;
 mod json;
+pub mod limits;
 mod malformed;
+mod message;
 mod pattern;
 mod policy;
 mod principal;

@@ -58,6 +58,38 @@ impl Position {
     }
 }
 
+/// Finds many places in a text, one behind the other, in one walk.
+#[derive(Debug)]
+pub(crate) struct Walk<'a> {
+    rest: &'a str,
+    at: usize,
+    position: Position,
+}
+
+impl<'a> Walk<'a> {
+    pub(crate) fn of(source: &'a str) -> Self {
+        Self { rest: source, at: 0, position: Position { line: 1, column: 1 } }
+    }
+
+    /// The place of a byte that is not before the last one asked for.
+    pub(crate) fn to(&mut self, at: usize) -> Position {
+        let length = at.saturating_sub(self.at);
+        if let Some((passed, rest)) = self.rest.split_at_checked(length) {
+            for c in passed.chars() {
+                match c {
+                    '\n' => {
+                        self.position = Position { line: self.position.line + 1, column: 1 };
+                    }
+                    _ => self.position.column += 1,
+                }
+            }
+            self.rest = rest;
+            self.at += length;
+        }
+        self.position
+    }
+}
+
 /// A fault while its place is still a byte offset.
 #[derive(Debug)]
 pub(crate) struct Flaw {
@@ -113,10 +145,15 @@ mod tests {
     #[test]
     fn positions_count_lines_and_characters_from_one() {
         let source = "ab\né中x\n";
+        let mut walk = Walk::of(source);
         for (at, line, column) in
             [(0, 1, 1), (2, 1, 3), (3, 2, 1), (8, 2, 3), (10, 3, 1), (99, 3, 1)]
         {
             assert_eq!(Position::of(source, at), Position { line, column }, "{at}");
+            if at <= source.len() {
+                assert_eq!(Walk::of(source).to(at), Position { line, column }, "{at}");
+                assert_eq!(walk.to(at), Position { line, column }, "{at}");
+            }
         }
     }
 }

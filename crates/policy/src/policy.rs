@@ -18,8 +18,7 @@ use crate::resource::Resources;
 use crate::shared_issuer;
 use crate::validate;
 
-/// What a policy is attached to, which says what it may contain. What is not evaluated yet has no
-/// kind yet.
+/// What a policy is attached to, which says what it may contain.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Kind {
@@ -29,6 +28,21 @@ pub enum Kind {
     Session,
     /// The trust policy of a role.
     Trust,
+    /// A permissions boundary: an identity policy that only bounds.
+    Boundary,
+    /// The policy of a resource, a bucket policy for instance.
+    Resource,
+    /// A service control policy of an organisation.
+    Scp,
+    /// A resource control policy of an organisation.
+    Rcp,
+}
+
+impl Kind {
+    /// Whether statements of the kind name principals.
+    pub(crate) fn names_principals(self) -> bool {
+        matches!(self, Self::Resource | Self::Rcp | Self::Trust)
+    }
 }
 
 /// A compiled policy. Share it in an `Arc`: nothing in it changes when it is evaluated.
@@ -50,12 +64,17 @@ pub(crate) struct Statement {
     /// Which of the policy's principals are this statement's; `None` where the kind of policy has
     /// none and all callers are meant.
     pub(crate) principals: Option<Range<usize>>,
+    /// Whether those principals are the ones that are not meant.
+    pub(crate) not_principals: bool,
     pub(crate) actions: Actions,
     /// `None` in a trust policy: its role is meant.
     pub(crate) resources: Option<Resources>,
     pub(crate) conditions: Box<[Condition]>,
     /// The bytes of the statement in the source.
     pub(crate) span: Range<usize>,
+    /// Where they begin and end.
+    pub(crate) start: Position,
+    pub(crate) end: Position,
 }
 
 impl Policy {
@@ -117,8 +136,12 @@ impl Policy {
         &self.source
     }
 
-    /// The characters of the text without white space, as quotas count them.
+    /// What quotas count: the characters of the text without white space, and of an
+    /// organisation's policy all bytes. [`Kind::size_limit`] is what to compare it with.
     pub fn size(&self) -> usize {
+        if matches!(self.kind, Kind::Scp | Kind::Rcp) {
+            return self.source.len();
+        }
         self.source.chars().filter(|c| !matches!(c, ' ' | '\t' | '\n' | '\r')).count()
     }
 
@@ -151,16 +174,11 @@ impl Policy {
         Some(self.principals.get(range).unwrap_or_default())
     }
 
-    /// The place of a byte of the source.
-    pub(crate) fn position(&self, at: usize) -> Position {
-        Position::of(&self.source, at)
-    }
-
     fn compile(text: &str, kind: Kind, is_managed: bool) -> Result<Self, Flaw> {
         let node = json::read(text).map_err(|not_json| {
             let words = match kind {
                 Kind::Trust => "This policy contains invalid Json",
-                Kind::Identity | Kind::Session => SYNTAX,
+                _ => SYNTAX,
             };
             Flaw {
                 text: words.into(),
@@ -175,7 +193,7 @@ impl Policy {
             return Err(Flaw::worded(document.version_at, "Version", words));
         }
         let version = document.version;
-        let (statements, principals) = validate::compile(document, kind)?;
+        let (statements, principals) = validate::compile(document, kind, text)?;
         Ok(Self { kind, version, source: text.into(), statements, principals, fault: None })
     }
 }

@@ -1,4 +1,4 @@
-//! The principals that a trust policy names.
+//! The principals that trust and resource policies name.
 //!
 //! IAM user guide, "AWS JSON policy elements: Principal". A principal is named in full: no
 //! wildcard stands in part of a name, no group is a principal, no variable is substituted.
@@ -15,9 +15,10 @@ use daypass_names::{
 
 use crate::document::{Effect, PrincipalType, Word};
 use crate::malformed::Flaw;
+use crate::policy::Kind;
 use crate::request::Principal;
 
-/// A principal as a trust policy names it.
+/// A principal as a trust or resource policy names it.
 #[derive(Clone)]
 pub struct NamedPrincipal {
     span: Range<usize>,
@@ -38,6 +39,8 @@ enum Form {
     Session(Arn),
     /// A service or an identity provider.
     Outside,
+    /// An account under the name that S3 has for it. Which account that is is not known here.
+    Canonical,
 }
 
 /// What a user or role ARN is compared by.
@@ -64,14 +67,23 @@ pub(crate) enum Grant {
 }
 
 impl NamedPrincipal {
-    /// Checks and reads a principal.
-    pub(crate) fn parse(kind: PrincipalType, word: Word, path: &str) -> Result<Self, Flaw> {
+    /// Checks and reads a principal of a policy of `of`.
+    pub(crate) fn parse(
+        kind: PrincipalType,
+        word: Word,
+        path: &str,
+        of: Kind,
+    ) -> Result<Self, Flaw> {
         let form = match kind {
             PrincipalType::Aws => aws_form(&word.text),
             PrincipalType::Service => is_domain(&word.text).then_some(Form::Outside),
             PrincipalType::Federated => is_provider(&word.text).then_some(Form::Outside),
-            // Only S3 knows these.
-            PrincipalType::CanonicalUser => None,
+            // Only S3 knows these, and it has no roles.
+            PrincipalType::CanonicalUser => {
+                let is_id = word.text.len() == 64
+                    && word.text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+                (of == Kind::Resource && is_id).then_some(Form::Canonical)
+            }
         };
         let Some(form) = form else {
             let text = match kind {
@@ -137,7 +149,7 @@ impl NamedPrincipal {
         matches!(self.form, Form::Anyone)
     }
 
-    /// The name of the group it stands in: `AWS`, `Federated` or `Service`.
+    /// The name of the group it stands in: `AWS`, `CanonicalUser`, `Federated` or `Service`.
     pub fn type_name(&self) -> &'static str {
         self.kind.as_str()
     }
@@ -159,18 +171,11 @@ impl NamedPrincipal {
         }
     }
 
-    /// How directly this names the caller, in a statement with that effect.
-    pub(crate) fn names(&self, caller: &Principal<'_>, effect: Effect) -> Grant {
+    /// How directly this names the caller.
+    fn names(&self, caller: &Principal<'_>) -> Grant {
         let grant = |found: bool, grant| if found { grant } else { Grant::None };
         match &self.form {
-            // SECURITY: whom a provider has proven, that provider must let in by name. What the
-            // proof is worth depends on who signed it, and `*` would take the word of every
-            // provider of the account, those shared by many tenants included. A Deny of everyone
-            // means them too.
-            Form::Anyone => {
-                let is_federated = matches!(caller, Principal::Federated { .. });
-                grant(!is_federated || effect == Effect::Deny, Grant::Direct)
-            }
+            Form::Anyone => Grant::Direct,
             Form::Account(account) => grant(caller.account() == Some(*account), Grant::Account),
             Form::Id(wanted) => {
                 grant(entity_of(caller).is_some_and(|(_, id)| id == *wanted), Grant::Entity)
@@ -197,8 +202,65 @@ impl NamedPrincipal {
                 }
                 _ => Grant::None,
             },
+            Form::Canonical => Grant::None,
         }
     }
+}
+
+/// How directly the principals of a statement mean the caller. What is not known (whose a canonical
+/// user id is) counts for a Deny and against an Allow.
+pub(crate) fn meant(named: &[NamedPrincipal], effect: Effect, caller: &Principal<'_>) -> Grant {
+    let is_unknown = |named: &NamedPrincipal| matches!(named.form, Form::Canonical);
+    match effect {
+        Effect::Deny if named.iter().any(is_unknown) => Grant::Direct,
+        Effect::Deny => strongest(named, caller),
+        Effect::Allow => match caller {
+            // SECURITY: whom a provider has proven, that provider must let in by name. What the
+            // proof is worth depends on who signed it, and `*` would take the word of every
+            // provider of the account, those shared by many tenants included. A Deny of everyone
+            // means them too.
+            Principal::Federated { .. } => named
+                .iter()
+                .filter(|named| !matches!(named.form, Form::Anyone))
+                .map(|named| named.names(caller))
+                .max()
+                .unwrap_or(Grant::None),
+            _ => strongest(named, caller),
+        },
+    }
+}
+
+/// How directly a statement means the caller that means everyone but the principals of its
+/// NotPrincipal. A Deny leaves out only whom it names at every step: the account, the user or role,
+/// and the session. An Allow leaves out whom it names at any step.
+pub(crate) fn meant_but(named: &[NamedPrincipal], effect: Effect, caller: &Principal<'_>) -> Grant {
+    let is_left_out = match effect {
+        Effect::Allow => {
+            matches!(caller, Principal::Federated { .. })
+                || named
+                    .iter()
+                    .any(|n| matches!(n.form, Form::Canonical) || n.names(caller) != Grant::None)
+        }
+        Effect::Deny => {
+            let at = |grant| named.iter().any(|n| n.names(caller) == grant);
+            let anyone = named.iter().any(NamedPrincipal::is_anyone);
+            anyone
+                || match caller {
+                    Principal::Root { .. } => at(Grant::Account),
+                    Principal::User { .. } => at(Grant::Account) && at(Grant::Entity),
+                    Principal::RoleSession { .. } | Principal::FederatedUser { .. } => {
+                        at(Grant::Account) && at(Grant::Entity) && at(Grant::Direct)
+                    }
+                    Principal::Service { .. } | Principal::Federated { .. } => at(Grant::Direct),
+                    Principal::Anonymous => false,
+                }
+        }
+    };
+    if is_left_out { Grant::None } else { Grant::Direct }
+}
+
+fn strongest(named: &[NamedPrincipal], caller: &Principal<'_>) -> Grant {
+    named.iter().map(|named| named.names(caller)).max().unwrap_or(Grant::None)
 }
 
 impl fmt::Debug for NamedPrincipal {
@@ -291,7 +353,12 @@ mod tests {
     use super::*;
 
     fn parse(kind: PrincipalType, text: &str) -> Result<NamedPrincipal, Flaw> {
-        NamedPrincipal::parse(kind, Word { text: text.into(), span: 0..0 }, "Principal")
+        NamedPrincipal::parse(
+            kind,
+            Word { text: text.into(), span: 0..0 },
+            "Principal",
+            Kind::Trust,
+        )
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::action::is_vendor;
 use crate::context::Context;
 use crate::document::{Effect, Word, Words};
 use crate::malformed::Flaw;
-use crate::pattern::{Builder, Case, Element, Pattern, Syntax};
+use crate::pattern::{Builder, Case, Filled, Pattern, Scan, Syntax};
 
 /// The resources of a statement.
 #[derive(Debug)]
@@ -24,7 +24,28 @@ pub(crate) struct Resources {
 enum ResourcePattern {
     /// A lone `*`.
     Every,
+    /// One pattern for the whole ARN: every `*` of it crosses colons.
     Arn(Pattern),
+    /// An ARN with wildcards that stay in their field.
+    Fields(Fields),
+}
+
+/// An ARN pattern field by field. The first three fields have no wildcards.
+#[derive(Debug)]
+struct Fields {
+    /// `arn:aws:sqs:`
+    head: Box<str>,
+    region: Field,
+    account: Field,
+    resource: Pattern,
+}
+
+/// A field with wildcards that stay in it, unless a `*` ends it.
+#[derive(Debug)]
+struct Field {
+    pattern: Pattern,
+    /// Whether a `*` ends it, which may match on beyond the colon.
+    crosses: bool,
 }
 
 /// How the resources of a policy are read.
@@ -84,15 +105,29 @@ impl ResourcePattern {
         }
         let flaw = |text: String| Flaw::worded(word.span.start, path, text);
         let fields = check(&word.text, reading.completes).map_err(flaw)?;
+        let [arn, partition, service, region, account, resource] = fields;
+        let in_fields = Syntax { wildcards: true, variables: false };
+        let in_resource = Syntax { wildcards: true, variables: reading.variables };
+        let refused = |reason| Flaw::syntax(word.span.start, path, reason);
+        let stays = |field: &str| field.strip_suffix('*').unwrap_or(field).contains(['*', '?']);
+        if !wide && (stays(region) || stays(account)) {
+            let field = |text: &str| {
+                let pattern = Pattern::compile(text, in_fields).map_err(refused)?;
+                Ok(Field { pattern, crosses: text.ends_with('*') })
+            };
+            return Ok(Self::Fields(Fields {
+                head: format!("{arn}:{partition}:{service}:").into(),
+                region: field(region)?,
+                account: field(account)?,
+                resource: Pattern::compile(resource, in_resource).map_err(refused)?,
+            }));
+        }
         let mut builder = Builder::default();
-        let (last, first_five) = fields.split_last().unwrap_or((&"", &[]));
-        for field in first_five {
-            push_field(&mut builder, field, wide);
+        for field in [arn, partition, service, region, account] {
+            builder.text(field, in_fields).map_err(refused)?;
             builder.char(':');
         }
-        builder
-            .text(last, Syntax { wildcards: true, variables: reading.variables })
-            .map_err(|reason| Flaw::syntax(word.span.start, path, reason))?;
+        builder.text(resource, in_resource).map_err(refused)?;
         Ok(Self::Arn(builder.finish()))
     }
 
@@ -100,22 +135,62 @@ impl ResourcePattern {
         match self {
             Self::Every => Some(true),
             Self::Arn(pattern) => pattern.matches(resource, Case::Exact, context),
+            Self::Fields(fields) => {
+                let filled = fields.resource.fill(context)?;
+                Some(fields.matches(resource, &filled))
+            }
         }
     }
 }
 
-/// One of the first five fields; variables are plain text there.
-fn push_field(builder: &mut Builder, field: &str, wide: bool) {
-    let mut chars = field.chars();
-    while let Some(c) = chars.next() {
-        let crosses = wide || (c == '*' && chars.as_str().is_empty());
-        match (c, crosses) {
-            ('*', true) => builder.element(Element::AnyRun),
-            ('*', false) => builder.element(Element::FieldRun),
-            ('?', true) => builder.element(Element::AnyChar),
-            ('?', false) => builder.element(Element::FieldChar),
-            _ => builder.char(c),
+impl Fields {
+    /// Tries every way to part the text that the fields allow. What the last field leaves behind
+    /// its first run unmatched once is not looked for again, so the whole takes no more steps than
+    /// the pattern has characters times those of the text.
+    fn matches(&self, text: &str, filled: &Filled<'_>) -> bool {
+        let Some((region, mut rest)) =
+            text.strip_prefix(&*self.head).and_then(|rest| rest.split_once(':'))
+        else {
+            return false;
+        };
+        if !self.region.is(region) {
+            return false;
         }
+        while let Some((account, tail)) = rest.split_once(':') {
+            if self.account.is(account) {
+                match self.is_resource(tail, filled) {
+                    Scan::Matches => return true,
+                    Scan::FailsForGood => return false,
+                    // It has tried all that a later field could.
+                    Scan::Fails if self.account.crosses => return false,
+                    Scan::Fails => {}
+                }
+            }
+            if !self.region.crosses {
+                return false;
+            }
+            rest = tail;
+        }
+        false
+    }
+
+    /// Whether the last field matches the text, or what follows one of its colons if the account
+    /// field reaches on.
+    fn is_resource(&self, text: &str, filled: &Filled<'_>) -> Scan {
+        let mut rest = text;
+        loop {
+            let scan = self.resource.scan(filled, rest, Case::Exact);
+            match rest.split_once(':') {
+                Some((_, tail)) if scan == Scan::Fails && self.account.crosses => rest = tail,
+                _ => return scan,
+            }
+        }
+    }
+}
+
+impl Field {
+    fn is(&self, text: &str) -> bool {
+        self.pattern.scan(&Filled::NOTHING, text, Case::Exact) == Scan::Matches
     }
 }
 
@@ -197,6 +272,14 @@ mod tests {
             ("arn:aws:svc:*r:1:q", "arn:aws:svc:r:2:xr:1:q", false),
             ("arn:aws:svc:e?-1:1:q", "arn:aws:svc:e:-1:1:q", false),
             ("arn:aws:svc:e*-1:1:q", "arn:aws:svc:eu-west-1:1:q", true),
+            ("arn:aws:svc:e?*:1:q", "arn:aws:svc:eu:x:1:q", true),
+            ("arn:aws:svc:e?*:?1:q", "arn:aws:svc:eu:x:y1:z1:q", true),
+            ("arn:aws:svc:e?*:?1:q", "arn:aws:svc:eu:x:y1:z2:q", false),
+            ("arn:aws:svc:e?*:?1:q*", "arn:aws:svc:eu:y1:z1:q1", true),
+            ("arn:aws:svc:e?:1*:q*t", "arn:aws:svc:eu:12:x:y:qt", true),
+            ("arn:aws:svc:e?:1*:q", "arn:aws:svc:eu:12:x:q:y", false),
+            ("arn:aws:svc:e?:1*:q", "arn:aws:svc:eu:2:1:q", false),
+            ("arn:aws:svc:e?:1:q", "arn:aws:svc:eu:1", false),
             ("arn:aws:svc:r:1:q*z", "arn:aws:svc:r:1:q:y:z", true),
             ("arn:aws:s3:::${aws:username}/*", "arn:aws:s3:::A*n/x", true),
             ("arn:aws:s3:::${aws:username}/*", "arn:aws:s3:::Ann/x", false),
@@ -216,6 +299,39 @@ mod tests {
         assert!(covers(Effect::Deny, false, pattern, resource));
         assert!(!covers(Effect::Allow, true, pattern, resource));
         assert!(covers(Effect::Deny, true, pattern, resource));
+    }
+
+    #[test]
+    fn fields_agree_with_trying_everything() {
+        use proptest::prelude::*;
+        /// `*` before a colon crosses colons, other wildcards of the first two fields do not.
+        fn obvious(pattern: &[char], field: usize, text: &[char]) -> bool {
+            let stays = |c: char| field < 2 && c == ':';
+            match (pattern, text) {
+                ([], _) => text.is_empty(),
+                (['*', rest @ ..], _) => {
+                    let crosses = rest.first() == Some(&':');
+                    let limit = text.iter().position(|c| stays(*c) && !crosses);
+                    (0..=limit.unwrap_or(text.len())).any(|n| obvious(rest, field, &text[n..]))
+                }
+                (['?', rest @ ..], [c, tail @ ..]) => !stays(*c) && obvious(rest, field, tail),
+                ([p, rest @ ..], [t, tail @ ..]) => {
+                    p == t && obvious(rest, field + usize::from(*p == ':'), tail)
+                }
+                (_, []) => false,
+            }
+        }
+        let texts = ("[a*?]{0,3}:[a*?]{0,3}:[ab:*?]{1,5}", "[ab:]{0,12}");
+        proptest!(ProptestConfig::with_cases(4000), |((pattern, text) in texts)| {
+            let (p, t): (Vec<_>, Vec<_>) = (pattern.chars().collect(), text.chars().collect());
+            let found = covers(
+                Effect::Allow,
+                false,
+                &format!("arn:aws:svc:{pattern}"),
+                &format!("arn:aws:svc:{text}"),
+            );
+            prop_assert_eq!(found, obvious(&p, 0, &t));
+        });
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! `sts:AssumeRoleWithWebIdentity` must say which customer, in a condition on one of the provider's
 //! keys; a condition that the tokens of several customers meet says nothing.
 
+use crate::action::Action;
 use crate::condition::Condition;
 use crate::context::eq_ignore_case;
 use crate::document::Effect;
@@ -85,11 +86,12 @@ const SHARED: [SharedIssuer; 18] = [
 
 /// The first shared provider that a policy lets in without saying whom.
 pub(crate) fn unguarded(policy: &Policy) -> Option<&str> {
+    let action = Action::of("sts:AssumeRoleWithWebIdentity");
     policy
         .statements
         .iter()
         .filter(|statement| statement.effect == Effect::Allow)
-        .filter(|statement| statement.actions.cover("sts:AssumeRoleWithWebIdentity"))
+        .filter(|statement| statement.actions.cover(action))
         .find_map(|statement| {
             let named = policy.principals_of(statement).unwrap_or_default();
             named
@@ -116,7 +118,7 @@ fn host(url: &str) -> &str {
 
 fn guards(statement: &Statement, issuer: &SharedIssuer) -> bool {
     let key = |condition: &Condition| {
-        let (prefix, name) = condition.key.rsplit_once(':')?;
+        let (prefix, name) = condition.key.name.rsplit_once(':')?;
         let (_, names) = issuer.keys.iter().find(|(key, _)| eq_ignore_case(key, name))?;
         eq_ignore_case(host(prefix), issuer.host).then_some(*names)
     };

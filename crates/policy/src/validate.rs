@@ -9,8 +9,8 @@ use std::mem;
 
 use crate::action::{self, Actions, NO_VENDOR};
 use crate::condition::Condition;
-use crate::document::{Document, RawStatement, Version, Words};
-use crate::malformed::Flaw;
+use crate::document::{Document, Effect, PrincipalType, RawStatement, Version, Words};
+use crate::malformed::{Flaw, Walk};
 use crate::policy::{Kind, Statement};
 use crate::principal::NamedPrincipal;
 use crate::resource::{Reading, Resources};
@@ -18,8 +18,8 @@ use crate::resource::{Reading, Resources};
 /// The compiled statements and, in document order, all principals.
 type Compiled = (Vec<Statement>, Vec<NamedPrincipal>);
 
-/// Checks and compiles a document of a kind.
-pub(crate) fn compile(document: Document, kind: Kind) -> Result<Compiled, Flaw> {
+/// Checks and compiles a document of a kind that was read from `source`.
+pub(crate) fn compile(document: Document, kind: Kind, source: &str) -> Result<Compiled, Flaw> {
     let Document { version, mut statements, .. } = document;
     for statement in &statements {
         check_elements(statement, kind)?;
@@ -32,13 +32,14 @@ pub(crate) fn compile(document: Document, kind: Kind) -> Result<Compiled, Flaw> 
     let mut ranges = Vec::with_capacity(statements.len());
     for statement in &mut statements {
         let start = principals.len();
-        let path = format!("{}.Principal", statement.path);
-        for (kind, word) in
+        let not = if statement.not_principal_at.is_some() { "Not" } else { "" };
+        let path = format!("{}.{not}Principal", statement.path);
+        for (form, word) in
             mem::take(&mut statement.principal).into_iter().flat_map(|raw| raw.principals)
         {
-            principals.push(NamedPrincipal::parse(kind, word, &path)?);
+            principals.push(NamedPrincipal::parse(form, word, &path, kind)?);
         }
-        ranges.push((kind == Kind::Trust).then_some(start..principals.len()));
+        ranges.push(kind.names_principals().then_some(start..principals.len()));
     }
     let mut resources = Vec::with_capacity(statements.len());
     for statement in &statements {
@@ -48,7 +49,8 @@ pub(crate) fn compile(document: Document, kind: Kind) -> Result<Compiled, Flaw> 
     for statement in &statements {
         actions.push(compile_actions(statement, kind)?);
     }
-    check_sids(&statements)?;
+    check_sids(&statements, kind)?;
+    let mut walk = Walk::of(source);
     let parts = ranges.into_iter().zip(conditions).zip(resources).zip(actions);
     let compiled = statements
         .into_iter()
@@ -57,9 +59,12 @@ pub(crate) fn compile(document: Document, kind: Kind) -> Result<Compiled, Flaw> 
             sid: raw.sid.map(|sid| sid.text),
             effect: raw.effect,
             principals,
+            not_principals: raw.not_principal_at.is_some(),
             actions,
             resources,
             conditions,
+            start: walk.to(raw.span.start),
+            end: walk.to(raw.span.end),
             span: raw.span,
         })
         .collect();
@@ -71,27 +76,25 @@ fn check_elements(statement: &RawStatement, kind: Kind) -> Result<(), Flaw> {
     let RawStatement { path, span, principal, not_principal_at, action, resource, .. } = statement;
     let flaw =
         |at, element: &str, text: String| Err(Flaw::worded(at, format!("{path}.{element}"), text));
-    match kind {
-        Kind::Identity | Kind::Session => {
-            if let Some(at) = principal.as_ref().map(|raw| raw.at).or(*not_principal_at) {
-                let text = "Policy document should not specify a principal.";
-                return flaw(at, "Principal", text.to_owned());
-            }
+    let is_unnamed = principal.as_ref().is_none_or(|raw| raw.principals.is_empty());
+    if kind.names_principals() {
+        if let Some(at) = not_principal_at.filter(|_| kind != Kind::Resource) {
+            return flaw(at, "NotPrincipal", "Has prohibited field NotPrincipal.".to_owned());
         }
-        Kind::Trust => {
-            if let Some(at) = not_principal_at {
-                let text = "Has prohibited field NotPrincipal.";
-                return flaw(*at, "NotPrincipal", text.to_owned());
-            }
-            if let Some(words) = resource {
-                let name = if words.negated { "NotResource" } else { "Resource" };
-                return flaw(words.at, name, format!("Has prohibited field {name}."));
-            }
-            if principal.as_ref().is_none_or(|raw| raw.principals.is_empty()) {
-                let text = "Missing required field Principal";
-                return flaw(span.start, "Principal", text.to_owned());
-            }
+        if let Some(words) = resource.as_ref().filter(|_| kind == Kind::Trust) {
+            let name = if words.negated { "NotResource" } else { "Resource" };
+            return flaw(words.at, name, format!("Has prohibited field {name}."));
         }
+        if is_unnamed {
+            let text = "Missing required field Principal";
+            return flaw(span.start, "Principal", text.to_owned());
+        }
+    } else if let Some(at) = principal.as_ref().map(|raw| raw.at) {
+        let text = "Policy document should not specify a principal.";
+        return flaw(at, "Principal", text.to_owned());
+    }
+    if kind == Kind::Rcp {
+        check_rcp(statement)?;
     }
     let is_missing = |words: &Option<Words>| words.as_ref().is_none_or(|w| w.words.is_empty());
     if is_missing(action) {
@@ -101,6 +104,30 @@ fn check_elements(statement: &RawStatement, kind: Kind) -> Result<(), Flaw> {
     if kind != Kind::Trust && is_missing(resource) {
         let text = "Policy statement must contain resources.";
         return flaw(span.start, "Resource", text.to_owned());
+    }
+    Ok(())
+}
+
+/// Refuses what customers may not write in a resource control policy: other principals than
+/// everyone, and any Allow but that of the policy that is attached everywhere.
+fn check_rcp(statement: &RawStatement) -> Result<(), Flaw> {
+    let RawStatement { path, span, principal, action, resource, conditions, .. } = statement;
+    let named = principal.iter().flat_map(|raw| &raw.principals);
+    for (form, word) in named {
+        if *form != PrincipalType::Aws || &*word.text != "*" {
+            let reason = "a resource control policy is about the principal \"*\"";
+            return Err(Flaw::syntax(word.span.start, format!("{path}.Principal"), reason));
+        }
+    }
+    let is_star = |words: &Option<Words>| {
+        words.as_ref().is_some_and(|words| {
+            !words.negated && matches!(&*words.words, [word] if &*word.text == "*")
+        })
+    };
+    let allows_all = is_star(action) && is_star(resource) && conditions.is_empty();
+    if statement.effect == Effect::Allow && !allows_all {
+        let reason = "a resource control policy denies; only the one that allows everything allows";
+        return Err(Flaw::syntax(span.start, format!("{path}.Effect"), reason));
     }
     Ok(())
 }
@@ -132,7 +159,7 @@ fn compile_resources(
     let reading = Reading {
         effect: statement.effect,
         variables: version == Version::V2012,
-        completes: kind == Kind::Identity,
+        completes: matches!(kind, Kind::Identity | Kind::Boundary),
     };
     Resources::compile(words, &format!("{}.{name}", statement.path), reading).map(Some)
 }
@@ -163,13 +190,16 @@ fn compile_actions(statement: &RawStatement, kind: Kind) -> Result<Actions, Flaw
     Ok(actions)
 }
 
-/// Refuses ids of other characters and the same id twice; the empty one may repeat.
-fn check_sids(statements: &[RawStatement]) -> Result<(), Flaw> {
+/// Refuses ids of other characters and the same id twice; the empty one may repeat. Services other
+/// than IAM take more characters, the space for one.
+fn check_sids(statements: &[RawStatement], kind: Kind) -> Result<(), Flaw> {
+    let is_wide = kind == Kind::Resource;
     let mut seen = BTreeSet::new();
     for statement in statements {
         let Some(sid) = &statement.sid else { continue };
         let path = format!("{}.Sid", statement.path);
-        if !sid.text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        let is_good = |c: char| c.is_ascii_alphanumeric() || (is_wide && !c.is_control());
+        if !sid.text.chars().all(is_good) {
             let reason = "a statement id has characters other than letters and digits";
             return Err(Flaw::syntax(sid.span.start, path, reason));
         }

@@ -4,14 +4,12 @@
 //! as text: a star in it is a star. A shape that is neither a variable nor an escape is refused
 //! when the policy is written, since it could only match nothing.
 
-use std::borrow::Cow;
-
-use crate::context::{Context, Single};
+use crate::context::{Context, Key, Single, Text};
 
 /// A variable: the condition key that it stands for, and what it is when that key is absent.
 #[derive(Debug)]
 pub(crate) struct Variable {
-    key: Box<str>,
+    key: Key,
     default: Option<Box<str>>,
 }
 
@@ -30,11 +28,11 @@ pub(crate) const BAD_VARIABLE: &str =
 impl Variable {
     /// What the variable stands for in a request; `None` if it stands for nothing. A multi-valued
     /// key stands for nothing, default or not.
-    pub(crate) fn resolve<'a>(&'a self, context: &'a Context) -> Option<Cow<'a, str>> {
+    pub(crate) fn resolve<'a>(&'a self, context: &'a Context) -> Option<Text<'a>> {
         match context.single(&self.key) {
-            Single::Value(value) => Some(value.text()),
+            Single::Value(value) => Some(value.printed()),
             Single::Several => None,
-            Single::Absent => self.default.as_deref().map(Cow::Borrowed),
+            Single::Absent => self.default.as_deref().map(Text::Borrowed),
         }
     }
 }
@@ -55,7 +53,7 @@ pub(crate) fn read(text: &str) -> Result<(Dollar, &str), &'static str> {
     if !named || key.contains(['$', '{', '*', '?', '\'', '"']) {
         return Err(BAD_VARIABLE);
     }
-    let key = key.into();
+    let key = Key::new(key.to_owned());
     if let Some(rest) = rest.strip_prefix('}') {
         return Ok((Dollar::Variable(Variable { key, default: None }), rest));
     }
@@ -87,7 +85,7 @@ mod tests {
             ("aws:PrincipalTag/a b}", None, ""),
         ] {
             let Ok((Dollar::Variable(variable), rest)) = read(text) else { panic!("{text}") };
-            assert_eq!(variable.resolve(&context).as_deref(), want, "{text}");
+            assert_eq!(variable.resolve(&context).as_ref().map(Text::as_str), want, "{text}");
             assert_eq!(rest, want_rest);
         }
         for (text, want) in [("*}x", '*'), ("?}x", '?'), ("$}x", '$')] {

@@ -9,28 +9,30 @@ mod values;
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
-use std::io::Write;
+use std::fmt;
 use std::net::IpAddr;
 use std::ops::Range;
 
 use data_encoding::BASE64;
 use ipnet::IpNet;
 
-use crate::context::{Context, Value, eq_ignore_case};
+use crate::context::{Context, Key, Text, Value};
 use crate::document::{RawCondition, Version};
 use crate::pattern::{Case, Pattern, Syntax};
 
 pub(crate) use operators::Operator;
 use operators::{Base, Relation, Set};
-use values::{Decimal, Instant, parse_bool, parse_range};
+use values::{Decimal, Instant, OwnDecimal, parse_bool, parse_range};
 
 /// A compiled condition.
 #[derive(Debug)]
 pub(crate) struct Condition {
     operator: Operator,
     wanted: Wanted,
+    /// Whether the list of values is empty.
+    wants_nothing: bool,
     pub(crate) operator_name: Box<str>,
-    pub(crate) key: Box<str>,
+    pub(crate) key: Key,
     /// The bytes of the values in the source.
     pub(crate) values_span: Range<usize>,
 }
@@ -39,17 +41,23 @@ pub(crate) struct Condition {
 #[derive(Debug)]
 enum Wanted {
     Arn(Box<[ArnPattern]>),
-    Binary(Box<[Box<[u8]>]>),
+    Binary(Box<[Bytes]>),
     Bool(Box<[bool]>),
     Date(Relation, Box<[Instant]>),
     Ip(Box<[IpNet]>),
     /// `true` asks for the key to be absent.
     Null(Box<[bool]>),
-    /// Each has been read as a decimal once.
-    Number(Relation, Box<[Box<str>]>),
+    Number(Relation, Box<[OwnDecimal]>),
     /// Equal but for case.
     Same(Box<[Pattern]>),
     Text(Box<[Pattern]>),
+}
+
+/// A binary value of a policy.
+#[derive(Debug)]
+struct Bytes {
+    base64: Box<str>,
+    bytes: Box<[u8]>,
 }
 
 #[derive(Debug)]
@@ -124,7 +132,9 @@ impl Condition {
             Base::Arn => Wanted::Arn(each(raw, |text| ArnPattern::compile(text, like))?),
             Base::Binary => Wanted::Binary(each(raw, |text| {
                 let bytes = BASE64.decode(text.as_bytes());
-                bytes.map(Into::into).map_err(|_| "a value is not base64")
+                bytes
+                    .map(|bytes| Bytes { base64: text.into(), bytes: bytes.into() })
+                    .map_err(|_| "a value is not base64")
             })?),
             Base::Bool => Wanted::Bool(each(raw, bool_value)?),
             Base::Date(relation) => Wanted::Date(
@@ -138,7 +148,7 @@ impl Condition {
             Base::Numeric(relation) => Wanted::Number(
                 relation,
                 each(raw, |text| {
-                    Decimal::parse(text).map(|_| text.into()).ok_or("a value is not a number")
+                    Decimal::parse(text).map(OwnDecimal::from).ok_or("a value is not a number")
                 })?,
             ),
             Base::StringEquals => Wanted::Text(each(raw, |text| Pattern::compile(text, equal))?),
@@ -150,15 +160,16 @@ impl Condition {
         Ok(Self {
             operator: raw.operator,
             wanted,
+            wants_nothing: raw.values.is_empty(),
             operator_name: raw.operator_name.text.clone(),
-            key: raw.key.text.clone(),
+            key: Key::new(raw.key.text.to_string()),
             values_span: raw.values_span.clone(),
         })
     }
 
     /// Whether the condition holds in a context.
     pub(crate) fn holds(&self, context: &Context) -> Truth {
-        let values = context.get(&self.key);
+        let values = context.values(&self.key);
         if let Wanted::Null(wanted) = &self.wanted {
             return Truth::any(wanted.iter().map(|absent| match values {
                 None => (*absent).into(),
@@ -202,26 +213,35 @@ impl Condition {
 
     /// Whether a value of the request matches one of the policy's.
     fn one_of(&self, value: &Value, context: &Context) -> Truth {
+        // Nothing is one of none, not even what cannot be read.
+        if self.wants_nothing {
+            return Truth::No;
+        }
         match &self.wanted {
             Wanted::Text(patterns) => {
-                let text = value.text();
+                let text = value.printed();
+                let text = text.as_str();
                 // A variable that stands for nothing is equal to nothing.
-                let matches = |p: &Pattern| p.matches(&text, Case::Exact, context) == Some(true);
+                let matches = |p: &Pattern| p.matches(text, Case::Exact, context) == Some(true);
                 patterns.iter().any(matches).into()
             }
             Wanted::Same(patterns) => {
-                let text = value.text();
-                let same =
-                    |p: &Pattern| p.expand(context).is_some_and(|p| eq_ignore_case(&p, &text));
+                let text = value.printed();
+                let text = text.as_str();
+                let same = |p: &Pattern| p.equals_ignoring_case(text, context) == Some(true);
                 patterns.iter().any(same).into()
             }
             Wanted::Arn(patterns) => {
-                let text = value.text();
-                Truth::any(patterns.iter().map(|pattern| pattern.matches(&text, context)))
+                let text = value.printed();
+                Truth::any(patterns.iter().map(|pattern| pattern.matches(text.as_str(), context)))
             }
-            Wanted::Binary(wanted) => match bytes(value) {
-                Some(bytes) => wanted.iter().any(|wanted| **wanted == *bytes).into(),
-                None => Truth::Unclear,
+            // The same text is the same bytes, and needs no room to decode.
+            Wanted::Binary(wanted) => match value {
+                Value::Text(text) if wanted.iter().any(|own| *own.base64 == **text) => Truth::Yes,
+                _ => match bytes(value) {
+                    Some(bytes) => wanted.iter().any(|own| *own.bytes == *bytes).into(),
+                    None => Truth::Unclear,
+                },
             },
             Wanted::Bool(wanted) => match bool_of(value) {
                 Some(value) => wanted.contains(&value).into(),
@@ -280,7 +300,9 @@ impl ArnPattern {
         match self {
             Self::Anything => Truth::Yes,
             Self::Unreadable => Truth::Unclear,
-            Self::Whole(pattern) => (pattern.expand(context).as_deref() == Some(text)).into(),
+            Self::Whole(pattern) => {
+                (pattern.matches(text, Case::Exact, context) == Some(true)).into()
+            }
             Self::Parts(parts) => parts
                 .iter()
                 .zip(text.splitn(6, ':'))
@@ -366,33 +388,24 @@ fn bytes(value: &Value) -> Option<Cow<'_, [u8]>> {
     }
 }
 
-fn compare_numbers(value: &Value, relation: Relation, wanted: &[Box<str>]) -> Truth {
-    /// The characters of the longest `i64`.
-    const LONGEST: usize = 20;
-    let mut digits = [0; LONGEST];
-    let text = match value {
-        Value::Number(number) => {
-            let mut free = digits.as_mut_slice();
-            let written = write!(free, "{number}");
-            let length = LONGEST - free.len();
-            match (written, digits.get(..length).map(std::str::from_utf8)) {
-                (Ok(()), Some(Ok(text))) => Cow::Borrowed(text),
-                _ => return Truth::Unclear,
-            }
-        }
-        Value::Text(text) => Cow::Borrowed(&**text),
+fn compare_numbers(value: &Value, relation: Relation, wanted: &[OwnDecimal]) -> Truth {
+    let printed = match value {
         // aws:EpochTime is a date and a number.
-        Value::Date(date) => {
-            let milliseconds = date.as_millisecond();
-            let sign = if milliseconds < 0 { "-" } else { "" };
-            let size = milliseconds.unsigned_abs();
-            Cow::Owned(format!("{sign}{}.{:03}", size / 1000, size % 1000))
-        }
+        Value::Date(date) => Text::print(&Seconds(date.as_millisecond())),
+        Value::Number(_) | Value::Text(_) => value.printed(),
         _ => return Truth::Unclear,
     };
-    let Some(number) = Decimal::parse(&text) else { return Truth::Unclear };
-    Truth::any(wanted.iter().map(|wanted| match Decimal::parse(wanted) {
-        Some(wanted) => relation.holds(number.cmp(&wanted)).into(),
-        None => Truth::Unclear,
-    }))
+    let Some(number) = Decimal::parse(printed.as_str()) else { return Truth::Unclear };
+    wanted.iter().any(|wanted| relation.holds(number.cmp(&wanted.borrow()))).into()
+}
+
+/// Milliseconds that print as seconds.
+struct Seconds(i64);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.0 < 0 { "-" } else { "" };
+        let size = self.0.unsigned_abs();
+        write!(f, "{sign}{}.{:03}", size / 1000, size % 1000)
+    }
 }

@@ -61,6 +61,27 @@ impl PartialOrd for Decimal<'_> {
     }
 }
 
+/// A decimal of a policy.
+#[derive(Clone, Debug)]
+pub(super) struct OwnDecimal {
+    negative: bool,
+    whole: Box<str>,
+    fraction: Box<str>,
+}
+
+impl OwnDecimal {
+    pub(super) fn borrow(&self) -> Decimal<'_> {
+        let Self { negative, whole, fraction } = self;
+        Decimal { negative: *negative, whole, fraction }
+    }
+}
+
+impl From<Decimal<'_>> for OwnDecimal {
+    fn from(Decimal { negative, whole, fraction }: Decimal<'_>) -> Self {
+        Self { negative, whole: whole.into(), fraction: fraction.into() }
+    }
+}
+
 fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }

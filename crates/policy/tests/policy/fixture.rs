@@ -132,6 +132,12 @@ pub(crate) struct Ask {
     pub(crate) identity: &'static [&'static str],
     pub(crate) session: Option<&'static [&'static str]>,
     pub(crate) trust: Option<&'static str>,
+    pub(crate) boundary: Option<&'static str>,
+    pub(crate) bucket: Option<&'static str>,
+    pub(crate) scps: Option<&'static [&'static [&'static str]]>,
+    pub(crate) rcps: Option<&'static [&'static [&'static str]]>,
+    /// The account of the resource.
+    pub(crate) owner: &'static str,
     pub(crate) action: &'static str,
     pub(crate) resource: &'static str,
     pub(crate) keys: Keys<'static>,
@@ -142,6 +148,11 @@ pub(crate) const ASK: Ask = Ask {
     identity: &[],
     session: None,
     trust: None,
+    boundary: None,
+    bucket: None,
+    scps: None,
+    rcps: None,
+    owner: ONE,
     action: "s3:GetObject",
     resource: "arn:aws:s3:::bucket/key",
     keys: &[],
@@ -156,29 +167,59 @@ pub(crate) fn ask(ask: &Ask) -> Decision {
     };
     let identity = parse(ask.identity, Kind::Identity);
     let session = ask.session.map(|texts| parse(texts, Kind::Session));
+    let boundary = ask.boundary.map(|text| policy(text, Kind::Boundary));
     let trust = ask.trust.map(|text| policy(text, Kind::Trust));
+    let bucket = ask.bucket.map(|text| policy(text, Kind::Resource));
+    let levels = |levels: Option<&[&[&str]]>, kind| -> Option<Vec<Vec<Policy>>> {
+        levels.map(|levels| levels.iter().map(|texts| parse(texts, kind)).collect())
+    };
+    let (scps, rcps) = (levels(ask.scps, Kind::Scp), levels(ask.rcps, Kind::Rcp));
     let principal = caller(ask.caller);
     let context = context(&principal, ask.keys);
     let resource = fill(ask.resource);
     let identity = attach(&identity);
     let session = session.as_deref().map(attach);
-    let layers = Layers { identity: &identity, session: session.as_deref(), trust: trust.as_ref() };
+    let (scps, rcps) = (scps.as_deref().map(attach_levels), rcps.as_deref().map(attach_levels));
+    let scps: Option<Vec<&[_]>> = scps.as_ref().map(|s| s.iter().map(Vec::as_slice).collect());
+    let rcps: Option<Vec<&[_]>> = rcps.as_ref().map(|s| s.iter().map(Vec::as_slice).collect());
+    let layers = Layers {
+        identity: &identity,
+        boundary: boundary.as_ref(),
+        session: session.as_deref(),
+        trust: trust.as_ref(),
+        resource: bucket.as_ref(),
+        scps: scps.as_deref(),
+        rcps: rcps.as_deref(),
+    };
     let request = Request {
         principal,
         action: ask.action,
         resource: &resource,
-        resource_account: Some(account(ONE)),
+        resource_account: Some(account(ask.owner)),
         context: &context,
     };
-    let decision = decide(&layers, &request);
+    let decision = decide_without_allocating(&layers, &request);
     let explanation = daypass_policy::explain(&layers, &request);
     assert_eq!(explanation.decision, decision);
     assert!(!explanation.to_string().is_empty());
     decision
 }
 
+/// Decides, and holds the allow path to allocate nothing.
+pub(crate) fn decide_without_allocating(layers: &Layers<'_>, request: &Request<'_>) -> Decision {
+    let mut decision = None;
+    let counted = allocation_counter::measure(|| decision = Some(decide(layers, request)));
+    let decision = decision.unwrap();
+    assert!(decision != Decision::Allowed || counted.count_total == 0, "{request:?}");
+    decision
+}
+
 pub(crate) fn attach(policies: &[Policy]) -> Vec<Attached<'_>> {
     policies.iter().map(|policy| Attached { name: "policy", policy }).collect()
+}
+
+pub(crate) fn attach_levels(levels: &[Vec<Policy>]) -> Vec<Vec<Attached<'_>>> {
+    levels.iter().map(|policies| attach(policies)).collect()
 }
 
 /// `allow`, or the layer and whether the denial is explicit.

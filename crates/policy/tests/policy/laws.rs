@@ -3,7 +3,7 @@
 use daypass_policy::{Context, Decision, Kind, Layers, Policy, Request, decide};
 use proptest::prelude::*;
 
-use crate::fixture::{ONE, TWO, account, attach, caller};
+use crate::fixture::{ONE, TWO, account, attach, caller, decide_without_allocating};
 
 const CALLERS: [&str; 9] = [
     "user Ann",
@@ -142,8 +142,12 @@ impl World {
         let session = self.session.as_ref().map(|s| [parse(s, Kind::Session)]);
         let session = session.as_ref().map(|policies| attach(policies));
         let trust = self.trust.as_ref().map(|t| parse(t, Kind::Trust));
-        let layers =
-            Layers { identity: &identity, session: session.as_deref(), trust: trust.as_ref() };
+        let layers = Layers {
+            identity: &identity,
+            session: session.as_deref(),
+            trust: trust.as_ref(),
+            ..Layers::default()
+        };
         let mut context = Context::new();
         if let Some(key) = self.key {
             context.insert("test:key", key);
@@ -157,7 +161,7 @@ impl World {
             resource_account: Some(account(self.resource_account)),
             context: &context,
         };
-        let decision = decide(&layers, &request);
+        let decision = decide_without_allocating(&layers, &request);
         assert_eq!(daypass_policy::explain(&layers, &request).decision, decision);
         decision == Decision::Allowed
     }

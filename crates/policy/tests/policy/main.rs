@@ -1,9 +1,13 @@
 //! Tests of the policy language through its public interface.
 #![cfg(test)]
 
+mod allocations;
+mod dependencies;
 mod fixture;
 mod laws;
+mod layers;
 mod malformed_texts;
+mod message;
 mod reference;
 mod security_history;
 mod trust;

@@ -100,7 +100,7 @@ fn ceph_session_policy_dropped_at_use_denies_all() {
             principal: caller("session R"),
             action: "s3:GetObject",
             resource: "*",
-            resource_account: None,
+            resource_account: Some(crate::fixture::account(crate::fixture::ONE)),
             context: &context,
         };
         assert_eq!(verdict(&decide(&layers, &request)), "explicit Session", "{text}");
@@ -181,7 +181,7 @@ fn rustfs_ghsa_v9cp_negated_set_operators_are_not_transposed() {
             principal: caller("user Ann"),
             action: "s3:GetObject",
             resource: "*",
-            resource_account: None,
+            resource_account: Some(crate::fixture::account(crate::fixture::ONE)),
             context: &context,
         };
         assert_eq!(decide(&layers, &request) == Decision::Allowed, want, "{operator} {values:?}");
@@ -199,6 +199,77 @@ fn rustfs_ghsa_xgr5_absence_of_a_deny_is_no_allow() {
             assert_eq!(verdict(&ask(&row)), "implicit Identity", "{row:?}");
         }
     }
+}
+
+/// A user could change its own policy with a call that was meant for something else: every write
+/// is decided as its own action on the ARN that it changes.
+#[test]
+fn cve_2021_43858_a_write_is_decided_on_what_it_changes() {
+    const SELF: &[&str] = &[r#"{"Effect": "Allow", "Action": "iam:ChangePassword",
+        "Resource": "arn:aws:iam::@1:user/${aws:username}"}"#];
+    for (action, resource, want) in [
+        ("iam:ChangePassword", "arn:aws:iam::@1:user/Ann", "allow"),
+        ("iam:ChangePassword", "arn:aws:iam::@1:user/Bob", "implicit Identity"),
+        ("iam:PutUserPolicy", "arn:aws:iam::@1:user/Ann", "implicit Identity"),
+        ("iam:ChangePassword", "*", "implicit Identity"),
+    ] {
+        let row = Ask { identity: SELF, action, resource, ..ASK };
+        assert_eq!(verdict(&ask(&row)), want, "{action} {resource}");
+    }
+}
+
+/// A regression opened everything: without policies, nobody but an owner has anything.
+#[test]
+fn seaweedfs_8366_without_policies_nobody_is_let_in() {
+    for caller in [
+        "anonymous",
+        "user Ann",
+        "session R",
+        "federated Carol",
+        "root@2",
+        "service ec2.amazonaws.com",
+        "provider accounts.google.com",
+    ] {
+        for row in [
+            ASK,
+            ASSUME,
+            Ask {
+                bucket: Some(
+                    r#"{"Effect": "Deny", "Action": "ec2:*",
+            "Principal": "*", "Resource": "*"}"#,
+                ),
+                ..ASK
+            },
+        ] {
+            let row = Ask { caller, ..row };
+            assert_ne!(verdict(&ask(&row)), "allow", "{row:?}");
+        }
+    }
+}
+
+/// Keys that a client chose stood beside those of the server: a key has one value, however its
+/// name is written, and it is the last that was given.
+#[test]
+fn rustfs_ghsa_6r96_a_key_has_one_value_however_it_is_written() {
+    let policies = [policy(
+        r#"{"Effect": "Allow", "Action": "*", "Resource": "*",
+            "Condition": {"StringEquals": {"aws:username": "root"}}}"#,
+        Kind::Identity,
+    )];
+    let attached = attach(&policies);
+    let layers = Layers { identity: &attached, ..Layers::default() };
+    let mut context = Context::new();
+    context.insert("AWS:UserName", "root");
+    context.insert_list("aws:USERNAME", vec!["root".into()]);
+    context.insert("aws:username", "Ann");
+    let request = Request {
+        principal: caller("user Ann"),
+        action: "s3:GetObject",
+        resource: "*",
+        resource_account: caller("user Ann").account(),
+        context: &context,
+    };
+    assert_eq!(verdict(&decide(&layers, &request)), "implicit Identity");
 }
 
 /// OIDC trust without a condition on `sub` for an issuer that many tenants share.

@@ -84,7 +84,7 @@ fn outcome(operator: &str, wanted: &str, context: &Context) -> (bool, bool) {
             principal: caller("user Ann"),
             action: "s3:GetObject",
             resource: "arn:aws:s3:::b",
-            resource_account: None,
+            resource_account: Some(crate::fixture::account(crate::fixture::ONE)),
             context,
         };
         decide(&layers, &request) == Decision::Allowed
@@ -187,6 +187,9 @@ fn several_policy_values_are_alternatives() {
         (&["c"], "StringNotEquals", r#"["a", "b"]"#, true),
         (&["c"], "StringEquals", "[]", false),
         (&["c"], "StringNotEquals", "[]", true),
+        // Found by the second evaluator: no list is no comparison, and so cannot fail to compare.
+        (&["c"], "NumericEquals", "[]", false),
+        (&["c"], "NotIpAddress", "[]", true),
         (&["a", "b"], "ForAllValues:StringEquals", r#"["a", "b"]"#, true),
         (&["a", "c"], "ForAllValues:StringEquals", r#"["a", "b"]"#, false),
         (&["a", "c"], "ForAllValues:StringNotEquals", r#"["a", "b"]"#, false),

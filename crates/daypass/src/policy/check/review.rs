@@ -1,0 +1,576 @@
+//! The review of one document: the engine's verdict, then the lints, in the order of their places.
+
+use daypass_names::AccountId;
+use daypass_policy::{Policy, Position};
+
+use super::document::{Document, Statement};
+use super::finding::Findings;
+use super::{never, principals, statements};
+use crate::policy::arguments::KindName;
+
+/// What was found in a document.
+#[derive(Debug)]
+pub(crate) struct Review {
+    pub(crate) kind: KindName,
+    /// Why that kind, if nobody said it.
+    pub(crate) guess: Option<&'static str>,
+    pub(crate) notes: Vec<Note>,
+}
+
+/// A finding where a person looks for it.
+#[derive(Debug)]
+pub(crate) struct Note {
+    pub(crate) severity: Severity,
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+    pub(crate) position: Position,
+    pub(crate) path: String,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Severity {
+    /// IAM would refuse to save it.
+    Error,
+    /// It works and should be looked at again.
+    Warning,
+}
+
+impl Severity {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+impl Review {
+    pub(crate) fn count(&self, severity: Severity) -> usize {
+        self.notes.iter().filter(|note| note.severity == severity).count()
+    }
+}
+
+/// Reviews a document as a policy of `kind`, or of the kind that it looks like. `own` is the
+/// reader's account, if it is known.
+pub(crate) fn review(text: &str, kind: Option<KindName>, own: Option<AccountId>) -> Review {
+    let document = Document::read(text);
+    let (kind, guess) = match kind {
+        Some(kind) => (kind, None),
+        None => {
+            let (kind, why) = guess(document.as_ref());
+            (kind, Some(why))
+        }
+    };
+    let policy = match Policy::parse(text, kind.kind()) {
+        Ok(policy) => policy,
+        Err(malformed) => {
+            let words = malformed.to_string();
+            let message = if words == malformed.reason() {
+                words
+            } else {
+                format!("{}; IAM says: {words}", malformed.reason())
+            };
+            let note = Note {
+                severity: Severity::Error,
+                code: "malformed",
+                message,
+                position: malformed.position(),
+                path: malformed.path().to_owned(),
+            };
+            return Review { kind, guess, notes: vec![note] };
+        }
+    };
+    let mut found = Findings::default();
+    document_lints(&policy, kind, &mut found);
+    for document in document.iter() {
+        for statement in &document.statements {
+            principals::lint(statement, kind, own, &mut found);
+            statements::lint(statement, document.is_2012, kind, &mut found);
+            never::lint(statement, document.is_2012, &mut found);
+        }
+    }
+    let is_subject_known = |provider: &str| {
+        let codes = found.all.iter();
+        codes
+            .filter(|f| f.code == "federated-without-subject")
+            .any(|f| f.message.contains(provider))
+    };
+    if let Some(provider) = policy.unguarded_issuer() {
+        let host = provider.split_once(":oidc-provider/").map_or(provider, |(_, url)| url);
+        if !is_subject_known(host) {
+            let message = format!(
+                "{host} is shared by many customers, and no condition says which of them is meant"
+            );
+            found.add("shared-issuer", 0, "", message);
+        }
+    }
+    found.all.sort_by_key(|finding| finding.at);
+    let notes = found
+        .all
+        .into_iter()
+        .map(|finding| Note {
+            severity: Severity::Warning,
+            code: finding.code,
+            message: finding.message,
+            position: position(text, finding.at),
+            path: finding.path,
+        })
+        .collect();
+    Review { kind, guess, notes }
+}
+
+fn document_lints(policy: &Policy, kind: KindName, found: &mut Findings) {
+    let limit = kind.kind().size_limit();
+    let size = if kind == KindName::Scp { policy.source().len() } else { policy.size() };
+    if size > limit {
+        let message = format!(
+            "{size} characters, and AWS takes {limit} of {} unless the quota is raised",
+            kind.phrase()
+        );
+        found.add("too-long", 0, "", message);
+    }
+}
+
+/// The kind that a document looks like, and why.
+fn guess(document: Option<&Document>) -> (KindName, &'static str) {
+    let statements = document.map(|document| &*document.statements).unwrap_or_default();
+    let names_somebody = |s: &Statement| !s.principals.is_empty() || s.not_principal_at.is_some();
+    if !statements.iter().any(names_somebody) {
+        return (KindName::Identity, "no statement names a principal");
+    }
+    let is_of_role = |statement: &Statement| {
+        statement.resources.is_none()
+            && statement.actions.as_ref().is_some_and(|actions| {
+                actions.words.iter().all(|word| {
+                    word.text == "*" || word.text.to_ascii_lowercase().starts_with("sts:")
+                })
+            })
+    };
+    if statements.iter().all(is_of_role) {
+        return (KindName::Trust, "principals, actions of STS and no resources");
+    }
+    (KindName::Resource, "statements name principals")
+}
+
+/// The place of a byte as people count.
+fn position(text: &str, at: usize) -> Position {
+    let before = text.get(..at).unwrap_or(text);
+    let line = before.rsplit('\n').next().unwrap_or(before);
+    Position { line: 1 + before.matches('\n').count(), column: 1 + line.chars().count() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The codes of the findings, each with its line.
+    #[track_caller]
+    fn codes(text: &str, kind: Option<KindName>) -> Vec<String> {
+        let own = AccountId::parse("123456789012").unwrap();
+        let review = review(text, kind, Some(own));
+        review.notes.iter().map(|note| note.code.to_owned()).collect()
+    }
+
+    /// An identity policy of one statement.
+    #[track_caller]
+    fn identity(statement: &str, want: &[&str]) {
+        let text = format!(r#"{{"Version": "2012-10-17", "Statement": {{{statement}}}}}"#);
+        assert_eq!(codes(&text, Some(KindName::Identity)), want, "{statement}");
+    }
+
+    /// A trust policy of one principal, action and condition.
+    #[track_caller]
+    fn trust(principal: &str, action: &str, condition: &str, want: &[&str]) {
+        let text = format!(
+            r#"{{"Version": "2012-10-17", "Statement": {{"Effect": "Allow",
+                "Principal": {principal}, "Action": "{action}", "Condition": {{{condition}}}}}}}"#
+        );
+        assert_eq!(codes(&text, None), want, "{principal} {condition}");
+    }
+
+    #[test]
+    fn who_may_assume_a_role() {
+        let github = "token.actions.githubusercontent.com";
+        let provider =
+            format!(r#"{{"Federated": "arn:aws:iam::123456789012:oidc-provider/{github}"}}"#);
+        let own_idp =
+            r#"{"Federated": "arn:aws:iam::123456789012:oidc-provider/login.example.com/a"}"#;
+        let saml = r#"{"Federated": "arn:aws:iam::123456789012:saml-provider/P"}"#;
+        let foreign = r#"{"AWS": "210987654321"}"#;
+        let web = "sts:AssumeRoleWithWebIdentity";
+        let aud = format!(r#""{github}:aud": "sts.amazonaws.com""#);
+        for (principal, action, condition, want) in [
+            (r#""*""#, "sts:AssumeRole", "", &["wildcard-principal"][..]),
+            (r#"{"AWS": "*"}"#, "sts:*", "", &["wildcard-principal"]),
+            (r#""*""#, "sts:AssumeRole", r#""StringEquals": {"aws:PrincipalOrgID": "o-1"}"#, &[]),
+            (
+                r#""*""#,
+                "sts:AssumeRole",
+                r#""StringLike": {"aws:PrincipalArn": "*"}"#,
+                &["wildcard-principal"],
+            ),
+            (
+                r#""*""#,
+                "sts:AssumeRole",
+                r#""StringEqualsIfExists": {"aws:PrincipalOrgID": "o-1"}"#,
+                &["wildcard-principal"],
+            ),
+            (foreign, "sts:AssumeRole", "", &["confused-deputy"]),
+            (
+                r#"{"AWS": "arn:aws:iam::210987654321:role/vendor"}"#,
+                "sts:AssumeRole",
+                "",
+                &["confused-deputy"],
+            ),
+            (foreign, "sts:AssumeRole", r#""StringEquals": {"sts:ExternalId": "x"}"#, &[]),
+            (
+                foreign,
+                "sts:AssumeRole",
+                r#""StringLike": {"sts:ExternalId": "*"}"#,
+                &["confused-deputy"],
+            ),
+            (foreign, "sts:TagSession", "", &[]),
+            (r#"{"AWS": "arn:aws:iam::123456789012:root"}"#, "sts:AssumeRole", "", &[]),
+            (r#"{"Service": "ec2.amazonaws.com"}"#, "sts:AssumeRole", "", &[]),
+            (&provider, web, "", &["federated-without-subject", "federated-without-audience"]),
+            (
+                &provider,
+                web,
+                &format!(r#""StringEquals": {{{aud}}}"#),
+                &["federated-without-subject"],
+            ),
+            (
+                &provider,
+                web,
+                &format!(r#""StringEquals": {{{aud}, "{github}:sub": "repo:acme/a:x"}}"#),
+                &[],
+            ),
+            // Every subject begins so.
+            (
+                &provider,
+                web,
+                &format!(
+                    r#""StringEquals": {{{aud}}}, "StringLike": {{"{github}:sub": "repo:*"}}"#
+                ),
+                &["shared-issuer"],
+            ),
+            (
+                own_idp,
+                web,
+                r#""StringEquals": {"login.example.com/a:aud": "x", "login.example.com/a:sub": "y"}"#,
+                &[],
+            ),
+            (
+                own_idp,
+                web,
+                r#""StringEquals": {"login.example.com/a:aud": "x"}"#,
+                &["federated-without-subject"],
+            ),
+            (saml, "sts:AssumeRoleWithSAML", "", &["federated-without-audience"]),
+            (saml, "sts:AssumeRoleWithSAML", r#""StringEquals": {"saml:aud": "https://x"}"#, &[]),
+        ] {
+            trust(principal, action, condition, want);
+        }
+    }
+
+    #[test]
+    fn without_an_account_only_whole_accounts_are_strangers() {
+        for (principal, want) in [
+            ("arn:aws:iam::123456789012:root", 1),
+            ("123456789012", 1),
+            ("arn:aws:iam::123456789012:role/app", 0),
+        ] {
+            let text = format!(
+                r#"{{"Statement": {{"Effect": "Allow", "Principal": {{"AWS": "{principal}"}},
+                    "Action": "sts:AssumeRole"}}}}"#
+            );
+            assert_eq!(review(&text, None, None).notes.len(), want, "{principal}");
+        }
+    }
+
+    #[test]
+    fn what_is_granted_too_widely() {
+        for (statement, want) in [
+            (r#""Effect": "Allow", "Action": "*", "Resource": "*""#, &["allows-everything"][..]),
+            (r#""Effect": "Deny", "Action": "*", "Resource": "*""#, &[]),
+            (r#""Effect": "Allow", "Action": "iam:PassRole", "Resource": "*""#, &["pass-role-any"]),
+            (
+                r#""Effect": "Allow", "Action": "iam:Pass*", "Resource": "arn:aws:iam::123456789012:role/*""#,
+                &["pass-role-any"],
+            ),
+            (
+                r#""Effect": "Allow", "Action": "iam:*", "Resource": "arn:aws:iam::*:*""#,
+                &["pass-role-any"],
+            ),
+            (
+                r#""Effect": "Allow", "Action": "iam:PassRole", "Resource": "arn:aws:iam::123456789012:role/app""#,
+                &[],
+            ),
+            (r#""Effect": "Allow", "Action": "iam:GetUser", "Resource": "*""#, &[]),
+            (r#""Effect": "Allow", "NotAction": "iam:*", "Resource": "*""#, &["not-action-allow"]),
+            (
+                r#""Effect": "Allow", "NotAction": "s3:*", "Resource": "*""#,
+                &["not-action-allow", "pass-role-any"],
+            ),
+            (r#""Effect": "Deny", "NotAction": "s3:*", "Resource": "*""#, &[]),
+        ] {
+            identity(statement, want);
+        }
+        let full = r#"{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}"#;
+        assert_eq!(codes(full, Some(KindName::Scp)), [""; 0]);
+        assert_eq!(codes(full, Some(KindName::Boundary)), [""; 0]);
+    }
+
+    #[test]
+    fn names_that_nobody_knows() {
+        for (action, want) in [
+            ("iam:GetUser", &[][..]),
+            ("IAM:getuser", &[]),
+            ("iam:Get*", &[]),
+            ("iam:PassRole", &[]),
+            ("sts:TagSession", &[]),
+            ("iam:GetUsers", &["unknown-action"]),
+            ("iam:Fetch*", &["unknown-action"]),
+            ("sts:AssumeRol", &["unknown-action"]),
+            ("s3:Nonsense", &[]),
+        ] {
+            identity(&format!(r#""Effect": "Deny", "Action": "{action}", "Resource": "*""#), want);
+        }
+        for (condition, want) in [
+            (r#""StringEquals": {"aws:PrincipalTag/team": "a"}"#, &[][..]),
+            (r#""StringEquals": {"aws:PrincipleTag/team": "a"}"#, &["unknown-condition-key"]),
+            (r#""StringEquals": {"sts:ExternalID": "a"}"#, &[]),
+            (
+                r#""StringEquals": {"aws:ResourceTag/o": "${aws:usernam}"}"#,
+                &["unknown-condition-key"],
+            ),
+            (r#""StringEquals": {"aws:ResourceTag/o": "${aws:username}"}"#, &[]),
+            (r#""StringEquals": {"aws:ResourceTag/o": "${aws:TagKeys}"}"#, &["variable-of-list"]),
+        ] {
+            let statement = format!(
+                r#""Effect": "Allow", "Action": "s3:*", "Resource": "*", "Condition": {{{condition}}}"#
+            );
+            identity(&statement, want);
+        }
+    }
+
+    #[test]
+    fn conditions_that_surprise() {
+        for (effect, condition, want) in [
+            (
+                "Allow",
+                r#""StringEquals": {"aws:PrincipalArn": "arn:aws:iam::*:role/a"}"#,
+                &["wildcard-is-text"][..],
+            ),
+            ("Allow", r#""StringLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/a"}"#, &[]),
+            ("Allow", r#""StringEquals": {"s3:prefix": "${*}"}"#, &[]),
+            ("Allow", r#""StringEquals": {"aws:SourceIp": "192.0.2.1"}"#, &["operator-type"]),
+            (
+                "Allow",
+                r#""ForAllValues:StringEquals": {"aws:TagKeys": ["a"]}"#,
+                &["for-all-values-empty"],
+            ),
+            (
+                "Allow",
+                r#""ForAllValues:StringEquals": {"aws:TagKeys": ["a"]}, "Null": {"aws:TagKeys": "false"}"#,
+                &[],
+            ),
+            ("Deny", r#""ForAllValues:StringEquals": {"aws:TagKeys": ["a"]}"#, &[]),
+            ("Deny", r#""StringEquals": {"aws:TagKeys": ["a"]}"#, &["set-operator-missing"]),
+            (
+                "Deny",
+                r#""ForAnyValue:StringEquals": {"aws:username": "a"}"#,
+                &["set-operator-on-single"],
+            ),
+            ("Deny", r#""Bool": {"aws:MultiFactorAuthPresent": "false"}"#, &["mfa-key-absent"]),
+            ("Deny", r#""BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}"#, &[]),
+            (
+                "Allow",
+                r#""BoolIfExists": {"aws:MultiFactorAuthPresent": true}"#,
+                &["mfa-key-absent"],
+            ),
+            ("Allow", r#""Bool": {"aws:MultiFactorAuthPresent": true}"#, &[]),
+            ("Allow", r#""Null": {"aws:MultiFactorAuthPresent": false}"#, &["mfa-key-absent"]),
+        ] {
+            let statement = format!(
+                r#""Effect": "{effect}", "Action": "s3:*", "Resource": "*", "Condition": {{{condition}}}"#
+            );
+            identity(&statement, want);
+        }
+        let old = r#"{"Statement": {"Effect": "Deny", "Action": "s3:*",
+            "Resource": "arn:aws:s3:::b/${aws:username}"}}"#;
+        assert_eq!(codes(old, None), ["variable-is-text"]);
+    }
+
+    #[test]
+    fn statements_that_never_match() {
+        let never = &["never-matches"][..];
+        for (effect, condition, want) in [
+            (
+                "Allow",
+                r#""Null": {"aws:username": "true"}, "StringEquals": {"aws:username": "a"}"#,
+                never,
+            ),
+            (
+                "Allow",
+                r#""Null": {"aws:username": "false"}, "StringEquals": {"aws:username": "a"}"#,
+                &[],
+            ),
+            (
+                "Allow",
+                r#""Null": {"aws:username": "true"}, "StringEqualsIfExists": {"aws:username": "a"}"#,
+                &[],
+            ),
+            (
+                "Allow",
+                r#""Null": {"aws:username": "true"}, "StringNotEquals": {"aws:username": "a"}"#,
+                &[],
+            ),
+            // An empty name would be absent and be there, which a Deny counts as matching.
+            (
+                "Deny",
+                r#""Null": {"aws:username": "true"}, "StringLike": {"aws:username": "*"}"#,
+                &[],
+            ),
+            (
+                "Deny",
+                r#""StringEquals": {"k:x": ["a"]}, "StringNotEquals": {"k:x": ["b", "a"]}"#,
+                never,
+            ),
+            (
+                "Deny",
+                r#""StringEquals": {"k:x": ["a", "c"]}, "StringNotEquals": {"k:x": ["b", "a"]}"#,
+                &[],
+            ),
+            (
+                "Deny",
+                r#""StringEquals": {"k:x": "a"}, "ForAnyValue:StringNotEquals": {"k:x": "a"}"#,
+                &[],
+            ),
+            (
+                "Deny",
+                r#""StringEquals": {"k:x": "${a:b}"}, "StringNotEquals": {"k:x": "${a:b}"}"#,
+                &[],
+            ),
+            (
+                "Deny",
+                r#""StringEquals": {"aws:username": "a"}, "StringLike": {"aws:username": "b"}"#,
+                never,
+            ),
+            (
+                "Deny",
+                r#""StringEquals": {"aws:username": "a"}, "StringEqualsIgnoreCase": {"aws:username": "A"}"#,
+                &[],
+            ),
+            (
+                "Deny",
+                r#""StringEquals": {"aws:username": "a"}, "StringLike": {"aws:username": "b*"}"#,
+                &[],
+            ),
+            // A key that may have both.
+            ("Deny", r#""StringEquals": {"k:x": "a"}, "StringLike": {"k:x": "b"}"#, &[]),
+            (
+                "Allow",
+                r#""NumericLessThan": {"aws:MultiFactorAuthAge": 5}, "NumericGreaterThan": {"aws:MultiFactorAuthAge": 5}"#,
+                never,
+            ),
+            (
+                "Allow",
+                r#""NumericLessThanEquals": {"aws:MultiFactorAuthAge": 5}, "NumericGreaterThanEquals": {"aws:MultiFactorAuthAge": 5}"#,
+                &[],
+            ),
+            (
+                "Deny",
+                r#""NumericLessThan": {"aws:MultiFactorAuthAge": 5}, "NumericGreaterThan": {"aws:MultiFactorAuthAge": 5}"#,
+                &[],
+            ),
+            (
+                "Deny",
+                r#""ArnLike": {"aws:PrincipalArn": "arn:aws:sts::123456789012:assumed-role/R/*"}"#,
+                never,
+            ),
+            (
+                "Deny",
+                r#""ArnNotLike": {"aws:PrincipalArn": "arn:aws:sts::123456789012:assumed-role/R/*"}"#,
+                &[],
+            ),
+            ("Allow", r#""StringEquals": {"aws:username": []}"#, never),
+        ] {
+            let statement = format!(
+                r#""Effect": "{effect}", "Action": "s3:*", "Resource": "*", "Condition": {{{condition}}}"#
+            );
+            identity(&statement, want);
+        }
+        for (action, resource, want) in [
+            ("iam:GetUser", "arn:aws:s3:::b", never),
+            ("sts:AssumeRole", "arn:aws:iam::123456789012:role/x", &[]),
+            ("iam:GetUser", "*", &[]),
+            ("s3:GetObject", "arn:aws:iam::123456789012:user/x", &[]),
+        ] {
+            let statement =
+                format!(r#""Effect": "Allow", "Action": "{action}", "Resource": "{resource}""#);
+            identity(&statement, want);
+        }
+    }
+
+    #[test]
+    fn policies_of_resources() {
+        for (statement, want) in [
+            (r#""Effect": "Allow", "Principal": "*""#, &["wildcard-principal"][..]),
+            (r#""Effect": "Deny", "Principal": "*""#, &[]),
+            (
+                r#""Effect": "Allow", "NotPrincipal": {"AWS": "123456789012"}"#,
+                &["not-principal-allow"],
+            ),
+            (
+                r#""Effect": "Deny", "NotPrincipal": {"AWS": "123456789012"}"#,
+                &["not-principal-deny"],
+            ),
+            (
+                r#""Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}"#,
+                &["service-without-source"],
+            ),
+            (
+                r#""Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"},
+                   "Condition": {"StringEquals": {"aws:SourceAccount": "123456789012"}}"#,
+                &[],
+            ),
+        ] {
+            let text = format!(
+                r#"{{"Statement": {{{statement}, "Action": "s3:GetObject", "Resource": "*"}}}}"#
+            );
+            assert_eq!(codes(&text, None), want, "{statement}");
+        }
+    }
+
+    #[test]
+    fn the_kind_is_guessed() {
+        let of = |text: &str| review(text, None, None).kind;
+        let allow = r#""Effect": "Allow""#;
+        for (rest, want) in [
+            (r#""Action": "s3:*", "Resource": "*""#, KindName::Identity),
+            (r#""Principal": "*", "Action": "sts:AssumeRole""#, KindName::Trust),
+            (r#""Principal": "*", "Action": "s3:*", "Resource": "*""#, KindName::Resource),
+            (
+                r#""Principal": "*", "Action": "sts:AssumeRole", "Resource": "*""#,
+                KindName::Resource,
+            ),
+        ] {
+            assert_eq!(of(&format!(r#"{{"Statement": {{{allow}, {rest}}}}}"#)), want, "{rest}");
+        }
+        assert_eq!(of("not json"), KindName::Identity);
+    }
+
+    #[test]
+    fn an_error_has_its_place() {
+        let text = "{\"Statement\": [\n  {\"Effect\": \"allow\"}\n]}";
+        let review = review(text, None, None);
+        let [note] = &*review.notes else { panic!("{review:?}") };
+        assert_eq!(
+            (note.severity, note.position.line, note.position.column),
+            (Severity::Error, 2, 14)
+        );
+        assert_eq!(note.path, "Statement[0].Effect");
+        assert!(note.message.ends_with("; IAM says: Syntax errors in policy."));
+    }
+}

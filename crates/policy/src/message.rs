@@ -1,0 +1,122 @@
+//! A decision as the JSON of `DecodeAuthorizationMessage` (STS API reference).
+//!
+//! It is for who may read the encoded message, the owner of the policies. Statements of the
+//! organisation's policies are left out: they are not the account's.
+
+use std::fmt::Write;
+
+use crate::document::{self, Words};
+use crate::evaluate::Decision;
+use crate::explain::{Explanation, Outcome, StatementReport, caller};
+use crate::request::{Layer, Principal, Request};
+use crate::{Effect, Value};
+
+impl Explanation {
+    /// The message of `DecodeAuthorizationMessage` for a request that was explained. Where a
+    /// statement denies, only those that do are listed as matched.
+    pub fn to_json(&self, request: &Request<'_>) -> String {
+        let explicit = self.denies_explicitly();
+        let matched = self.statements.iter().filter(|statement| {
+            statement.outcome == Outcome::Matched
+                && !matches!(statement.layer, Layer::Scp | Layer::Rcp)
+                && (!explicit || statement.effect == Effect::Deny)
+        });
+        let allowed = self.decision == Decision::Allowed;
+        let conditions = request.context.iter().map(|(key, values)| {
+            let key = text(key);
+            let values = items(values.iter().map(|value| value_of(&value.text())));
+            format!(r#"{{"key":{key},"values":{values}}}"#)
+        });
+        format!(
+            concat!(
+                r#"{{"allowed":{},"explicitDeny":{},"matchedStatements":{},"failures":{},"#,
+                r#""context":{{"principal":{{"id":{},"arn":{}}},"action":{},"resource":{},"#,
+                r#""conditions":{}}}}}"#
+            ),
+            allowed,
+            explicit,
+            items(matched.map(statement)),
+            items(std::iter::empty()),
+            text(&principal_id(request)),
+            text(&caller(&request.principal)),
+            text(request.action),
+            text(request.resource),
+            items(conditions),
+        )
+    }
+}
+
+fn statement(statement: &StatementReport) -> String {
+    let effect = match statement.effect {
+        Effect::Allow => "ALLOW",
+        Effect::Deny => "DENY",
+    };
+    let raw = statement.source.as_deref().and_then(document::statement);
+    let words = |words: Option<&Words>| {
+        items(words.iter().flat_map(|words| &words.words).map(|word| value_of(&word.text)))
+    };
+    let named = raw.iter().flat_map(|raw| &raw.principal).flat_map(|raw| &raw.principals);
+    let conditions = raw.iter().flat_map(|raw| &raw.conditions).map(|condition| {
+        let (operator, key) = (text(&condition.operator_name.text), text(&condition.key.text));
+        let values = items(condition.values.iter().map(|word| value_of(&word.text)));
+        format!(r#"{{"operator":{operator},"key":{key},"values":{values}}}"#)
+    });
+    format!(
+        concat!(
+            r#"{{"statementId":{},"effect":"{}","principals":{},"principalGroups":{},"#,
+            r#""actions":{},"resources":{},"conditions":{}}}"#
+        ),
+        text(statement.sid.as_deref().unwrap_or_default()),
+        effect,
+        items(named.map(|(_, word)| value_of(&word.text))),
+        items(std::iter::empty()),
+        words(raw.as_ref().and_then(|raw| raw.action.as_ref())),
+        words(raw.as_ref().and_then(|raw| raw.resource.as_ref())),
+        items(conditions),
+    )
+}
+
+/// What `aws:userid` says, or else the id of the principal.
+fn principal_id(request: &Request<'_>) -> String {
+    if let Some([Value::Text(id)]) = request.context.get("aws:userid") {
+        return id.to_string();
+    }
+    match request.principal {
+        Principal::Root { account } => account.to_string(),
+        Principal::User { id, .. } => id.to_string(),
+        Principal::RoleSession { role_id, session_arn, .. } => {
+            let name = session_arn.resource().rsplit('/').next().unwrap_or_default();
+            format!("{role_id}:{name}")
+        }
+        Principal::FederatedUser { arn, account, .. } => {
+            let name = arn.resource().rsplit('/').next().unwrap_or_default();
+            format!("{account}:{name}")
+        }
+        Principal::Service { name } => name.to_owned(),
+        Principal::Federated { provider } => provider.to_owned(),
+        Principal::Anonymous => String::new(),
+    }
+}
+
+fn value_of(value: &str) -> String {
+    format!(r#"{{"value":{}}}"#, text(value))
+}
+
+fn items(items: impl Iterator<Item = String>) -> String {
+    format!(r#"{{"items":[{}]}}"#, items.collect::<Vec<_>>().join(","))
+}
+
+/// A JSON string.
+fn text(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            c if c.is_control() => drop(write!(quoted, "\\u{:04x}", u32::from(c))),
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
