@@ -1,4 +1,4 @@
-//! The floor: what a decision costs without the language.
+//! What a decision costs without the language, and without passing over any statement.
 //!
 //! A matcher as one would write it by hand for these very policies. It has none of IAM's corners:
 //! no case rules, variables, missing or multi-valued keys, no NotAction, no principals, no layers,

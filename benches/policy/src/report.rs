@@ -126,10 +126,10 @@ fn page(reports: &[Report]) -> anyhow::Result<String> {
         out,
         "\n## Decisions\n\n\
          The best round, with the median of all rounds in brackets. The last two columns are ratios \
-         of best rounds: Daypass to the plain matcher (the floor), and the fastest of the other \
-         engines to Daypass.\n\n\
+         of best rounds: Daypass to the plain matcher, and the fastest of the other engines to \
+         Daypass.\n\n\
          | policies | answer | decide | explain | plain matcher | cedar-policy | regorus, interpreter \
-         | regorus, RVM | × the floor | × faster than the others |\n\
+         | regorus, RVM | × the plain matcher | × faster than the others |\n\
          |---|---|---:|---:|---:|---:|---:|---:|---:|---:|"
     );
     for report in reports {
@@ -222,5 +222,21 @@ The others decide on equivalent policies. In Cedar a wildcard is a `like` on a t
 and what has none stands in the scope. In Rego it is `startswith` and `contains`, which regorus does \
 faster than `glob.match`. Neither has IAM's rules of case, missing and multi-valued keys or layers; \
 Cedar's answer includes the policies that determined it. The *plain matcher* is written by hand for \
-these policies without any corner of the language, and says what the machine could do.
+these policies without any corner of the language, and looks at every statement.
+
+For an explicit deny Rego need not look at an Allow, and here four statements in five are Allows; that \
+is where the others come closest.
+
+An explanation borrows from the policies and the request and makes no text; printing it is not in \
+the figures.
+
+## What makes it quick
+
+Beside its statements a policy keeps a row of *gates*, 32 bytes a statement: the first eight bytes \
+that all actions of the statement begin with, and the last eight of what all its resources begin \
+with. Who asks for something that begins otherwise is not covered, so a closed gate is passed \
+without a look at the statement. In the large workloads about nine of ten are closed. There is no \
+other index. The action is brought into lower case once; `text`, `text*`, `head*tail` and \
+`head*middle*` are compared without a general matcher; a condition key is found by its hash; and \
+once an Allow grants all that an Allow can, only the Denies of the layer are looked at.
 ";

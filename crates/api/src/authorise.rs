@@ -133,10 +133,19 @@ fn allow(call: &Authenticated<'_>, need: &Need, layers: &Layers<'_>) -> Result<(
     Err(Fault::new(Code::AccessDenied, message).because(cause(&denial)))
 }
 
-/// Which statement decided, for the log.
+/// Which statement decided, for the log. A policy that cannot be read is an error of its own there.
 fn cause(denial: &Denial) -> String {
     let kind = if denial.explicit { "denied explicitly" } else { "not allowed" };
-    let Denial { layer, policy, sid, statement, .. } = denial;
+    let Denial { layer, policy, sid, statement, unreadable, .. } = denial;
+    if let Some(why) = unreadable {
+        let cause = match policy {
+            Some(name) => format!("policy `{name}` of layer {layer:?} cannot be read: {why}"),
+            None => format!("the policy of layer {layer:?} cannot be read: {why}"),
+        };
+        // Nobody but an operator can mend it, and among other refusals none would look for it.
+        tracing::error!(cause, "a stored policy denies everything");
+        return cause;
+    }
     match (policy, statement) {
         (None, None) => format!("{kind} by layer {layer:?}"),
         _ => format!(
@@ -145,5 +154,50 @@ fn cause(denial: &Denial) -> String {
             statement.unwrap_or_default(),
             sid.as_deref().unwrap_or_default(),
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use daypass_policy::Layer;
+
+    use super::*;
+
+    #[test]
+    fn the_log_tells_what_decided() {
+        let allowed_by_none = Denial {
+            layer: Layer::Identity,
+            explicit: false,
+            policy: None,
+            sid: None,
+            statement: None,
+            unreadable: None,
+        };
+        let denied = Denial { explicit: true, ..allowed_by_none.clone() };
+        let why = Some("line 1, column 2: `Statment` is not known here".into());
+        for (denial, want) in [
+            (allowed_by_none, "not allowed by layer Identity"),
+            (
+                Denial {
+                    policy: Some("home".into()),
+                    sid: Some("Lock".into()),
+                    statement: Some(3),
+                    ..denied.clone()
+                },
+                "denied explicitly by layer Identity, policy `home`, statement 3 `Lock`",
+            ),
+            (
+                Denial { policy: Some("sealed".into()), unreadable: why.clone(), ..denied.clone() },
+                "policy `sealed` of layer Identity cannot be read: \
+                 line 1, column 2: `Statment` is not known here",
+            ),
+            (
+                Denial { layer: Layer::Trust, unreadable: why, ..denied },
+                "the policy of layer Trust cannot be read: \
+                 line 1, column 2: `Statment` is not known here",
+            ),
+        ] {
+            assert_eq!(cause(&denial), want);
+        }
     }
 }

@@ -10,6 +10,7 @@ mod check;
 mod form;
 mod input;
 mod outcome;
+mod output;
 mod question;
 mod simulate;
 
@@ -19,13 +20,14 @@ use std::process::ExitCode;
 pub(crate) use arguments::PolicyCommand;
 
 use outcome::Outcome;
+use output::Output;
 
 /// The exit status of what the policy commands cannot read or write.
 const FAILURE: u8 = 2;
 
 /// Runs a command and says how the process ends.
 pub(crate) fn run(command: PolicyCommand) -> ExitCode {
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = Output::new(BufWriter::new(io::stdout().lock()));
     let ended = match command {
         PolicyCommand::Check(arguments) => check::check(&arguments, &mut out),
         PolicyCommand::Simulate(arguments) => simulate::simulate(&arguments, &mut out),
@@ -37,8 +39,9 @@ pub(crate) fn run(command: PolicyCommand) -> ExitCode {
             }
             outcome.exit_code()
         }
-        // Whoever read our output has read enough of it.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        // Whoever read our output has read enough of it, and the rest was not looked at: nobody
+        // may take that for a good end.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::from(FAILURE),
         Err(error) => {
             complain(&error.to_string());
             ExitCode::from(FAILURE)

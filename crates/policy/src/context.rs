@@ -5,6 +5,7 @@
 //! empty.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt::{self, Write};
 use std::net::IpAddr;
 
@@ -48,6 +49,16 @@ impl Value {
             Self::Date(date) => Text::print(&to_millisecond(*date)),
             Self::Ip(address) => Text::print(&address.to_canonical()),
             Self::Binary(bytes) => Text::Long(data_encoding::BASE64.encode(bytes)),
+        }
+    }
+
+    /// Hands that text on.
+    #[inline]
+    pub(crate) fn with_text<T>(&self, f: impl FnOnce(&str) -> T) -> T {
+        match self {
+            // Nearly always; and then there is nothing to print.
+            Self::Text(text) => f(text),
+            other => f(other.printed().as_str()),
         }
     }
 
@@ -193,7 +204,8 @@ impl Key {
     }
 
     fn is(&self, name: &str, hash: u64) -> bool {
-        self.hash == hash && eq_ignore_case(&self.name, name)
+        // Mostly the case is the same too.
+        self.hash == hash && (*self.name == *name || eq_ignore_case(&self.name, name))
     }
 }
 
@@ -210,9 +222,20 @@ fn hash(name: &str) -> u64 {
 }
 
 /// The condition keys of one request.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Context {
     entries: Vec<Entry>,
+    /// For each remainder of a key's hash, where the search for such a key begins.
+    starts: [u8; Self::STARTS],
+    /// The hashes and places of all keys, once there are more than [`Context::FEW`].
+    places: BTreeSet<(u64, usize)>,
+}
+
+impl Default for Context {
+    fn default() -> Self {
+        let starts = [Self::NOWHERE; Self::STARTS];
+        Self { entries: Vec::new(), starts, places: BTreeSet::new() }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -237,6 +260,13 @@ enum Values {
 }
 
 impl Context {
+    /// One for each byte.
+    const STARTS: usize = 256;
+    /// There is no such key.
+    const NOWHERE: u8 = u8::MAX;
+    /// Requests have no more keys than this but for the odd one.
+    const FEW: usize = 128;
+
     /// A context without any key.
     pub fn new() -> Self {
         Self::default()
@@ -279,15 +309,53 @@ impl Context {
     }
 
     fn entry(&self, key: &str, hash: u64) -> Option<&Entry> {
-        self.entries.iter().find(|entry| entry.key.is(key, hash))
+        let start = *self.starts.get(Self::remainder(hash))?;
+        if start == Self::NOWHERE {
+            return None;
+        }
+        if self.entries.len() > Self::FEW {
+            return self.entries.get(self.place(key, hash)?);
+        }
+        let entries = self.entries.get(usize::from(start)..)?;
+        entries.iter().find(|entry| entry.key.is(key, hash))
+    }
+
+    /// Where a key is, by its hash, for more keys than a few.
+    fn place(&self, key: &str, hash: u64) -> Option<usize> {
+        let mut same = self.places.range((hash, 0)..=(hash, usize::MAX)).map(|(_, place)| *place);
+        same.find(|place| self.entries.get(*place).is_some_and(|entry| entry.key.is(key, hash)))
     }
 
     fn put(&mut self, key: Cow<'static, str>, values: Values) {
         let key = Key::new(key);
-        match self.entries.iter_mut().find(|entry| entry.key.is(&key.name, key.hash)) {
-            Some(entry) => *entry = Entry { key, values },
-            None => self.entries.push(Entry { key, values }),
+        let count = self.entries.len();
+        let place = match count > Self::FEW {
+            true => self.place(&key.name, key.hash),
+            false => self.entries.iter().position(|entry| entry.key.is(&key.name, key.hash)),
+        };
+        if let Some(entry) = place.and_then(|place| self.entries.get_mut(place)) {
+            *entry = Entry { key, values };
+            return;
         }
+        if let Some(start) = self.starts.get_mut(Self::remainder(key.hash))
+            && *start == Self::NOWHERE
+        {
+            // Where there are so many, nothing is searched for one by one.
+            *start = u8::try_from(count).unwrap_or(u8::MAX).min(Self::NOWHERE - 1);
+        }
+        let hash = key.hash;
+        self.entries.push(Entry { key, values });
+        if count == Self::FEW {
+            let hashes = self.entries.iter().map(|entry| entry.key.hash);
+            self.places = hashes.enumerate().map(|(place, hash)| (hash, place)).collect();
+        } else if count > Self::FEW {
+            self.places.insert((hash, count));
+        }
+    }
+
+    fn remainder(hash: u64) -> usize {
+        let [remainder, ..] = (hash ^ (hash >> 32)).to_le_bytes();
+        usize::from(remainder)
     }
 }
 
@@ -327,6 +395,44 @@ mod tests {
         context.insert("aws:principaltag/dept", "it");
         assert_eq!(context.get("aws:PrincipalTag/Dept"), Some(&["it".into()][..]));
         assert_eq!(context.iter().count(), 2);
+    }
+
+    #[test]
+    fn every_key_is_found_however_many_there_are() {
+        let mut context = Context::new();
+        for index in 0..600 {
+            context.insert(format!("aws:PrincipalTag/{index}"), index);
+            for other in [0, index / 2, index] {
+                let found = context.get(&format!("AWS:PrincipalTag/{other}"));
+                assert_eq!(found, Some(&[Value::Number(other)][..]), "{index}");
+            }
+        }
+        context.insert("aws:principaltag/599", 599);
+        context.insert("aws:principaltag/3", 3);
+        for index in 0..600 {
+            let found = context.get(&format!("AWS:PrincipalTag/{index}"));
+            assert_eq!(found, Some(&[Value::Number(index)][..]));
+        }
+        assert_eq!(context.iter().count(), 600);
+        assert_eq!(context.get("aws:PrincipalTag/600"), None);
+    }
+
+    /// As many as fit in a request take no time to speak of; by comparing each with all others
+    /// they would take minutes.
+    #[test]
+    fn very_many_keys_are_no_trouble() {
+        const MANY: i64 = 100_000;
+        let mut context = Context::new();
+        for _ in 0..2 {
+            for index in 0..MANY {
+                context.insert(format!("aws:PrincipalTag/{index}"), index);
+            }
+        }
+        assert_eq!(context.iter().count(), 100_000);
+        for index in [0, 1, 127, 128, 129, MANY - 1] {
+            let found = context.get(&format!("aws:principaltag/{index}"));
+            assert_eq!(found, Some(&[Value::Number(index)][..]));
+        }
     }
 
     #[test]

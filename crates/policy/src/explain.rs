@@ -4,25 +4,31 @@
 //! the decision. Explanations are for the owner of the policies; a caller gets
 //! [`Denial::clause`](crate::Denial::clause).
 
+use std::borrow::Cow;
 use std::fmt;
 
+use crate::action::{Action, Room};
 use crate::condition::{Condition, Truth};
-use crate::document::Effect;
-use crate::evaluate::{Decision, Match, decide, match_statement};
-use crate::malformed::Position;
-use crate::policy::Policy;
+use crate::context::{Context, eq_ignore_case};
+use crate::document::{self, Effect, Version};
+use crate::evaluate::{Asked, Decision, Match, decide, match_statement};
+use crate::json::{self, Json, Node};
+use crate::malformed::{Malformed, Position};
+use crate::policy::{Kind, Policy, Statement};
 use crate::request::{Layer, Layers, Principal, Request};
+use crate::variable::{self, Dollar, Variable};
 
-/// A decision and how each statement took part in it. Prints for people.
+/// A decision and how each statement took part in it. Prints for people. It borrows from the
+/// policies and the request; [`Explanation::into_owned`] copies what it needs of them.
 #[derive(Clone, Debug)]
-pub struct Explanation {
+pub struct Explanation<'a> {
     /// The decision.
     pub decision: Decision,
     /// The statements of all layers that apply to the caller, in order.
-    pub statements: Vec<StatementReport>,
+    pub statements: Vec<StatementReport<'a>>,
 }
 
-impl Explanation {
+impl Explanation<'_> {
     /// Whether any statement of any layer denies, or a policy denies because it cannot be read.
     /// The decision itself blames the caller's own layers first and may call such a denial
     /// implicit, so that a caller learns nothing about the resource.
@@ -31,20 +37,26 @@ impl Explanation {
             statement.effect == Effect::Deny && !matches!(statement.outcome, Outcome::Failed { .. })
         })
     }
+
+    /// The same without its ties to the policies and the request.
+    pub fn into_owned(self) -> Explanation<'static> {
+        let statements = self.statements.into_iter().map(StatementReport::into_owned).collect();
+        Explanation { decision: self.decision, statements }
+    }
 }
 
 /// How one statement took part.
 #[derive(Clone, Debug)]
-pub struct StatementReport {
+pub struct StatementReport<'a> {
     /// The layer of its policy.
     pub layer: Layer,
     /// The name of its policy; `permissions boundary`, `resource policy` or `trust policy` where
     /// there is only one.
-    pub policy: String,
+    pub policy: Cow<'a, str>,
     /// Its index in the policy.
     pub index: usize,
     /// Its id, if it has one.
-    pub sid: Option<String>,
+    pub sid: Option<Cow<'a, str>>,
     /// What it does when it matches.
     pub effect: Effect,
     /// Where it begins in the policy's text.
@@ -52,14 +64,39 @@ pub struct StatementReport {
     /// Where it ends.
     pub end: Position,
     /// Whether it matched.
-    pub outcome: Outcome,
+    pub outcome: Outcome<'a>,
     /// The statement as it was written, if it matched.
-    pub source: Option<String>,
+    pub source: Option<Cow<'a, str>>,
+}
+
+impl StatementReport<'_> {
+    fn into_owned(self) -> StatementReport<'static> {
+        let own = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        StatementReport {
+            layer: self.layer,
+            policy: own(self.policy),
+            index: self.index,
+            sid: self.sid.map(own),
+            effect: self.effect,
+            start: self.start,
+            end: self.end,
+            outcome: match self.outcome {
+                Outcome::Matched => Outcome::Matched,
+                Outcome::Failed { element, detail } => {
+                    Outcome::Failed { element, detail: detail.into_owned() }
+                }
+                Outcome::Unreadable { detail } => {
+                    Outcome::Unreadable { detail: detail.into_owned() }
+                }
+            },
+            source: self.source.map(own),
+        }
+    }
 }
 
 /// Whether a statement matched.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Outcome {
+#[derive(Clone, Debug)]
+pub enum Outcome<'a> {
     /// It did.
     Matched,
     /// It did not.
@@ -67,13 +104,34 @@ pub enum Outcome {
         /// The first element that does not match.
         element: Element,
         /// What the request has there and what the statement asks for.
-        detail: String,
+        detail: Detail<'a>,
     },
     /// Its policy cannot be read, and so denies everything.
     Unreadable {
         /// Why.
-        detail: String,
+        detail: Detail<'a>,
     },
+}
+
+/// A reason. Prints for people; until then no text is made.
+#[derive(Clone)]
+pub struct Detail<'a>(Reason<'a>);
+
+#[derive(Clone)]
+enum Reason<'a> {
+    NotNamed(&'a Principal<'a>, &'a Policy, &'a Statement),
+    /// The action or the resource.
+    NotCovered(&'a str, Element, &'a Policy, &'a Statement, &'a Context),
+    Condition(&'a Condition, Truth, &'a Policy, &'a Context),
+    Fault(&'a Malformed),
+    Misplaced(Kind, Layer),
+    Printed(Box<str>),
+}
+
+impl Detail<'_> {
+    fn into_owned(self) -> Detail<'static> {
+        Detail(Reason::Printed(self.to_string().into()))
+    }
 }
 
 /// The elements of a statement that must match.
@@ -90,9 +148,12 @@ pub enum Element {
 }
 
 /// Decides a request and tells why.
-pub fn explain(layers: &Layers<'_>, request: &Request<'_>) -> Explanation {
+pub fn explain<'a>(layers: &Layers<'a>, request: &'a Request<'a>) -> Explanation<'a> {
+    let mut room = Room::new();
+    let asked = Asked { request, action: Action::of(request.action, &mut room) };
     let mut statements = Vec::new();
-    let mut add = |layer, name: &str, policy| report(&mut statements, layer, name, policy, request);
+    let mut add =
+        |layer, name, policy| report(&mut statements, layer, name, policy, request, &asked);
     let principal = &request.principal;
     if principal.has_own_policies() {
         for attached in layers.identity {
@@ -121,59 +182,63 @@ pub fn explain(layers: &Layers<'_>, request: &Request<'_>) -> Explanation {
     Explanation { decision: decide(layers, request), statements }
 }
 
-fn report(
-    reports: &mut Vec<StatementReport>,
+fn report<'a>(
+    reports: &mut Vec<StatementReport<'a>>,
     layer: Layer,
-    name: &str,
-    policy: &Policy,
-    request: &Request<'_>,
+    name: &'a str,
+    policy: &'a Policy,
+    request: &'a Request<'a>,
+    asked: &Asked<'_>,
 ) {
     let unreadable = match policy.fault() {
-        Some(fault) => Some((fault.position(), format!("{fault} ({})", fault.reason()))),
+        Some(fault) => Some((fault.position(), Reason::Fault(fault))),
         None if !layer.takes(policy.kind()) => {
-            let detail = format!("a policy of kind {:?} is none of {layer}", policy.kind());
-            Some((Position { line: 1, column: 1 }, detail))
+            Some((Position { line: 1, column: 1 }, Reason::Misplaced(policy.kind(), layer)))
         }
         None => None,
     };
-    if let Some((position, detail)) = unreadable {
+    if let Some((position, reason)) = unreadable {
         reports.push(StatementReport {
             layer,
-            policy: name.to_owned(),
+            policy: Cow::Borrowed(name),
             index: 0,
             sid: None,
             effect: Effect::Deny,
             start: position,
             end: position,
-            outcome: Outcome::Unreadable { detail },
+            outcome: Outcome::Unreadable { detail: Detail(reason) },
             source: None,
         });
         return;
     }
+    reports.reserve(policy.statements.len());
     for (index, statement) in policy.statements.iter().enumerate() {
-        let failed = |element, detail| Outcome::Failed { element, detail };
-        let outcome = match match_statement(policy, statement, request) {
-            Match::Yes(_) => Outcome::Matched,
-            Match::NoPrincipal => {
-                failed(Element::Principal, format!("{} is not named", caller(&request.principal)))
-            }
-            Match::NoAction => {
-                failed(Element::Action, format!("{} is not covered", request.action))
-            }
-            Match::NoResource => {
-                failed(Element::Resource, format!("{} is not covered", request.resource))
-            }
-            Match::NoCondition(condition, truth) => {
-                failed(Element::Condition, describe(condition, truth, policy, request))
-            }
+        let failed = |element, reason| Outcome::Failed { element, detail: Detail(reason) };
+        let not_covered = |element, asked| {
+            failed(element, Reason::NotCovered(asked, element, policy, statement, request.context))
         };
-        let source = policy.source().get(statement.span.clone());
-        let source = source.filter(|_| outcome == Outcome::Matched).map(str::to_owned);
+        let mut source = None;
+        let outcome = match match_statement(policy, statement, asked) {
+            Match::Yes(_) => {
+                source = policy.source().get(statement.span.clone()).map(Cow::Borrowed);
+                Outcome::Matched
+            }
+            Match::NoPrincipal => {
+                let reason = Reason::NotNamed(&request.principal, policy, statement);
+                failed(Element::Principal, reason)
+            }
+            Match::NoAction => not_covered(Element::Action, request.action),
+            Match::NoResource => not_covered(Element::Resource, request.resource),
+            Match::NoCondition(condition, truth) => failed(
+                Element::Condition,
+                Reason::Condition(condition, truth, policy, request.context),
+            ),
+        };
         reports.push(StatementReport {
             layer,
-            policy: name.to_owned(),
+            policy: Cow::Borrowed(name),
             index,
-            sid: statement.sid.as_deref().map(str::to_owned),
+            sid: statement.sid.as_deref().map(Cow::Borrowed),
             effect: statement.effect,
             start: statement.start,
             end: statement.end,
@@ -183,21 +248,153 @@ fn report(
     }
 }
 
-fn describe(condition: &Condition, truth: Truth, policy: &Policy, request: &Request<'_>) -> String {
-    let found = match request.context.values(&condition.key) {
-        None => "the key is absent".to_owned(),
-        Some(values) => {
-            let values: Vec<_> = values.iter().map(|value| format!("{:?}", value.text())).collect();
-            format!("the request has {}", values.join(", "))
+impl fmt::Display for Detail<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Reason::NotNamed(principal, policy, statement) => {
+                not_named(principal, policy, statement, f)
+            }
+            Reason::NotCovered(asked, element, policy, statement, context) => {
+                not_covered(asked, *element, policy, statement, context, f)
+            }
+            Reason::Condition(condition, truth, policy, context) => {
+                describe(condition, *truth, policy, context, f)
+            }
+            Reason::Fault(fault) => write!(f, "{fault} ({})", fault.reason()),
+            Reason::Misplaced(kind, layer) => {
+                write!(f, "a policy of kind {kind:?} is none of {layer}")
+            }
+            Reason::Printed(text) => f.write_str(text),
         }
-    };
-    let wanted = policy.source().get(condition.values_span.clone()).unwrap_or_default();
+    }
+}
+
+impl fmt::Debug for Detail<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.to_string())
+    }
+}
+
+fn describe(
+    condition: &Condition,
+    truth: Truth,
+    policy: &Policy,
+    context: &Context,
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
     let fails = match truth {
         Truth::Unclear => "cannot be compared",
         Truth::Yes | Truth::No => "does not hold",
     };
-    let (operator_name, key) = (&condition.operator_name, &condition.key.name);
-    format!("{operator_name} on {key} {fails}: {found}, the policy has {wanted}")
+    write!(f, "{} on {} {fails}: ", condition.operator_name, condition.key.name)?;
+    match context.values(&condition.key) {
+        None => f.write_str("the key is absent")?,
+        Some(values) => {
+            let values: Vec<_> = values.iter().map(|value| format!("{:?}", value.text())).collect();
+            write!(f, "the request has {}", values.join(", "))?;
+        }
+    }
+    let wanted = policy.source().get(condition.values_span.clone()).unwrap_or_default();
+    write!(f, ", the policy has {wanted}")?;
+    match json::read(wanted).map(|node| node.json) {
+        Ok(Json::Text(text)) => variables(policy, [&*text].into_iter(), context, f),
+        Ok(Json::List(nodes)) => variables(policy, nodes.iter().filter_map(Node::text), context, f),
+        _ => Ok(()),
+    }
+}
+
+/// As many patterns or principals of an element are printed, and as many variables.
+const SHOWN: usize = 5;
+
+fn not_named(
+    principal: &Principal<'_>,
+    policy: &Policy,
+    statement: &Statement,
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    let verb = if statement.not_principals { "left out by NotPrincipal" } else { "not named by" };
+    write!(f, "{} is {verb} ", caller(principal))?;
+    let named = policy.principals_of(statement).unwrap_or_default();
+    few(named.len(), named.iter(), f, |named, f| named.describe(f))
+}
+
+fn not_covered(
+    asked: &str,
+    element: Element,
+    policy: &Policy,
+    statement: &Statement,
+    context: &Context,
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    write!(f, "{asked} is not covered")?;
+    let raw = policy.source().get(statement.span.clone()).and_then(document::statement);
+    let words =
+        raw.and_then(|raw| if element == Element::Action { raw.action } else { raw.resource });
+    let Some(words) = words else { return Ok(()) };
+    match words.negated {
+        true => write!(f, " by Not{element:?} ")?,
+        false => f.write_str(" by ")?,
+    }
+    let texts = || words.words.iter().map(|word| &*word.text);
+    few(words.words.len(), texts(), f, |text, f| write!(f, "{text:?}"))?;
+    match element {
+        Element::Resource => variables(policy, texts(), context, f),
+        _ => Ok(()),
+    }
+}
+
+/// Prints the first of several things, and how many there are more.
+fn few<T>(
+    count: usize,
+    things: impl Iterator<Item = T>,
+    f: &mut fmt::Formatter<'_>,
+    print: impl Fn(T, &mut fmt::Formatter<'_>) -> fmt::Result,
+) -> fmt::Result {
+    for (index, thing) in things.take(SHOWN).enumerate() {
+        if index > 0 {
+            f.write_str(", ")?;
+        }
+        print(thing, f)?;
+    }
+    if count > SHOWN { write!(f, " and {} more", count - SHOWN) } else { Ok(()) }
+}
+
+/// Says what the variables of some texts stand for, each once.
+fn variables<'t>(
+    policy: &Policy,
+    texts: impl Iterator<Item = &'t str>,
+    context: &Context,
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    if policy.version() != Version::V2012 {
+        return Ok(());
+    }
+    let mut seen: Vec<Variable> = Vec::new();
+    for text in texts {
+        let mut rest = text;
+        while let Some((_, behind)) = rest.split_once("${") {
+            let Ok((dollar, behind)) = variable::read(behind) else { break };
+            rest = behind;
+            let Dollar::Variable(variable) = dollar else { continue };
+            if seen.iter().any(|other| eq_ignore_case(other.name(), variable.name())) {
+                continue;
+            }
+            if seen.len() == SHOWN {
+                return Ok(());
+            }
+            match variable.resolve(context) {
+                Some(value) => write!(f, ", ${{{}}} is {:?}", variable.name(), value.as_str())?,
+                None if context.get(variable.name()).is_none() => {
+                    write!(f, ", ${{{}}} is nothing: the key is absent", variable.name())?;
+                }
+                None => {
+                    write!(f, ", ${{{}}} is nothing: the key has many values", variable.name())?
+                }
+            }
+            seen.push(variable);
+        }
+    }
+    Ok(())
 }
 
 pub(crate) fn caller(principal: &Principal<'_>) -> String {
@@ -211,7 +408,7 @@ pub(crate) fn caller(principal: &Principal<'_>) -> String {
     }
 }
 
-impl fmt::Display for Explanation {
+impl fmt::Display for Explanation<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.decision {
             Decision::Allowed => f.write_str("allowed")?,
@@ -227,7 +424,7 @@ impl fmt::Display for Explanation {
     }
 }
 
-impl fmt::Display for StatementReport {
+impl fmt::Display for StatementReport<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { layer, policy, index, effect, start, .. } = self;
         write!(f, "{layer}, {policy}, statement {index}")?;

@@ -1,10 +1,10 @@
 //! The IAM policy language: parse, validate, compile, evaluate and explain.
 //!
 //! The grammar and the algorithm are those of the IAM user guide, "IAM JSON policy elements
-//! reference" and "Policy evaluation logic", for identity policies, permissions boundaries, session, resource and role trust policies, and those
-//! of organisations. What
-//! is not evaluated is not accepted: an unknown element, operator or value refuses the document
-//! when it is written, and a stored text that no longer parses denies everything.
+//! reference" and "Policy evaluation logic", for identity policies, permissions boundaries, session,
+//! resource and role trust policies, and those of organisations. What is not evaluated is not
+//! accepted: an unknown element, operator or value refuses the document when it is written, and a
+//! stored text that no longer parses denies everything.
 //!
 //! ```
 //! use daypass_names::{AccountId, Arn, UniqueId};
@@ -57,12 +57,15 @@
 //! This crate reads no clock, draws no random numbers and does no I/O.
 
 mod action;
+#[cfg(test)]
+mod canonical;
 mod condition;
 mod context;
 mod document;
 mod evaluate;
 mod explain;
-mod json;
+mod gate;
+pub mod json;
 pub mod limits;
 mod malformed;
 mod message;
@@ -78,7 +81,7 @@ mod variable;
 pub use context::{Context, Value};
 pub use document::{Effect, Version};
 pub use evaluate::{Decision, Denial, decide};
-pub use explain::{Element, Explanation, Outcome, StatementReport, explain};
+pub use explain::{Detail, Element, Explanation, Outcome, StatementReport, explain};
 pub use json::MAX_CHARACTERS;
 pub use malformed::{Malformed, Position};
 pub use policy::{Kind, Policy};

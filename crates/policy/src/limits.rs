@@ -42,3 +42,16 @@ impl Kind {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The quotas of the reference, section 8.
+    #[test]
+    fn limits_are_those_that_aws_publishes() {
+        assert_eq!((INLINE_USER, INLINE_GROUP, INLINE_ROLE), (2048, 5120, 10_240));
+        assert_eq!((TRUST, TRUST_RAISED, SESSION), (2048, 4096, 2048));
+        assert_eq!((MANAGED, SCP, RCP), (6144, 5120, 5120));
+    }
+}

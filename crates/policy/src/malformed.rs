@@ -47,8 +47,9 @@ pub struct Position {
 }
 
 impl Position {
-    /// The place of a byte of `source`.
-    pub(crate) fn of(source: &str, at: usize) -> Self {
+    /// The place of a byte of `source`, or of its end if the byte is none that a character begins
+    /// with.
+    pub fn of(source: &str, at: usize) -> Self {
         let before = source.get(..at).unwrap_or(source);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         Self {
@@ -75,14 +76,10 @@ impl<'a> Walk<'a> {
     pub(crate) fn to(&mut self, at: usize) -> Position {
         let length = at.saturating_sub(self.at);
         if let Some((passed, rest)) = self.rest.split_at_checked(length) {
-            for c in passed.chars() {
-                match c {
-                    '\n' => {
-                        self.position = Position { line: self.position.line + 1, column: 1 };
-                    }
-                    _ => self.position.column += 1,
-                }
-            }
+            let Position { line, column } = Position::of(passed, length);
+            // The column goes on where no line begins.
+            let column = if line == 1 { self.position.column - 1 + column } else { column };
+            self.position = Position { line: self.position.line - 1 + line, column };
             self.rest = rest;
             self.at += length;
         }
@@ -126,6 +123,11 @@ impl Flaw {
         reason: impl Into<Cow<'static, str>>,
     ) -> Self {
         Self { text: LEGACY.into(), reason: reason.into(), at, path: path.into() }
+    }
+
+    /// The same flaw, told of an element of `path`.
+    pub(crate) fn within(self, path: &str) -> Self {
+        Self { path: format!("{path}.{}", self.path), ..self }
     }
 
     pub(crate) fn into_malformed(self, source: &str) -> Malformed {

@@ -5,19 +5,21 @@
 
 use std::fmt::Write;
 
+use daypass_names::{Arn, Partition};
+
 use crate::document::{self, Words};
 use crate::evaluate::Decision;
 use crate::explain::{Explanation, Outcome, StatementReport, caller};
 use crate::request::{Layer, Principal, Request};
 use crate::{Effect, Value};
 
-impl Explanation {
+impl Explanation<'_> {
     /// The message of `DecodeAuthorizationMessage` for a request that was explained. Where a
     /// statement denies, only those that do are listed as matched.
     pub fn to_json(&self, request: &Request<'_>) -> String {
         let explicit = self.denies_explicitly();
         let matched = self.statements.iter().filter(|statement| {
-            statement.outcome == Outcome::Matched
+            matches!(statement.outcome, Outcome::Matched)
                 && !matches!(statement.layer, Layer::Scp | Layer::Rcp)
                 && (!explicit || statement.effect == Effect::Deny)
         });
@@ -38,7 +40,7 @@ impl Explanation {
             items(matched.map(statement)),
             items(std::iter::empty()),
             text(&principal_id(request)),
-            text(&caller(&request.principal)),
+            text(&principal_arn(request)),
             text(request.action),
             text(request.resource),
             items(conditions),
@@ -46,16 +48,19 @@ impl Explanation {
     }
 }
 
-fn statement(statement: &StatementReport) -> String {
+fn statement(statement: &StatementReport<'_>) -> String {
     let effect = match statement.effect {
         Effect::Allow => "ALLOW",
         Effect::Deny => "DENY",
     };
     let raw = statement.source.as_deref().and_then(document::statement);
-    let words = |words: Option<&Words>| {
-        items(words.iter().flat_map(|words| &words.words).map(|word| value_of(&word.text)))
+    let words = |name: &str, not_name: &str, words: Option<&Words>| {
+        let values = words.iter().flat_map(|words| &words.words).map(|word| value_of(&word.text));
+        element(name, not_name, words.is_some_and(|words| words.negated), values)
     };
     let named = raw.iter().flat_map(|raw| &raw.principal).flat_map(|raw| &raw.principals);
+    let named = named.map(|(_, word)| value_of(&word.text));
+    let is_not = raw.as_ref().is_some_and(|raw| raw.not_principal_at.is_some());
     let conditions = raw.iter().flat_map(|raw| &raw.conditions).map(|condition| {
         let (operator, key) = (text(&condition.operator_name.text), text(&condition.key.text));
         let values = items(condition.values.iter().map(|word| value_of(&word.text)));
@@ -63,17 +68,50 @@ fn statement(statement: &StatementReport) -> String {
     });
     format!(
         concat!(
-            r#"{{"statementId":{},"effect":"{}","principals":{},"principalGroups":{},"#,
-            r#""actions":{},"resources":{},"conditions":{}}}"#
+            r#"{{"statementId":{},"effect":"{}",{},"principalGroups":{},"#,
+            r#"{},{},"conditions":{}}}"#
         ),
         text(statement.sid.as_deref().unwrap_or_default()),
         effect,
-        items(named.map(|(_, word)| value_of(&word.text))),
+        element("principals", "notPrincipals", is_not, named),
         items(std::iter::empty()),
-        words(raw.as_ref().and_then(|raw| raw.action.as_ref())),
-        words(raw.as_ref().and_then(|raw| raw.resource.as_ref())),
+        words("actions", "notActions", raw.as_ref().and_then(|raw| raw.action.as_ref())),
+        words("resources", "notResources", raw.as_ref().and_then(|raw| raw.resource.as_ref())),
         items(conditions),
     )
+}
+
+/// The values of an element. Those of its `Not` form stand under a name of their own, so that
+/// nobody reads them as what the statement is about.
+fn element(
+    name: &str,
+    not_name: &str,
+    is_not: bool,
+    values: impl Iterator<Item = String>,
+) -> String {
+    let nothing = items(std::iter::empty());
+    match is_not {
+        true => format!(r#""{name}":{nothing},"{not_name}":{}"#, items(values)),
+        false => format!(r#""{name}":{}"#, items(values)),
+    }
+}
+
+/// The ARN of the principal; those from outside have none and keep their names, and who is
+/// anonymous has neither.
+fn principal_arn(request: &Request<'_>) -> String {
+    match request.principal {
+        Principal::Anonymous => String::new(),
+        Principal::Root { account } => {
+            if let Some([Value::Text(arn)]) = request.context.get("aws:PrincipalArn") {
+                return arn.to_string();
+            }
+            // The resource is of the same partition.
+            let resource = Arn::parse(request.resource).ok();
+            let partition = resource.map_or(Partition::default(), |arn| arn.partition());
+            format!("arn:{partition}:iam::{account}:root")
+        }
+        _ => caller(&request.principal),
+    }
 }
 
 /// What `aws:userid` says, or else the id of the principal.
@@ -94,7 +132,7 @@ fn principal_id(request: &Request<'_>) -> String {
         }
         Principal::Service { name } => name.to_owned(),
         Principal::Federated { provider } => provider.to_owned(),
-        Principal::Anonymous => String::new(),
+        Principal::Anonymous => "anonymous".to_owned(),
     }
 }
 

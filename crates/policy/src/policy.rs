@@ -11,7 +11,8 @@ use daypass_names::{Arn, UniqueId};
 use crate::action::Actions;
 use crate::condition::Condition;
 use crate::document::{Document, Effect, Version};
-use crate::json;
+use crate::gate::Gate;
+use crate::json::{self, Node};
 use crate::malformed::{Flaw, Malformed, Position, SYNTAX};
 use crate::principal::NamedPrincipal;
 use crate::resource::Resources;
@@ -51,6 +52,9 @@ pub struct Policy {
     version: Version,
     source: Box<str>,
     pub(crate) statements: Vec<Statement>,
+    /// Of each statement, what must be so for it to match. Side by side, so that to pass over a
+    /// statement does not touch it.
+    pub(crate) gates: Box<[Gate]>,
     /// Of all statements, in document order.
     principals: Vec<NamedPrincipal>,
     fault: Option<Box<Malformed>>,
@@ -75,6 +79,13 @@ pub(crate) struct Statement {
     /// Where they begin and end.
     pub(crate) start: Position,
     pub(crate) end: Position,
+}
+
+impl Statement {
+    fn gate(&self) -> Gate {
+        let resources = self.resources.as_ref();
+        Gate::of(self.actions.beginning(), resources.map_or(&[][..], Resources::beginning))
+    }
 }
 
 impl Policy {
@@ -111,6 +122,7 @@ impl Policy {
             version: Version::V2012,
             source: "".into(),
             statements: Vec::new(),
+            gates: Box::default(),
             principals: Vec::new(),
             fault: None,
         }
@@ -164,7 +176,31 @@ impl Policy {
     /// trust policy lets in without a condition that says which tenant. Whoever saves a trust
     /// policy refuses one, or asks whether it is meant.
     pub fn unguarded_issuer(&self) -> Option<&str> {
+        shared_issuer::unguarded(self).next()?.provider()
+    }
+
+    /// All of them, as principals of the statements that let them in, in document order.
+    /// [`NamedPrincipal::span`] tells where each stands, [`Self::path_of`] in which element.
+    pub fn unguarded_issuers(&self) -> impl Iterator<Item = &NamedPrincipal> {
         shared_issuer::unguarded(self)
+    }
+
+    /// The element that a principal of the policy stands in, for instance
+    /// `Statement[0].Principal`.
+    pub fn path_of(&self, principal: &NamedPrincipal) -> String {
+        let at = principal.span().start;
+        let index = self.statements.iter().position(|statement| statement.span.contains(&at));
+        let document = Node::read_leniently(&self.source);
+        let members = document.as_ref().and_then(Node::members).unwrap_or_default();
+        let is_list = members
+            .iter()
+            .any(|member| member.name() == "Statement" && member.value().items().is_some());
+        let statement = index.and_then(|index| self.statements.get(index));
+        let not = if statement.is_some_and(|own| own.not_principals) { "Not" } else { "" };
+        match index.filter(|_| is_list) {
+            Some(index) => format!("Statement[{index}].{not}Principal"),
+            None => format!("Statement.{not}Principal"),
+        }
     }
 
     /// The principals of a statement; `None` if all callers are meant.
@@ -184,7 +220,7 @@ impl Policy {
                 text: words.into(),
                 reason: not_json.reason.into(),
                 at: not_json.at,
-                path: String::new(),
+                path: not_json.path,
             }
         })?;
         let document = Document::read(node)?;
@@ -194,7 +230,8 @@ impl Policy {
         }
         let version = document.version;
         let (statements, principals) = validate::compile(document, kind, text)?;
-        Ok(Self { kind, version, source: text.into(), statements, principals, fault: None })
+        let gates = statements.iter().map(Statement::gate).collect();
+        Ok(Self { kind, version, source: text.into(), statements, gates, principals, fault: None })
     }
 }
 

@@ -171,6 +171,16 @@ impl NamedPrincipal {
         }
     }
 
+    /// Prints it for people, with what it is compared by if that is not what was written.
+    pub(crate) fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:?}", self.kind.as_str(), self.written)?;
+        match self.pin {
+            Pin::Arn => Ok(()),
+            Pin::Id(id) => write!(f, " (which is {id})"),
+            Pin::Nobody => f.write_str(" (who does not exist)"),
+        }
+    }
+
     /// How directly this names the caller.
     fn names(&self, caller: &Principal<'_>) -> Grant {
         let grant = |found: bool, grant| if found { grant } else { Grant::None };

@@ -8,16 +8,17 @@
 use daypass_names::Partition;
 
 use crate::action::is_vendor;
-use crate::context::Context;
+use crate::context::{Context, Text};
 use crate::document::{Effect, Word, Words};
+use crate::gate;
 use crate::malformed::Flaw;
-use crate::pattern::{Builder, Case, Filled, Pattern, Scan, Syntax};
+use crate::pattern::{Builder, List, Pattern, Scan, Syntax};
 
 /// The resources of a statement.
 #[derive(Debug)]
 pub(crate) struct Resources {
     negated: bool,
-    patterns: Box<[ResourcePattern]>,
+    patterns: List<ResourcePattern>,
 }
 
 #[derive(Debug)]
@@ -27,7 +28,7 @@ enum ResourcePattern {
     /// One pattern for the whole ARN: every `*` of it crosses colons.
     Arn(Pattern),
     /// An ARN with wildcards that stay in their field.
-    Fields(Fields),
+    Fields(Box<Fields>),
 }
 
 /// An ARN pattern field by field. The first three fields have no wildcards.
@@ -88,13 +89,25 @@ impl Resources {
         Ok(Self { negated: words.negated, patterns: patterns? })
     }
 
+    /// What all resources begin with that the element covers.
+    pub(crate) fn beginning(&self) -> &[u8] {
+        match self.negated {
+            true => &[],
+            false => gate::common(self.patterns.as_slice().iter().map(ResourcePattern::beginning)),
+        }
+    }
+
     /// Whether the element covers a resource. A NotResource with a variable that stands for
     /// nothing covers nothing.
     pub(crate) fn cover(&self, resource: &str, context: &Context) -> bool {
         if !self.negated {
-            return self.patterns.iter().any(|p| p.matches(resource, context) == Some(true));
+            return self
+                .patterns
+                .as_slice()
+                .iter()
+                .any(|p| p.matches(resource, context) == Some(true));
         }
-        self.patterns.iter().all(|p| p.matches(resource, context) == Some(false))
+        self.patterns.as_slice().iter().all(|p| p.matches(resource, context) == Some(false))
     }
 }
 
@@ -104,23 +117,28 @@ impl ResourcePattern {
             return Ok(Self::Every);
         }
         let flaw = |text: String| Flaw::worded(word.span.start, path, text);
+        let refused = |reason| Flaw::value(word.span.start, path, reason);
+        // Such a pattern covers nothing, and a Deny of it denies nothing.
+        let is_arn = word.text.starts_with("arn:");
+        if is_arn && word.text.splitn(6, ':').take(5).any(|field| field.contains("${")) {
+            return Err(refused("a policy variable stands before the fifth colon of an ARN"));
+        }
         let fields = check(&word.text, reading.completes).map_err(flaw)?;
         let [arn, partition, service, region, account, resource] = fields;
         let in_fields = Syntax { wildcards: true, variables: false };
         let in_resource = Syntax { wildcards: true, variables: reading.variables };
-        let refused = |reason| Flaw::syntax(word.span.start, path, reason);
         let stays = |field: &str| field.strip_suffix('*').unwrap_or(field).contains(['*', '?']);
         if !wide && (stays(region) || stays(account)) {
             let field = |text: &str| {
                 let pattern = Pattern::compile(text, in_fields).map_err(refused)?;
                 Ok(Field { pattern, crosses: text.ends_with('*') })
             };
-            return Ok(Self::Fields(Fields {
+            return Ok(Self::Fields(Box::new(Fields {
                 head: format!("{arn}:{partition}:{service}:").into(),
                 region: field(region)?,
                 account: field(account)?,
                 resource: Pattern::compile(resource, in_resource).map_err(refused)?,
-            }));
+            })));
         }
         let mut builder = Builder::default();
         for field in [arn, partition, service, region, account] {
@@ -131,13 +149,22 @@ impl ResourcePattern {
         Ok(Self::Arn(builder.finish()))
     }
 
+    fn beginning(&self) -> &str {
+        match self {
+            Self::Every => "",
+            Self::Arn(pattern) => pattern.literal_prefix(),
+            Self::Fields(fields) => &fields.head,
+        }
+    }
+
+    #[inline]
     fn matches(&self, resource: &str, context: &Context) -> Option<bool> {
         match self {
             Self::Every => Some(true),
-            Self::Arn(pattern) => pattern.matches(resource, Case::Exact, context),
+            Self::Arn(pattern) => pattern.matches(resource, context),
             Self::Fields(fields) => {
                 let filled = fields.resource.fill(context)?;
-                Some(fields.matches(resource, &filled))
+                Some(fields.matches(resource, filled.texts()))
             }
         }
     }
@@ -147,7 +174,7 @@ impl Fields {
     /// Tries every way to part the text that the fields allow. What the last field leaves behind
     /// its first run unmatched once is not looked for again, so the whole takes no more steps than
     /// the pattern has characters times those of the text.
-    fn matches(&self, text: &str, filled: &Filled<'_>) -> bool {
+    fn matches(&self, text: &str, filled: &[Text<'_>]) -> bool {
         let Some((region, mut rest)) =
             text.strip_prefix(&*self.head).and_then(|rest| rest.split_once(':'))
         else {
@@ -176,10 +203,10 @@ impl Fields {
 
     /// Whether the last field matches the text, or what follows one of its colons if the account
     /// field reaches on.
-    fn is_resource(&self, text: &str, filled: &Filled<'_>) -> Scan {
+    fn is_resource(&self, text: &str, filled: &[Text<'_>]) -> Scan {
         let mut rest = text;
         loop {
-            let scan = self.resource.scan(filled, rest, Case::Exact);
+            let scan = self.resource.scan(filled, rest.as_bytes());
             match rest.split_once(':') {
                 Some((_, tail)) if scan == Scan::Fails && self.account.crosses => rest = tail,
                 _ => return scan,
@@ -190,7 +217,7 @@ impl Fields {
 
 impl Field {
     fn is(&self, text: &str) -> bool {
-        self.pattern.scan(&Filled::NOTHING, text, Case::Exact) == Scan::Matches
+        self.pattern.scan(&[], text.as_bytes()) == Scan::Matches
     }
 }
 
@@ -227,7 +254,9 @@ fn check(text: &str, completes: bool) -> Result<[&str; 6], String> {
         }
         _ => {}
     }
-    let fits_iam = resource == "*" || IAM_PATHS.iter().any(|path| resource.starts_with(path));
+    // The root user is the resource of sts:AssumeRoot.
+    let fits_iam =
+        matches!(resource, "*" | "root") || IAM_PATHS.iter().any(|path| resource.starts_with(path));
     if service == "iam" && !fits_iam {
         return Err(format!(
             "IAM resource path must either be \"*\" or start with {}.",

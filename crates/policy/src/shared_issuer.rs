@@ -4,12 +4,13 @@
 //! `sts:AssumeRoleWithWebIdentity` must say which customer, in a condition on one of the provider's
 //! keys; a condition that the tokens of several customers meet says nothing.
 
-use crate::action::Action;
+use crate::action::{Action, Room};
 use crate::condition::Condition;
 use crate::context::eq_ignore_case;
 use crate::document::Effect;
 use crate::pattern::Pattern;
 use crate::policy::{Policy, Statement};
+use crate::principal::NamedPrincipal;
 
 /// A shared provider, by its host, and the keys that tell its tenants apart.
 struct SharedIssuer {
@@ -84,21 +85,20 @@ const SHARED: [SharedIssuer; 18] = [
     SharedIssuer { host: "vstoken.actions.githubusercontent.com", keys: &[("sub", GITHUB)] },
 ];
 
-/// The first shared provider that a policy lets in without saying whom.
-pub(crate) fn unguarded(policy: &Policy) -> Option<&str> {
-    let action = Action::of("sts:AssumeRoleWithWebIdentity");
-    policy
-        .statements
-        .iter()
-        .filter(|statement| statement.effect == Effect::Allow)
-        .filter(|statement| statement.actions.cover(action))
-        .find_map(|statement| {
-            let named = policy.principals_of(statement).unwrap_or_default();
-            named
-                .iter()
-                .filter_map(|principal| principal.provider())
-                .find(|provider| shared(provider).is_some_and(|s| !guards(statement, s)))
+/// The shared providers that a policy lets in without saying whom.
+pub(crate) fn unguarded(policy: &Policy) -> impl Iterator<Item = &NamedPrincipal> {
+    let lets_in = |statement: &&Statement| {
+        let mut room = Room::new();
+        let action = Action::of("sts:AssumeRoleWithWebIdentity", &mut room);
+        statement.effect == Effect::Allow && statement.actions.cover(action)
+    };
+    policy.statements.iter().filter(lets_in).flat_map(|statement| {
+        let named = policy.principals_of(statement).unwrap_or_default();
+        named.iter().filter(|principal| {
+            let issuer = principal.provider().and_then(shared);
+            issuer.is_some_and(|issuer| !guards(statement, issuer))
         })
+    })
 }
 
 fn shared(provider: &str) -> Option<&'static SharedIssuer> {
@@ -168,6 +168,84 @@ mod tests {
         let policy = Policy::parse(&text, Kind::Trust).unwrap();
         let want = if is_guarded { None } else { Some(&*principal) };
         assert_eq!(policy.unguarded_issuer(), want, "{issuer} {condition}");
+    }
+
+    #[test]
+    fn all_unguarded_issuers_are_found_and_each_where_it_stands() {
+        let guarded = r#""Condition": {"StringEquals": {"accounts.google.com:aud": "x"}}, "#;
+        let statement = |condition: &str, principals: &str| {
+            format!(
+                r#"{{"Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity", {condition}
+                    "Principal": {{"Federated": {principals}}}}}"#
+            )
+        };
+        let both = r#"["accounts.google.com", "www.amazon.com"]"#;
+        let text = format!(
+            r#"{{"Statement": [{}, {}, {}]}}"#,
+            statement("", both),
+            statement(guarded, both),
+            statement("", r#""login.example.com""#)
+        );
+        let policy = Policy::parse(&text, Kind::Trust).unwrap();
+        let found: Vec<_> = policy
+            .unguarded_issuers()
+            .map(|issuer| (text.get(issuer.span()).unwrap(), policy.path_of(issuer)))
+            .collect();
+        let path = |index: usize| format!("Statement[{index}].Principal");
+        assert_eq!(
+            found,
+            [
+                ("\"accounts.google.com\"", path(0)),
+                ("\"www.amazon.com\"", path(0)),
+                ("\"www.amazon.com\"", path(1)),
+            ]
+        );
+        assert_eq!(policy.unguarded_issuer(), Some("accounts.google.com"));
+        let text = format!(r#"{{"Statement": {}}}"#, statement("", r#""www.amazon.com""#));
+        let policy = Policy::parse(&text, Kind::Trust).unwrap();
+        let issuer = policy.unguarded_issuers().next().unwrap();
+        assert_eq!(policy.path_of(issuer), "Statement.Principal");
+    }
+
+    /// None of the list may be lost: the hosts are written out once more.
+    #[test]
+    fn every_shared_issuer_is_known() {
+        for host in [
+            "accounts.google.com",
+            "agent.buildkite.com",
+            "api.pulumi.com",
+            "app.terraform.io",
+            "cognito-identity.amazonaws.com",
+            "gitlab.com",
+            "graph.facebook.com",
+            "oidc-configuration.audit-log.githubusercontent.com",
+            "oidc.codefresh.io",
+            "oidc.vercel.com",
+            "proidc.upbound.io",
+            "sandboxes.cloud",
+            "scalr.io",
+            "studio.datachain.ai",
+            "token.actions.githubusercontent.com",
+            "tokens.cloud.shisho.dev",
+            "vstoken.actions.githubusercontent.com",
+            "www.amazon.com",
+        ] {
+            check(host, "", false);
+            check(host, r#""StringLike": {"ISSUER:sub": "*"}"#, false);
+            assert!(super::SHARED.iter().any(|shared| shared.host == host));
+        }
+        assert_eq!(super::SHARED.len(), 18);
+        for (host, key) in [
+            ("api.pulumi.com", "aud"),
+            ("oidc.codefresh.io", "sub"),
+            ("proidc.upbound.io", "sub"),
+            ("sandboxes.cloud", "aud"),
+            ("studio.datachain.ai", "sub"),
+            ("tokens.cloud.shisho.dev", "sub"),
+        ] {
+            check(host, &format!(r#""StringEquals": {{"ISSUER:{key}": "acme"}}"#), true);
+            check(host, &format!(r#""StringLike": {{"ISSUER:{key}": "acme*"}}"#), false);
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::mem;
 
 use crate::action::{self, Actions, NO_VENDOR};
 use crate::condition::Condition;
-use crate::document::{Document, Effect, PrincipalType, RawStatement, Version, Words};
+use crate::document::{Document, Effect, PrincipalType, RawStatement, Version, Words, each};
 use crate::malformed::{Flaw, Walk};
 use crate::policy::{Kind, Statement};
 use crate::principal::NamedPrincipal;
@@ -24,31 +24,23 @@ pub(crate) fn compile(document: Document, kind: Kind, source: &str) -> Result<Co
     for statement in &statements {
         check_elements(statement, kind)?;
     }
-    let mut conditions = Vec::with_capacity(statements.len());
-    for statement in &statements {
-        conditions.push(compile_conditions(statement, version)?);
-    }
+    let conditions = each(statements.iter(), |raw| compile_conditions(raw, version))?;
     let mut principals = Vec::new();
     let mut ranges = Vec::with_capacity(statements.len());
     for statement in &mut statements {
         let start = principals.len();
-        let not = if statement.not_principal_at.is_some() { "Not" } else { "" };
-        let path = format!("{}.{not}Principal", statement.path);
+        let is_not = statement.not_principal_at.is_some();
+        let name = if is_not { "NotPrincipal" } else { "Principal" };
         for (form, word) in
             mem::take(&mut statement.principal).into_iter().flat_map(|raw| raw.principals)
         {
-            principals.push(NamedPrincipal::parse(form, word, &path, kind)?);
+            let principal = NamedPrincipal::parse(form, word, name, kind);
+            principals.push(principal.map_err(|flaw| flaw.within(&statement.path))?);
         }
         ranges.push(kind.names_principals().then_some(start..principals.len()));
     }
-    let mut resources = Vec::with_capacity(statements.len());
-    for statement in &statements {
-        resources.push(compile_resources(statement, version, kind)?);
-    }
-    let mut actions = Vec::with_capacity(statements.len());
-    for statement in &statements {
-        actions.push(compile_actions(statement, kind)?);
-    }
+    let resources = each(statements.iter(), |raw| compile_resources(raw, version, kind))?;
+    let actions = each(statements.iter(), |raw| compile_actions(raw, kind))?;
     check_sids(&statements, kind)?;
     let mut walk = Walk::of(source);
     let parts = ranges.into_iter().zip(conditions).zip(resources).zip(actions);
@@ -136,17 +128,14 @@ fn compile_conditions(
     statement: &RawStatement,
     version: Version,
 ) -> Result<Box<[Condition]>, Flaw> {
-    statement
-        .conditions
-        .iter()
-        .map(|raw| {
-            let RawStatement { path, .. } = statement;
-            Condition::compile(raw, version).map_err(|unreadable| {
-                let path = format!("{path}.Condition.{}.{}", raw.operator_name.text, raw.key.text);
-                Flaw::value(unreadable.at, path, unreadable.reason)
-            })
+    let RawStatement { path, conditions, .. } = statement;
+    let compiled = each(conditions.iter(), |raw| {
+        Condition::compile(raw, version).map_err(|unreadable| {
+            let path = format!("{path}.Condition.{}.{}", raw.operator_name.text, raw.key.text);
+            Flaw::value(unreadable.at, path, unreadable.reason)
         })
-        .collect()
+    });
+    compiled.map(Vec::into_boxed_slice)
 }
 
 fn compile_resources(
@@ -161,7 +150,8 @@ fn compile_resources(
         variables: version == Version::V2012,
         completes: matches!(kind, Kind::Identity | Kind::Boundary),
     };
-    Resources::compile(words, &format!("{}.{name}", statement.path), reading).map(Some)
+    let resources = Resources::compile(words, name, reading);
+    resources.map(Some).map_err(|flaw| flaw.within(&statement.path))
 }
 
 fn compile_actions(statement: &RawStatement, kind: Kind) -> Result<Actions, Flaw> {
@@ -170,10 +160,10 @@ fn compile_actions(statement: &RawStatement, kind: Kind) -> Result<Actions, Flaw
         return Err(Flaw::worded(statement.span.start, statement.path.clone(), text));
     };
     let name = if words.negated { "NotAction" } else { "Action" };
-    let path = format!("{}.{name}", statement.path);
-    let actions = Actions::compile(words, &path)?;
+    let within = |flaw: Flaw| flaw.within(&statement.path);
+    let actions = Actions::compile(words, name).map_err(within)?;
     if kind == Kind::Trust {
-        action::check_trust(words, &path)?;
+        action::check_trust(words, name).map_err(within)?;
     }
     // The same text stands for actions and condition keys.
     for condition in &statement.conditions {
@@ -197,15 +187,15 @@ fn check_sids(statements: &[RawStatement], kind: Kind) -> Result<(), Flaw> {
     let mut seen = BTreeSet::new();
     for statement in statements {
         let Some(sid) = &statement.sid else { continue };
-        let path = format!("{}.Sid", statement.path);
+        let path = || format!("{}.Sid", statement.path);
         let is_good = |c: char| c.is_ascii_alphanumeric() || (is_wide && !c.is_control());
         if !sid.text.chars().all(is_good) {
             let reason = "a statement id has characters other than letters and digits";
-            return Err(Flaw::syntax(sid.span.start, path, reason));
+            return Err(Flaw::syntax(sid.span.start, path(), reason));
         }
         if !sid.text.is_empty() && !seen.insert(&*sid.text) {
             let text = "Statement IDs (SID) in a single policy must be unique.";
-            return Err(Flaw::worded(sid.span.start, path, text));
+            return Err(Flaw::worded(sid.span.start, path(), text));
         }
     }
     Ok(())

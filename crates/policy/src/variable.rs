@@ -26,6 +26,11 @@ pub(crate) const BAD_VARIABLE: &str =
     "a policy variable must be ${key}, ${key, 'default'}, ${*}, ${?} or ${$}";
 
 impl Variable {
+    /// The condition key that it stands for.
+    pub(crate) fn name(&self) -> &str {
+        &self.key.name
+    }
+
     /// What the variable stands for in a request; `None` if it stands for nothing. A multi-valued
     /// key stands for nothing, default or not.
     pub(crate) fn resolve<'a>(&'a self, context: &'a Context) -> Option<Text<'a>> {

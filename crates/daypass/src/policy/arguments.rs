@@ -43,7 +43,7 @@ and each is answered with one line: {\"id\", \"decision\", \"reason\"}, where th
 `allowed`, `implicitDeny`, `explicitDeny` or, for a case that cannot be read, `error`.
 
 Exit status: 0 allowed, 1 denied, 2 an error. With --cases: 0 every line was answered, 2 the file
-could not be read.";
+could not be read or the answers not written to the end.";
 
 /// `daypass policy check`
 #[derive(Args, Debug)]
@@ -105,7 +105,7 @@ pub(crate) struct Simulate {
     #[arg(long, value_name = "DIGITS")]
     pub(crate) resource_account: Option<String>,
 
-    /// A condition key and its value; the same key again makes a list
+    /// A condition key and its value; the same key again makes a list, and so does KEY[]=VALUE
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) context: Vec<String>,
 
@@ -121,7 +121,8 @@ pub(crate) struct Simulate {
     #[arg(long, value_name = "FILE")]
     pub(crate) session: Vec<PathBuf>,
 
-    /// The policy of the resource, for instance a bucket policy
+    /// The policy of the resource, for instance a bucket policy; for a role that is to be assumed
+    /// use --trust
     #[arg(long, value_name = "FILE")]
     pub(crate) resource_policy: Option<PathBuf>,
 
@@ -134,7 +135,8 @@ pub(crate) struct Simulate {
     #[arg(long, value_name = "FILE,…")]
     pub(crate) scp: Vec<String>,
 
-    /// The resource control policies of one level, likewise
+    /// The resource control policies of one level, likewise; the one that allows everything counts
+    /// whether it is listed or not
     #[arg(long, value_name = "FILE,…")]
     pub(crate) rcp: Vec<String>,
 

@@ -138,6 +138,12 @@ impl Caller {
                 context.insert(key, value);
             }
         };
+        // SECURITY: the server gives these keys to everybody, and a statement that asks for one of
+        // them would be taken differently without it.
+        add("aws:ViaAWSService", "false");
+        if !matches!(self, Self::Anonymous | Self::Federated { .. } | Self::Service { .. }) {
+            add("aws:PrincipalIsAWSService", "false");
+        }
         match self {
             Self::Anonymous => {
                 add("aws:PrincipalAccount", "anonymous");
@@ -292,11 +298,17 @@ mod tests {
         let a = "arn:aws:iam::123456789012";
         let s = "arn:aws:sts::123456789012";
         for (principal, want) in [
-            ("*", "PrincipalAccount=anonymous PrincipalType=Anonymous userid=anonymous".to_owned()),
+            (
+                "*",
+                "PrincipalAccount=anonymous PrincipalType=Anonymous ViaAWSService=false \
+                 userid=anonymous"
+                    .to_owned(),
+            ),
             (
                 &format!("{a}:root"),
                 format!(
-                    "PrincipalAccount=123456789012 PrincipalArn={a}:root PrincipalType=Account \
+                    "PrincipalAccount=123456789012 PrincipalArn={a}:root \
+                     PrincipalIsAWSService=false PrincipalType=Account ViaAWSService=false \
                      userid=123456789012"
                 ),
             ),
@@ -304,15 +316,18 @@ mod tests {
                 &format!("{s}:federated-user/Carol"),
                 format!(
                     "PrincipalAccount=123456789012 PrincipalArn={s}:federated-user/Carol \
-                     PrincipalType=FederatedUser userid=123456789012:Carol"
+                     PrincipalIsAWSService=false PrincipalType=FederatedUser ViaAWSService=false \
+                     userid=123456789012:Carol"
                 ),
             ),
             (
                 "ec2.amazonaws.com",
-                "PrincipalIsAWSService=true PrincipalServiceName=ec2.amazonaws.com".to_owned(),
+                "PrincipalIsAWSService=true PrincipalServiceName=ec2.amazonaws.com \
+                 ViaAWSService=false"
+                    .to_owned(),
             ),
-            (&format!("{a}:saml-provider/P"), String::new()),
-            ("accounts.google.com", String::new()),
+            (&format!("{a}:saml-provider/P"), "ViaAWSService=false".to_owned()),
+            ("accounts.google.com", "ViaAWSService=false".to_owned()),
         ] {
             assert_eq!(keys(principal, &[]), want, "{principal}");
         }

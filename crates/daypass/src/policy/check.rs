@@ -6,6 +6,7 @@
 mod document;
 mod finding;
 mod names;
+mod narrow;
 mod never;
 mod principals;
 mod review;
@@ -17,7 +18,7 @@ use std::path::Path;
 use daypass_names::AccountId;
 use serde_json::{Value, json};
 
-use super::arguments::Check;
+use super::arguments::{Check, KindName};
 use super::input;
 use super::outcome::Outcome;
 
@@ -37,7 +38,7 @@ pub(crate) fn check(arguments: &Check, out: &mut impl Write) -> io::Result<Outco
             outcome = Outcome::Faulty;
         }
         if arguments.json {
-            files.push(for_machines(path, &reviewed));
+            files.push(for_machines(path, arguments.kind, &reviewed));
         } else {
             for_people(path, &reviewed, out)?;
         }
@@ -80,15 +81,23 @@ fn for_people(
     writeln!(out, ": {errors}, {warnings}")
 }
 
-fn for_machines(path: &Path, reviewed: &Result<Review, String>) -> Value {
+fn for_machines(path: &Path, kind: Option<KindName>, reviewed: &Result<Review, String>) -> Value {
     let name = input::name(path);
     let review = match reviewed {
         Ok(review) => review,
         Err(reason) => {
             return json!({
                 "file": name,
-                "kind": null,
-                "findings": [{"severity": "error", "code": "unreadable-file", "message": reason}],
+                "kind": kind.map(KindName::as_str),
+                "guessed": false,
+                "findings": [{
+                    "severity": "error",
+                    "code": "unreadable-file",
+                    "message": reason,
+                    "line": null,
+                    "column": null,
+                    "path": "",
+                }],
             });
         }
     };

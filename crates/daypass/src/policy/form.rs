@@ -8,10 +8,10 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::question::{Draft, Given, Source, asks_trust};
+use super::question::{Draft, Given, RESOURCE_POLICY, Source};
 
 /// A case whose parts have not been looked at, so that its id is known even if they are wrong.
 #[derive(Debug, Deserialize)]
@@ -107,13 +107,10 @@ impl<'a> Case<'a> {
         draft.session = policies.session.map(|raw| several(raw, "session")).transpose()?;
         draft.scps = policies.scp.map(|raw| levels(raw, "scp", lookup)).transpose()?;
         draft.rcps = policies.rcp.map(|raw| levels(raw, "rcp", lookup)).transpose()?;
-        if let Some(raw) = policies.resource {
-            let is_trust = draft.action.as_deref().is_some_and(asks_trust);
-            let name = if is_trust { "trust policy" } else { "resource policy" };
-            let source = document(raw, name.to_owned(), lookup)?;
-            let place = if is_trust { &mut draft.trust } else { &mut draft.resource_policy };
-            *place = Some(source);
-        }
+        draft.target = policies
+            .resource
+            .map(|raw| document(raw, RESOURCE_POLICY.to_owned(), lookup))
+            .transpose()?;
         Ok(draft)
     }
 }
@@ -193,45 +190,33 @@ impl<'de> Visitor<'de> for ContextVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ContextForm, A::Error> {
         let mut keys = Vec::new();
         // A key that occurs twice is found when the context is made, which ignores case.
-        while let Some((key, given)) = map.next_entry::<String, Given>()? {
+        while let Some((key, raw)) = map.next_entry::<String, &RawValue>()? {
+            let given = given(raw).ok_or_else(|| {
+                A::Error::custom(format!(
+                    "the condition key `{key}` has a string, a number, a boolean or a list of them"
+                ))
+            })?;
             keys.push((key, given));
         }
         Ok(ContextForm(keys))
     }
 }
 
-impl<'de> Deserialize<'de> for Given {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let form = GivenForm::deserialize(deserializer)?;
-        Ok(match form {
-            GivenForm::One(scalar) => Self::One(scalar.into_text()),
-            GivenForm::Many(all) => Self::Many(all.into_iter().map(Scalar::into_text).collect()),
-        })
+/// One value, or the list of them.
+fn given(raw: &RawValue) -> Option<Given> {
+    match list(raw) {
+        Some(raws) => raws.into_iter().map(scalar).collect::<Option<_>>().map(Given::Many),
+        None => scalar(raw).map(Given::One),
     }
 }
 
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "a condition key has a string or a list of strings")]
-enum GivenForm {
-    One(Scalar),
-    Many(Vec<Scalar>),
-}
-
-/// Numbers and booleans act as strings, as they do in a policy.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Scalar {
-    Text(String),
-    Bool(bool),
-    Number(serde_json::Number),
-}
-
-impl Scalar {
-    fn into_text(self) -> String {
-        match self {
-            Self::Text(text) => text,
-            Self::Bool(value) => value.to_string(),
-            Self::Number(number) => number.to_string(),
-        }
+/// Numbers and booleans act as strings, as they do in a policy: a number has the digits that were
+/// written, however many.
+fn scalar(raw: &RawValue) -> Option<String> {
+    let text = raw.get();
+    match text.as_bytes().first()? {
+        b'"' => serde_json::from_str(text).ok(),
+        b't' | b'f' | b'-' | b'0'..=b'9' => Some(text.to_owned()),
+        _ => None,
     }
 }

@@ -4,13 +4,14 @@
 //! then a [`Question`], which can be answered. Whatever is not understood refuses the question:
 //! an answer to another question than was asked would be worse than none.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
+use std::borrow::{Borrow, Cow};
+use std::collections::{HashMap, HashSet};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use daypass_names::AccountId;
 use daypass_policy::{
-    Attached, Context, Decision, Effect, Explanation, Kind, Layer, Layers, Outcome, Policy,
+    Attached, Context, Decision, Denial, Effect, Explanation, Kind, Layer, Layers, Outcome, Policy,
     Request, StatementReport, Value, explain,
 };
 
@@ -31,6 +32,8 @@ pub(crate) struct Draft<'a> {
     pub(crate) session: Option<Vec<Source<'a>>>,
     pub(crate) resource_policy: Option<Source<'a>>,
     pub(crate) trust: Option<Source<'a>>,
+    /// The one of the two that the action asks; the other two go before it.
+    pub(crate) target: Option<Source<'a>>,
     pub(crate) scps: Option<Vec<Vec<Source<'a>>>>,
     pub(crate) rcps: Option<Vec<Vec<Source<'a>>>>,
 }
@@ -76,11 +79,39 @@ struct Named {
 /// The policies that were compiled before: many cases are about the same few.
 #[derive(Debug, Default)]
 pub(crate) struct Library {
-    policies: HashMap<Kind, HashMap<Box<str>, Arc<Policy>>>,
+    policies: HashMap<Kind, HashSet<Known>>,
+    /// The bytes of all their texts.
+    size: usize,
 }
 
-/// The most policies of a kind that are kept; then they are forgotten and gathered again.
-const MAX_KNOWN: usize = 1024;
+/// The most bytes of policies that are kept; then they are forgotten and gathered again. Compiled,
+/// a policy takes several times the room of its text.
+const MAX_KNOWN: usize = 256 * 1024;
+
+/// A policy that is found by its text.
+#[derive(Debug)]
+struct Known(Arc<Policy>);
+
+impl Borrow<str> for Known {
+    fn borrow(&self) -> &str {
+        self.0.source()
+    }
+}
+
+// As `Borrow` asks: hashed and compared as the text is.
+impl Hash for Known {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.source().hash(state);
+    }
+}
+
+impl Eq for Known {}
+
+impl PartialEq for Known {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.source() == other.0.source()
+    }
+}
 
 /// The decision in the words of AWS's policy simulator.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -106,21 +137,63 @@ pub(crate) struct Answer {
     pub(crate) verdict: Verdict,
     /// One sentence or the part of one that AWS appends to its access-denied text.
     pub(crate) reason: String,
-    pub(crate) explanation: Explanation,
+    pub(crate) explanation: Explanation<'static>,
 }
 
+impl Answer {
+    /// The layer that decided against the request: the one with the statement that denies, or else
+    /// the first that does not allow.
+    pub(crate) fn layer(&self) -> Option<Layer> {
+        let Decision::Denied(denial) = &self.explanation.decision else { return None };
+        match self.verdict {
+            Verdict::ExplicitDeny => taken(&self.explanation)
+                .find(|statement| statement.effect == Effect::Deny)
+                .map(|statement| statement.layer),
+            Verdict::Allowed | Verdict::ImplicitDeny => Some(denial.layer),
+        }
+    }
+}
+
+/// What the policy of a resource is called that was written out without a name.
+pub(crate) const RESOURCE_POLICY: &str = "resource policy";
+
+/// The actions that ask a role's trust policy, in a sentence.
+const TRUST_ACTIONS: &str =
+    "sts:AssumeRole…, and sts:TagSession, sts:SetSourceIdentity and sts:SetContext on a role";
+
 /// Whether the policy of the resource that an action is asked for is a role's trust policy.
-pub(crate) fn asks_trust(action: &str) -> bool {
+fn asks_trust(action: &str, resource: &str) -> bool {
     const BESIDE: [&str; 3] = ["sts:TagSession", "sts:SetSourceIdentity", "sts:SetContext"];
+    assumes(action)
+        || (BESIDE.iter().any(|beside| beside.eq_ignore_ascii_case(action))
+            && (resource == "*" || is_role(resource)))
+}
+
+/// Whether an action is one of those that assume a role.
+fn assumes(action: &str) -> bool {
     const ASSUME: &str = "sts:AssumeRole";
     action.get(..ASSUME.len()).is_some_and(|start| start.eq_ignore_ascii_case(ASSUME))
-        || BESIDE.iter().any(|beside| beside.eq_ignore_ascii_case(action))
+}
+
+/// Whether an ARN is that of a role.
+fn is_role(resource: &str) -> bool {
+    let fields: Vec<_> = resource.splitn(6, ':').collect();
+    matches!(fields.as_slice(), ["arn", _, "iam", _, _, name] if name.starts_with("role/"))
+}
+
+/// Whether a condition key has a prefix and a name. The names of tags and issuers may have more
+/// colons.
+fn is_key(key: &str) -> bool {
+    key.split_once(':').is_some_and(|(prefix, name)| !prefix.is_empty() && !name.is_empty())
 }
 
 impl Draft<'_> {
     /// Reads everything; the error says what is not understood.
     pub(crate) fn into_question(self, library: &mut Library) -> Result<Question, String> {
-        let action = self.action.ok_or("there is no action")?;
+        let action = self.action.ok_or(
+            "there is no action: name one, such as s3:GetObject, with --action or in \
+             request.action",
+        )?;
         if !action.split_once(':').is_some_and(|(service, name)| {
             !service.is_empty() && !name.is_empty() && !name.contains(':')
         }) {
@@ -137,8 +210,11 @@ impl Draft<'_> {
 
         let mut context = Context::new();
         for (key, given) in self.context {
-            if key.is_empty() {
-                return Err("a condition key has no name".to_owned());
+            if !is_key(&key) {
+                return Err(format!(
+                    "the condition key `{key}` is not a prefix, a colon and a name, such as \
+                     aws:SourceIp"
+                ));
             }
             if context.get(&key).is_some() {
                 return Err(format!("the condition key `{key}` occurs twice"));
@@ -150,7 +226,10 @@ impl Draft<'_> {
                 }
             }
         }
-        let principal = self.principal.ok_or("there is no principal")?;
+        let principal = self.principal.ok_or(
+            "there is no principal: give an ARN, a service or `*` with --principal or in \
+             request.principal",
+        )?;
         let caller = Caller::parse(&principal, &action, self.creator.as_deref(), &context)?;
         caller.fill(&mut context);
 
@@ -161,10 +240,12 @@ impl Draft<'_> {
             ),
             None => account_of(&resource).or(caller.principal().account()),
         };
-        let trust = match self.trust {
+        let Targets { resource_policy, trust } =
+            targets(self.resource_policy, self.trust, self.target, &action, &resource)?;
+        let trust = match trust {
             Some(source) => Some(library.named(source, Kind::Trust)?),
             // SECURITY: a role without a trust policy lets nobody in.
-            None if asks_trust(&action) && resource != "*" => Some(Named {
+            None if resource != "*" && asks_trust(&action, &resource) => Some(Named {
                 name: "no trust policy".to_owned(),
                 policy: Arc::new(Policy::empty(Kind::Trust)),
             }),
@@ -180,8 +261,7 @@ impl Draft<'_> {
             identity: library.list(self.identity, Kind::Identity)?,
             boundary: self.boundary.map(|all| library.list(all, Kind::Boundary)).transpose()?,
             session: self.session.map(|all| library.list(all, Kind::Session)).transpose()?,
-            resource_policy: self
-                .resource_policy
+            resource_policy: resource_policy
                 .map(|source| library.named(source, Kind::Resource))
                 .transpose()?,
             trust,
@@ -189,6 +269,45 @@ impl Draft<'_> {
             rcps: self.rcps.map(|levels| library.lists(levels, Kind::Rcp)).transpose()?,
         })
     }
+}
+
+/// The policies of what is asked for.
+struct Targets<'a> {
+    resource_policy: Option<Source<'a>>,
+    trust: Option<Source<'a>>,
+}
+
+/// Puts the policy of the resource where the action asks it, and refuses one that the action does
+/// not ask: it could not do what whoever gave it expects.
+fn targets<'a>(
+    resource_policy: Option<Source<'a>>,
+    trust: Option<Source<'a>>,
+    target: Option<Source<'a>>,
+    action: &str,
+    resource: &str,
+) -> Result<Targets<'a>, String> {
+    if asks_trust(action, resource) {
+        if resource_policy.is_some() {
+            return Err(format!(
+                "{action} asks the trust policy of the role, and no other policy of it: give that \
+                 with --trust in place of --resource-policy"
+            ));
+        }
+        let target = target.map(|mut source| {
+            if source.name == RESOURCE_POLICY {
+                source.name = "trust policy".to_owned();
+            }
+            source
+        });
+        return Ok(Targets { resource_policy: None, trust: trust.or(target) });
+    }
+    if trust.is_some() {
+        return Err(format!(
+            "{action} on {resource} asks no trust policy, only {TRUST_ACTIONS} do: give the policy \
+             of the resource with --resource-policy in place of --trust"
+        ));
+    }
+    Ok(Targets { resource_policy: resource_policy.or(target), trust: None })
 }
 
 impl Question {
@@ -212,6 +331,15 @@ impl Question {
     /// The condition keys, those that follow from the principal included.
     pub(crate) fn context(&self) -> &Context {
         &self.context
+    }
+
+    /// Whether a level is said to have no resource control policy at all. The engine reads a level
+    /// as if the policy that allows everything were listed, since nobody can detach it; where it is
+    /// said that there is none, it is not there to allow.
+    fn lacks_rcps(&self) -> bool {
+        self.rcps
+            .as_ref()
+            .is_some_and(|levels| levels.is_empty() || levels.iter().any(Vec::is_empty))
     }
 
     /// Decides, and explains from the same evaluation.
@@ -243,7 +371,17 @@ impl Question {
         let nothing = Policy::empty(Kind::Boundary);
         let explain_with = |boundary: Option<(&str, &Policy)>| {
             let layers = Layers { boundary: boundary.map(|(_, policy)| policy), ..layers };
-            let mut explanation = explain(&layers, &request);
+            let mut explanation = explain(&layers, &request).into_owned();
+            if self.lacks_rcps() && explanation.decision == Decision::Allowed {
+                explanation.decision = Decision::Denied(Denial {
+                    layer: Layer::Rcp,
+                    explicit: false,
+                    policy: None,
+                    sid: None,
+                    statement: None,
+                    unreadable: None,
+                });
+            }
             for statement in &mut explanation.statements {
                 // Where there is only one policy, the engine names the layer.
                 let name = match statement.layer {
@@ -253,7 +391,7 @@ impl Question {
                     _ => None,
                 };
                 if let Some(name) = name {
-                    name.clone_into(&mut statement.policy);
+                    statement.policy = Cow::Owned(name.to_owned());
                 }
             }
             explanation
@@ -271,7 +409,7 @@ impl Question {
     }
 }
 
-fn verdict_of(explanation: &Explanation) -> Verdict {
+fn verdict_of(explanation: &Explanation<'_>) -> Verdict {
     match &explanation.decision {
         Decision::Allowed => Verdict::Allowed,
         Decision::Denied(_) if explanation.denies_explicitly() => Verdict::ExplicitDeny,
@@ -280,7 +418,7 @@ fn verdict_of(explanation: &Explanation) -> Verdict {
 }
 
 /// Policies of one layer add up: a Deny of any wins, otherwise an Allow of any does.
-fn precedence(explanation: &Explanation) -> u8 {
+fn precedence(explanation: &Explanation<'_>) -> u8 {
     match verdict_of(explanation) {
         Verdict::ImplicitDeny => 0,
         Verdict::Allowed => 1,
@@ -288,13 +426,19 @@ fn precedence(explanation: &Explanation) -> u8 {
     }
 }
 
+/// The statements that match.
+fn taken<'e, 'a>(
+    explanation: &'e Explanation<'a>,
+) -> impl Iterator<Item = &'e StatementReport<'a>> {
+    explanation.statements.iter().filter(|s| !matches!(s.outcome, Outcome::Failed { .. }))
+}
+
 /// The sentence, with the statements that decided.
-fn reason(explanation: &Explanation, action: &str) -> String {
-    let mut taken =
-        explanation.statements.iter().filter(|s| !matches!(s.outcome, Outcome::Failed { .. }));
+fn reason(explanation: &Explanation<'_>, action: &str) -> String {
+    let mut taken = taken(explanation);
     match &explanation.decision {
         Decision::Allowed => {
-            let mut grants: Vec<&StatementReport> = Vec::new();
+            let mut grants: Vec<&StatementReport<'_>> = Vec::new();
             for statement in taken.filter(|s| s.effect == Effect::Allow) {
                 // The other layers only bound.
                 let is_grant =
@@ -322,7 +466,7 @@ fn reason(explanation: &Explanation, action: &str) -> String {
 }
 
 /// Where a statement stands.
-fn place(statement: &StatementReport) -> String {
+fn place(statement: &StatementReport<'_>) -> String {
     let StatementReport { policy, index, sid, .. } = statement;
     match (sid.as_deref(), &statement.outcome) {
         (_, Outcome::Unreadable { .. }) => format!("{policy}, which cannot be read"),
@@ -335,7 +479,7 @@ impl Library {
     fn named(&mut self, source: Source<'_>, kind: Kind) -> Result<Named, String> {
         let Source { name, text } = source;
         let known = self.policies.get(&kind).and_then(|known| known.get(&*text));
-        if let Some(policy) = known {
+        if let Some(Known(policy)) = known {
             return Ok(Named { name, policy: Arc::clone(policy) });
         }
         let policy = Policy::parse(&text, kind).map_err(|malformed| {
@@ -348,11 +492,12 @@ impl Library {
             format!("{name}: line {}, column {}{path}: {reason}", place.line, place.column)
         })?;
         let policy = Arc::new(policy);
-        let known = self.policies.entry(kind).or_default();
-        if known.len() >= MAX_KNOWN {
-            known.clear();
+        if self.size >= MAX_KNOWN {
+            self.policies.clear();
+            self.size = 0;
         }
-        known.insert(text.into(), Arc::clone(&policy));
+        self.size += text.len();
+        self.policies.entry(kind).or_default().insert(Known(Arc::clone(&policy)));
         Ok(Named { name, policy })
     }
 

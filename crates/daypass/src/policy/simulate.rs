@@ -13,12 +13,14 @@ use super::cases;
 use super::form::{Case, Lookup};
 use super::input;
 use super::outcome::Outcome as Ending;
+use super::output::Output;
 use super::question::{Answer, Draft, Given, Library, Question, Source, Verdict};
 
 /// Answers what the arguments ask.
-pub(crate) fn simulate(arguments: &Simulate, out: &mut impl Write) -> io::Result<Ending> {
+pub(crate) fn simulate(arguments: &Simulate, out: &mut Output<impl Write>) -> io::Result<Ending> {
     if let Some(path) = &arguments.cases {
-        return answer_cases(path, out);
+        // There may be no end of cases: who stops reading ends the run.
+        return answer_cases(path, out.bare());
     }
     let question = match question(arguments) {
         Ok(question) => question,
@@ -42,7 +44,7 @@ pub(crate) fn simulate(arguments: &Simulate, out: &mut impl Write) -> io::Result
 
 fn answer_cases(path: &Path, out: &mut impl Write) -> io::Result<Ending> {
     if input::is_standard_input(path) {
-        cases::answer_all(io::stdin().lock(), out)?;
+        cases::answer_all(io::stdin(), out)?;
         return Ok(Ending::Good);
     }
     match File::open(path) {
@@ -114,7 +116,8 @@ fn with_flags<'a>(mut draft: Draft<'a>, arguments: &Simulate) -> Result<Draft<'a
     Ok(draft)
 }
 
-/// The condition keys of `KEY=VALUE` flags; a key that is repeated is a list.
+/// The condition keys of `KEY=VALUE` flags. A key that is repeated is a list, and so is one with
+/// `[]` behind it.
 fn context(flags: &[String]) -> Result<Vec<(String, Given)>, String> {
     let mut keys: Vec<(String, Given)> = Vec::new();
     for flag in flags {
@@ -122,7 +125,12 @@ fn context(flags: &[String]) -> Result<Vec<(String, Given)>, String> {
             .split_once('=')
             .ok_or_else(|| format!("`{flag}` is not a condition key, `=` and a value"))?;
         let value = value.to_owned();
+        let (key, is_list) = match key.strip_suffix("[]") {
+            Some(key) => (key, true),
+            None => (key, false),
+        };
         match keys.iter_mut().find(|(known, _)| is_same_key(known, key)) {
+            None if is_list => keys.push((key.to_owned(), Given::Many(vec![value]))),
             None => keys.push((key.to_owned(), Given::One(value))),
             Some((_, Given::Many(values))) => values.push(value),
             Some((_, given @ Given::One(_))) => {
@@ -194,7 +202,7 @@ fn heading_of(layer: Layer) -> String {
     chars.next().into_iter().flat_map(char::to_uppercase).chain(chars).collect()
 }
 
-fn write_statement(statement: &StatementReport, out: &mut impl Write) -> io::Result<()> {
+fn write_statement(statement: &StatementReport<'_>, out: &mut impl Write) -> io::Result<()> {
     let StatementReport { policy, index, sid, start, effect, outcome, .. } = statement;
     let mark = match (outcome, effect) {
         (Outcome::Failed { .. }, _) => ' ',
@@ -216,7 +224,7 @@ fn effect_name(effect: Effect) -> &'static str {
     }
 }
 
-fn outcome_text(outcome: &Outcome) -> String {
+fn outcome_text(outcome: &Outcome<'_>) -> String {
     match outcome {
         Outcome::Matched => "matches".to_owned(),
         Outcome::Failed { element, detail } => format!("does not match: {element:?}: {detail}"),
@@ -256,12 +264,14 @@ fn for_machines(question: &Question, answer: &Answer) -> Value {
                 "end": place(statement.end),
                 "outcome": outcome,
                 "element": element,
-                "detail": detail,
+                "detail": detail.map(ToString::to_string),
             })
         })
         .collect();
     json!({
         "decision": answer.verdict.as_str(),
+        "layer": answer.layer().map(layer_name),
+        "explicit": answer.verdict == Verdict::ExplicitDeny,
         "reason": answer.reason,
         "request": {
             "principal": question.principal(),
@@ -309,6 +319,8 @@ mod tests {
             (&["a:b=c"][..], vec![("a:b", one("c"))]),
             (&["a:b=c=d"][..], vec![("a:b", one("c=d"))]),
             (&["a:b="][..], vec![("a:b", one(""))]),
+            (&["a:b[]=c"][..], vec![("a:b", many(&["c"]))]),
+            (&["a:b=1", "a:b[]=2", "A:b[]=3"][..], vec![("a:b", many(&["1", "2", "3"]))]),
             (
                 &["a:b=1", "x:y=2", "A:B=3", "a:b=4"][..],
                 vec![("a:b", many(&["1", "3", "4"])), ("x:y", one("2"))],

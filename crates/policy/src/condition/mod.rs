@@ -18,7 +18,7 @@ use ipnet::IpNet;
 
 use crate::context::{Context, Key, Text, Value};
 use crate::document::{RawCondition, Version};
-use crate::pattern::{Case, Pattern, Syntax};
+use crate::pattern::{List, Pattern, Syntax};
 
 pub(crate) use operators::Operator;
 use operators::{Base, Relation, Set};
@@ -49,8 +49,8 @@ enum Wanted {
     Null(Box<[bool]>),
     Number(Relation, Box<[OwnDecimal]>),
     /// Equal but for case.
-    Same(Box<[Pattern]>),
-    Text(Box<[Pattern]>),
+    Same(List<Pattern>),
+    Text(List<Pattern>),
 }
 
 /// A binary value of a policy.
@@ -68,8 +68,6 @@ enum ArnPattern {
     Anything,
     /// A lone variable, which must be the whole ARN.
     Whole(Pattern),
-    /// No ARN.
-    Unreadable,
 }
 
 /// Whether a condition holds.
@@ -190,15 +188,15 @@ impl Condition {
             let one_of = self.one_of(value, context);
             if negated { one_of.not() } else { one_of }
         };
-        match set {
-            Set::ForAllValues => match values {
-                [value] if value.is_empty_text() => Truth::Yes,
-                _ => Truth::all(values.iter().map(meets)),
-            },
-            Set::ForAnyValue => Truth::any(values.iter().map(meets)),
+        match (set, values) {
+            (Set::ForAllValues, [value]) if value.is_empty_text() => Truth::Yes,
+            // Of one value all is any.
+            (_, [value]) => meets(value),
+            (Set::ForAllValues, _) => Truth::all(values.iter().map(meets)),
+            (Set::ForAnyValue, _) => Truth::any(values.iter().map(meets)),
             // A negated operator is true exactly when its positive form is false.
-            Set::Plain if negated => Truth::all(values.iter().map(meets)),
-            Set::Plain => Truth::any(values.iter().map(meets)),
+            (Set::Plain, _) if negated => Truth::all(values.iter().map(meets)),
+            (Set::Plain, _) => Truth::any(values.iter().map(meets)),
         }
     }
 
@@ -208,7 +206,7 @@ impl Condition {
         let (Wanted::Text(patterns) | Wanted::Same(patterns)) = &self.wanted else {
             return false;
         };
-        self.operator.is_strict_string() && patterns.iter().all(is_pinned)
+        self.operator.is_strict_string() && patterns.as_slice().iter().all(is_pinned)
     }
 
     /// Whether a value of the request matches one of the policy's.
@@ -218,23 +216,20 @@ impl Condition {
             return Truth::No;
         }
         match &self.wanted {
-            Wanted::Text(patterns) => {
-                let text = value.printed();
-                let text = text.as_str();
+            Wanted::Text(patterns) => value.with_text(|text| {
                 // A variable that stands for nothing is equal to nothing.
-                let matches = |p: &Pattern| p.matches(text, Case::Exact, context) == Some(true);
-                patterns.iter().any(matches).into()
-            }
-            Wanted::Same(patterns) => {
-                let text = value.printed();
-                let text = text.as_str();
-                let same = |p: &Pattern| p.equals_ignoring_case(text, context) == Some(true);
-                patterns.iter().any(same).into()
-            }
-            Wanted::Arn(patterns) => {
-                let text = value.printed();
-                Truth::any(patterns.iter().map(|pattern| pattern.matches(text.as_str(), context)))
-            }
+                patterns.as_slice().iter().any(|p| p.matches(text, context) == Some(true)).into()
+            }),
+            Wanted::Same(patterns) => value.with_text(|text| {
+                patterns
+                    .as_slice()
+                    .iter()
+                    .any(|p| p.equals_ignoring_case(text, context) == Some(true))
+                    .into()
+            }),
+            Wanted::Arn(patterns) => value.with_text(|text| {
+                Truth::any(patterns.iter().map(|pattern| pattern.matches(text, context)))
+            }),
             // The same text is the same bytes, and needs no room to decode.
             Wanted::Binary(wanted) => match value {
                 Value::Text(text) if wanted.iter().any(|own| *own.base64 == **text) => Truth::Yes,
@@ -276,6 +271,7 @@ impl Relation {
 
 impl ArnPattern {
     /// Splits before variables are filled in: a colon that a value brings cannot move the parts.
+    /// What no ARN can match is refused.
     fn compile(text: &str, syntax: Syntax) -> Result<Self, &'static str> {
         let whole = Pattern::compile(text, syntax)?;
         if whole.is_lone_star() {
@@ -284,13 +280,16 @@ impl ArnPattern {
         if whole.is_lone_variable() {
             return Ok(Self::Whole(whole));
         }
-        let parts: Vec<&str> = split_arn(text, syntax.variables).collect();
-        if parts.len() != 6 || parts.first() != Some(&"arn") {
-            return Ok(Self::Unreadable);
+        let mut parts = Vec::with_capacity(6);
+        for part in split_arn(text, syntax.variables) {
+            parts.push(Pattern::compile(part, syntax)?);
         }
-        let parts: Result<_, _> =
-            parts.into_iter().map(|part| Pattern::compile(part, syntax)).collect();
-        parts.map(Self::Parts)
+        // What a variable stands for is not known yet.
+        let may_begin = parts.first().is_some_and(|first| first.can_be("arn"));
+        if parts.len() != 6 || !may_begin {
+            return Err("a value is no ARN: six parts are needed, of which the first is arn");
+        }
+        Ok(Self::Parts(parts.into()))
     }
 
     fn matches(&self, text: &str, context: &Context) -> Truth {
@@ -299,14 +298,11 @@ impl ArnPattern {
         }
         match self {
             Self::Anything => Truth::Yes,
-            Self::Unreadable => Truth::Unclear,
-            Self::Whole(pattern) => {
-                (pattern.matches(text, Case::Exact, context) == Some(true)).into()
-            }
+            Self::Whole(pattern) => (pattern.matches(text, context) == Some(true)).into(),
             Self::Parts(parts) => parts
                 .iter()
                 .zip(text.splitn(6, ':'))
-                .all(|(pattern, part)| pattern.matches(part, Case::Exact, context) == Some(true))
+                .all(|(pattern, part)| pattern.matches(part, context) == Some(true))
                 .into(),
         }
     }
@@ -338,10 +334,10 @@ fn split_arn(text: &str, variables: bool) -> impl Iterator<Item = &str> {
     })
 }
 
-fn each<T>(
+fn each<T, L: FromIterator<T>>(
     raw: &RawCondition,
     read: impl Fn(&str) -> Result<T, &'static str>,
-) -> Result<Box<[T]>, Unreadable> {
+) -> Result<L, Unreadable> {
     raw.values
         .iter()
         .map(|value| {

@@ -215,6 +215,28 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
+    fn only_a_range_within_the_mapped_addresses_is_one_of_ipv4() {
+        for (text, want) in [
+            ("10.0.0.0/8", "10.0.0.0/8"),
+            ("10.1.2.3", "10.1.2.3/32"),
+            ("2001:db8::1", "2001:db8::1/128"),
+            ("::ffff:10.0.0.0/104", "10.0.0.0/8"),
+            ("::ffff:10.1.2.3", "10.1.2.3/32"),
+            ("::ffff:0.0.0.0/96", "0.0.0.0/0"),
+            // These hold addresses of IPv6 as well.
+            ("::ffff:0.0.0.0/95", "::ffff:0.0.0.0/95"),
+            ("::ffff:10.0.0.0/90", "::ffff:10.0.0.0/90"),
+            ("::/0", "::/0"),
+        ] {
+            let want: IpNet = want.parse().unwrap();
+            assert_eq!(parse_range(text), Some(want), "{text}");
+        }
+        for bad in ["", "10.0.0.0/33", "::/129", "10.0.0", "x"] {
+            assert_eq!(parse_range(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
     fn decimals_compare_by_their_digits() {
         for (left, right, want) in [
             ("1", "1.0", Ordering::Equal),

@@ -3,7 +3,7 @@
 use daypass_policy::{Context, Decision, Kind, Layers, Policy, Request, decide};
 use proptest::prelude::*;
 
-use crate::fixture::{ONE, TWO, account, attach, caller, decide_without_allocating};
+use crate::fixture::{ONE, TWO, account, attach, attach_levels, caller, decide_without_allocating};
 
 const CALLERS: [&str; 9] = [
     "user Ann",
@@ -78,29 +78,83 @@ fn trust_statement(effect: &'static [&'static str]) -> impl Strategy<Value = Str
     )
 }
 
+/// The same principals, and resources.
+fn bucket_statement(effect: &'static [&'static str]) -> impl Strategy<Value = String> {
+    (trust_statement(effect), any::<bool>()).prop_map(|(statement, is_star)| {
+        let resource = if is_star { "*" } else { "arn:aws:s3:::b/*" };
+        let (start, end) = statement.rsplit_once('}').unwrap();
+        let action = if is_star { "s3:*" } else { "s3:GetObject" };
+        format!("{start}, \"Resource\": \"{resource}\"}}{end}").replace("sts:AssumeRole", action)
+    })
+}
+
+fn rcp_statement() -> impl Strategy<Value = String> {
+    (one_of(&["s3:PutObject", "sts:*", "ec2:*"]), condition()).prop_map(|(action, condition)| {
+        format!(
+            r#"{{"Effect": "Deny", "Principal": "*", "Action": "{action}", "Resource": "*",
+                "Condition": {condition}}}"#
+        )
+    })
+}
+
+const ALL: &str = r#"{"Effect": "Allow", "Action": "*", "Resource": "*"}"#;
 const BOTH: &[&str] = &["Allow", "Deny"];
 const ALLOW: &[&str] = &["Allow"];
 const DENY: &[&str] = &["Deny"];
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct World {
     identity: Vec<String>,
     session: Option<Vec<String>>,
     trust: Option<Vec<String>>,
+    boundary: Option<Vec<String>>,
+    bucket: Option<Vec<String>>,
+    /// The statements of each level.
+    scps: Option<Vec<Vec<String>>>,
+    rcps: Option<Vec<Vec<String>>>,
     caller: &'static str,
     action: &'static str,
     resource: &'static str,
     key: Option<&'static str>,
     list: Vec<&'static str>,
     resource_account: &'static str,
+    /// The text of the identity policy, if it is not that of the statements.
+    text: Option<String>,
+}
+
+/// The policies of a request; more often than not there is no more than one beside identity
+/// policies, or nearly nothing would be allowed.
+fn layers() -> impl Strategy<Value = World> {
+    use proptest::{
+        collection::vec,
+        option::{self, weighted},
+    };
+    let scp = vec(prop_oneof![1 => statement(BOTH), 2 => Just(ALL.to_owned())], 1..3);
+    (
+        vec(prop_oneof![3 => statement(BOTH), 1 => Just(ALL.to_owned())], 0..4),
+        option::of(vec(statement(BOTH), 0..3)),
+        option::of(vec(trust_statement(BOTH), 0..3)),
+        weighted(0.3, vec(statement(BOTH), 0..3)),
+        weighted(0.3, vec(bucket_statement(BOTH), 0..3)),
+        weighted(0.2, vec(scp, 0..3)),
+        weighted(0.2, vec(vec(rcp_statement(), 0..2), 0..3)),
+    )
+        .prop_map(|(identity, session, trust, boundary, bucket, scps, rcps)| World {
+            identity,
+            session,
+            trust,
+            boundary,
+            bucket,
+            scps,
+            rcps,
+            ..World::default()
+        })
 }
 
 fn world() -> impl Strategy<Value = World> {
     use proptest::{collection::vec, option, sample::select};
     (
-        vec(statement(BOTH), 0..4),
-        option::of(vec(statement(BOTH), 0..3)),
-        option::of(vec(trust_statement(BOTH), 0..3)),
+        layers(),
         select(&CALLERS[..]),
         select(&["s3:GetObject", "s3:PutObject", "sts:AssumeRole", "sts:TagSession"][..]),
         select(
@@ -110,21 +164,15 @@ fn world() -> impl Strategy<Value = World> {
         vec(select(&["a", "b", "c", ""][..]), 0..3),
         select(&[ONE, TWO][..]),
     )
-        .prop_map(
-            |(identity, session, trust, caller, action, resource, key, list, resource_account)| {
-                World {
-                    identity,
-                    session,
-                    trust,
-                    caller,
-                    action,
-                    resource,
-                    key,
-                    list,
-                    resource_account,
-                }
-            },
-        )
+        .prop_map(|(layers, caller, action, resource, key, list, resource_account)| World {
+            caller,
+            action,
+            resource,
+            key,
+            list,
+            resource_account,
+            ..layers
+        })
 }
 
 impl World {
@@ -137,16 +185,32 @@ impl World {
                 Policy::parse(&text, kind).unwrap()
             }
         };
-        let identity = [parse(&self.identity, Kind::Identity)];
+        let identity = match &self.text {
+            Some(text) => [Policy::parse_stored(text, Kind::Identity)],
+            None => [parse(&self.identity, Kind::Identity)],
+        };
         let identity = attach(&identity);
         let session = self.session.as_ref().map(|s| [parse(s, Kind::Session)]);
         let session = session.as_ref().map(|policies| attach(policies));
         let trust = self.trust.as_ref().map(|t| parse(t, Kind::Trust));
+        let boundary = self.boundary.as_ref().map(|b| parse(b, Kind::Boundary));
+        let bucket = self.bucket.as_ref().map(|b| parse(b, Kind::Resource));
+        let levels = |levels: &Option<Vec<Vec<String>>>, kind| -> Option<Vec<Vec<Policy>>> {
+            let level = |statements| vec![parse(statements, kind)];
+            levels.as_ref().map(|levels| levels.iter().map(level).collect())
+        };
+        let (scps, rcps) = (levels(&self.scps, Kind::Scp), levels(&self.rcps, Kind::Rcp));
+        let (scps, rcps) = (scps.as_deref().map(attach_levels), rcps.as_deref().map(attach_levels));
+        let scps: Option<Vec<&[_]>> = scps.as_ref().map(|s| s.iter().map(Vec::as_slice).collect());
+        let rcps: Option<Vec<&[_]>> = rcps.as_ref().map(|s| s.iter().map(Vec::as_slice).collect());
         let layers = Layers {
             identity: &identity,
+            boundary: boundary.as_ref(),
             session: session.as_deref(),
             trust: trust.as_ref(),
-            ..Layers::default()
+            resource: bucket.as_ref(),
+            scps: scps.as_deref(),
+            rcps: rcps.as_deref(),
         };
         let mut context = Context::new();
         if let Some(key) = self.key {
@@ -171,7 +235,8 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(600))]
 
     #[test]
-    fn adding_an_allow_never_revokes(world in world(), more in statement(ALLOW), trust in trust_statement(ALLOW)) {
+    fn adding_an_allow_never_revokes(world in world(), more in statement(ALLOW), trust in trust_statement(ALLOW), bucket in bucket_statement(ALLOW)) {
+        let own = more.clone();
         let mut wider = world.clone();
         wider.identity.push(more.clone());
         if let Some(session) = &mut wider.session {
@@ -180,15 +245,25 @@ proptest! {
         if let Some(statements) = &mut wider.trust {
             statements.push(trust);
         }
+        if let Some(statements) = &mut wider.bucket {
+            statements.push(bucket);
+        }
+        for statements in wider.boundary.iter_mut().chain(wider.scps.iter_mut().flatten()) {
+            statements.push(own.clone());
+        }
         prop_assert!(!world.is_allowed() || wider.is_allowed());
     }
 
     #[test]
-    fn adding_a_deny_never_grants(world in world(), more in statement(DENY), trust in trust_statement(DENY), layer in 0..3) {
+    fn adding_a_deny_never_grants(world in world(), more in statement(DENY), trust in trust_statement(DENY), (bucket, rcp) in (bucket_statement(DENY), rcp_statement()), layer in 0..7) {
         let mut narrower = world.clone();
         match (layer, &mut narrower) {
             (0, World { session: Some(session), .. }) => session.push(more),
             (1, World { trust: Some(statements), .. }) => statements.push(trust),
+            (2, World { boundary: Some(statements), .. }) => statements.push(more),
+            (3, World { bucket: Some(statements), .. }) => statements.push(bucket),
+            (4, World { scps: Some(levels), .. }) if !levels.is_empty() => levels[0].push(more),
+            (5, World { rcps: Some(levels), .. }) => levels.push(vec![rcp]),
             (_, World { identity, .. }) => identity.push(more),
         }
         prop_assert!(world.is_allowed() || !narrower.is_allowed());
@@ -204,6 +279,45 @@ proptest! {
     }
 
     #[test]
+    fn a_boundary_never_widens(world in world(), boundary in proptest::collection::vec(statement(BOTH), 0..3)) {
+        let unbounded = World { boundary: None, ..world.clone() };
+        let bounded = World { boundary: Some(boundary), ..world };
+        prop_assert!(unbounded.is_allowed() || !bounded.is_allowed());
+    }
+
+    #[test]
+    fn an_organisation_never_widens(
+        world in world(),
+        level in proptest::collection::vec(statement(BOTH), 0..3),
+        rcp in rcp_statement(),
+    ) {
+        let outside = World { scps: None, rcps: None, ..world.clone() };
+        for (scps, rcps) in [(Some(vec![level.clone()]), None), (None, Some(vec![vec![rcp]]))] {
+            let within = World { scps, rcps, ..world.clone() };
+            prop_assert!(outside.is_allowed() || !within.is_allowed());
+        }
+        // Nor does one more level.
+        let mut deeper = world.clone();
+        if let Some(levels) = &mut deeper.scps {
+            levels.push(level);
+            prop_assert!(world.scps == Some(vec![]) || world.is_allowed() || !deeper.is_allowed());
+        }
+    }
+
+    /// The policy of a resource adds to what identity policies allow in the account, and takes
+    /// from it across accounts.
+    #[test]
+    fn a_resource_policy_grants_to_no_stranger_alone(world in world()) {
+        let Some(own) = caller(world.caller).account() else { return Ok(()) };
+        let resource_account = if own == account(ONE) { TWO } else { ONE };
+        let world = World { trust: None, resource_account, ..world };
+        let alone = World { identity: vec![], ..world.clone() };
+        prop_assert!(world.caller.starts_with("root") || !alone.is_allowed());
+        let without = World { bucket: None, ..world };
+        prop_assert!(!without.is_allowed());
+    }
+
+    #[test]
     fn nobody_outside_the_trust_policy_assumes_a_role(world in world()) {
         let untrusted = World { trust: Some(vec![]), ..world };
         prop_assert!(!untrusted.is_allowed());
@@ -213,7 +327,8 @@ proptest! {
     fn the_order_of_statements_does_not_matter(world in world()) {
         let mut reversed = world.clone();
         reversed.identity.reverse();
-        for statements in [&mut reversed.session, &mut reversed.trust].into_iter().flatten() {
+        let World { session, trust, boundary, bucket, .. } = &mut reversed;
+        for statements in [session, trust, boundary, bucket].into_iter().flatten() {
             statements.reverse();
         }
         prop_assert_eq!(world.is_allowed(), reversed.is_allowed());
@@ -253,12 +368,18 @@ proptest! {
         let at = at.index(chars.len());
         chars[at] = c;
         let text: String = chars.into_iter().collect();
-        let _ = Policy::parse_stored(&text, Kind::Identity);
+        let readable = Policy::parse_stored(&text, Kind::Identity).fault().is_none();
+        let damaged = World { text: Some(text), ..world };
+        let is_allowed = damaged.is_allowed();
+        // What cannot be read denies whom it applies to.
+        let applies = ["user", "session", "federated"].iter().any(|kind| damaged.caller.starts_with(kind));
+        prop_assert!(readable || !applies || !is_allowed);
     }
 }
 
 #[test]
 fn hostile_sizes_are_refused_or_finish() {
+    // How many steps that takes is counted beside the matcher.
     let stars = "*a".repeat(200);
     let text = format!(
         r#"{{"Statement": {{"Effect": "Allow", "Action": "s3:*",
@@ -286,7 +407,7 @@ fn hostile_sizes_are_refused_or_finish() {
     {
         assert!(Policy::parse(&hostile, Kind::Identity).is_err());
     }
-    // Many keys in one object take no quadratic time.
+    // Many keys in one object.
     let keys: Vec<_> = (0..8000).map(|n| format!("\"a:{n}\":[]")).collect();
     let text = format!(
         r#"{{"Statement": {{"Effect": "Deny", "Action": "*", "Resource": "*",

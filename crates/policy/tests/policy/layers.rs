@@ -52,16 +52,16 @@ fn a_direct_grant_of_the_resource_overcomes_what_the_table_says() {
         ("user Ann", ACCOUNT, [false, false, false], "allow"),
         ("user Ann", ANYONE, [true, true, false], "allow"),
         ("session R", ROLE, [true, false, false], "allow"),
-        ("session R", ROLE, [true, true, false], "implicit Identity"),
+        ("session R", ROLE, [true, true, false], "implicit Boundary"),
         ("session R", ROLE, [false, true, false], "implicit Boundary"),
-        ("session R", ROLE, [true, false, true], "implicit Identity"),
+        ("session R", ROLE, [true, false, true], "implicit Session"),
         ("session R", ROLE, [false, false, true], "implicit Session"),
         ("session R", SESSION, [true, true, true], "allow"),
         ("session R", ANYONE, [true, true, true], "allow"),
         ("session R", ACCOUNT, [true, false, false], "implicit Identity"),
         ("session R", USER, [true, false, false], "implicit Identity"),
         ("federated Carol", CREATOR, [true, false, false], "allow"),
-        ("federated Carol", CREATOR, [true, true, false], "implicit Identity"),
+        ("federated Carol", CREATOR, [true, true, false], "implicit Boundary"),
         ("federated Carol", CREATOR, [false, false, true], "implicit Session"),
         ("federated Carol", CAROL, [true, true, true], "allow"),
         ("root", ACCOUNT, [true, true, false], "allow"),
@@ -104,6 +104,125 @@ fn a_direct_grant_of_the_resource_overcomes_what_the_table_says() {
             let denied = Ask { rcps: Some(levels), ..row };
             assert_ne!(verdict(&ask(&denied)), "allow", "{denied:?}");
         }
+    }
+}
+
+/// A denial names the layer that decides, not one that the grant does without.
+#[test]
+fn only_a_layer_that_the_grant_needs_is_blamed() {
+    const DENIES: &[&[&str]] =
+        &[&[r#"{"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*"}"#]];
+    const LOCKED: &str = concat!(
+        bucket!(r#"{"AWS": "arn:aws:iam::@1:user/Ann"}"#),
+        r#", {"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*"}"#
+    );
+    const EMPTY: Option<&[&[&str]]> = Some(&[ALL, &[]]);
+    let silent = Ask { identity: NONE, boundary: Some(SILENT), ..ASK };
+    let session = Ask { caller: "session R", ..silent };
+    for (row, want) in [
+        // Worked case 5, with and without a session policy.
+        (Ask { identity: &[], bucket: Some(ROLE), ..session }, "implicit Boundary"),
+        (
+            Ask { session: Some(NONE), boundary: None, bucket: Some(ROLE), ..session },
+            "implicit Session",
+        ),
+        (Ask { bucket: Some(ROLE), boundary: None, scps: EMPTY, ..session }, "implicit Scp"),
+        (Ask { bucket: Some(USER), scps: EMPTY, ..silent }, "implicit Scp"),
+        (Ask { identity: ALL, bucket: Some(SESSION), scps: EMPTY, ..session }, "implicit Scp"),
+        (Ask { bucket: Some(ANYONE), scps: Some(&[]), ..silent }, "implicit Scp"),
+        // Who only is of the account needs them all.
+        (Ask { bucket: Some(ACCOUNT), scps: EMPTY, ..silent }, "implicit Identity"),
+        (Ask { identity: ALL, bucket: Some(ACCOUNT), scps: EMPTY, ..silent }, "implicit Boundary"),
+        // Those from outside have no policies that could lack anything.
+        (Ask { caller: "anonymous", ..ASK }, "implicit Resource"),
+        (Ask { caller: "service ec2.amazonaws.com", ..ASK }, "implicit Resource"),
+        (Ask { caller: "provider accounts.google.com", ..ASK }, "implicit Resource"),
+        // What the other side says stays behind what the caller lacks: an explicit Deny, another
+        // account, a role.
+        (Ask { bucket: Some(USER), rcps: Some(DENIES), ..silent }, "implicit Identity"),
+        (Ask { bucket: Some(LOCKED), ..silent }, "implicit Identity"),
+        (Ask { bucket: Some(USER), owner: TWO, ..silent }, "implicit Identity"),
+        (
+            Ask {
+                caller: "session R",
+                identity: NONE,
+                boundary: Some(SILENT),
+                trust: Some(trust!(r#"{"AWS": "arn:aws:iam::@1:role/team/R"}"#)),
+                ..ASSUME
+            },
+            "implicit Identity",
+        ),
+        (
+            Ask { identity: NONE, scps: EMPTY, trust: Some(trust!(r#""*""#)), ..ASSUME },
+            "implicit Identity",
+        ),
+        // Of two that deny, the organisation's comes first.
+        (Ask { identity: ALL, bucket: Some(LOCKED), rcps: Some(DENIES), ..ASK }, "explicit Rcp"),
+        (Ask { identity: ALL, bucket: Some(LOCKED), ..ASK }, "explicit Resource"),
+    ] {
+        assert_eq!(verdict(&ask(&row)), want, "{row:?}");
+    }
+}
+
+/// A provider's customer is let in by a policy that names the provider, and by no policy that
+/// names everyone else.
+#[test]
+fn not_naming_somebody_lets_no_customer_of_a_provider_in() {
+    const OTHERS: &str = r#"{"Effect": "Allow", "Action": "*", "Resource": "*",
+        "NotPrincipal": {"AWS": "222222222222"}}"#;
+    for (caller, want) in [
+        ("provider accounts.google.com", "implicit Resource"),
+        ("user Ann", "allow"),
+        ("service ec2.amazonaws.com", "allow"),
+    ] {
+        let row = Ask { caller, bucket: Some(OTHERS), ..ASK };
+        assert_eq!(verdict(&ask(&row)), want, "{caller}");
+    }
+}
+
+/// Whoever looks into the log finds which policy denies everything, and why.
+#[test]
+fn a_policy_that_cannot_be_read_says_so_in_the_denial() {
+    use daypass_policy::{Attached, Decision};
+
+    let principal = caller("user Ann");
+    let context = context(&principal, &[]);
+    let request = Request {
+        principal,
+        action: "s3:GetObject",
+        resource: "arn:aws:s3:::b",
+        resource_account: Some(account(ONE)),
+        context: &context,
+    };
+    let good = policy(ALLOW, Kind::Identity);
+    let identity = [Attached { name: "good", policy: &good }];
+    let base = Layers { identity: &identity, ..Layers::default() };
+    let sealed = Policy::parse_stored("{\n \"Statment\": []}", Kind::Session);
+    let session = [Attached { name: "sealed", policy: &sealed }];
+    let misplaced = policy(ALLOW, Kind::Scp);
+    let denies = policy(DENY, Kind::Boundary);
+    let long = Policy::parse_stored(&format!("{{\"{}\": 1}}", "x".repeat(5000)), Kind::Boundary);
+    for (layers, name, want) in [
+        (
+            Layers { session: Some(&session), ..base },
+            Some("sealed"),
+            "line 2, column 2: `Statment` is not known here",
+        ),
+        (
+            Layers { boundary: Some(&misplaced), ..base },
+            None,
+            "a policy of kind Scp is none of the permissions boundary",
+        ),
+        (Layers { boundary: Some(&denies), ..base }, None, ""),
+        (Layers { boundary: Some(&long), ..base }, None, "line 1, column 2: `xxx"),
+    ] {
+        let Decision::Denied(denial) = decide(&layers, &request) else { panic!("{want}") };
+        assert!(denial.explicit);
+        assert_eq!(denial.policy.as_deref(), name);
+        let why = denial.unreadable.as_deref().unwrap_or_default();
+        assert!(why.starts_with(want) && why.len() < 200, "{why}");
+        assert_eq!(why.is_empty(), want.is_empty());
+        assert_eq!(denial.statement.is_none(), !want.is_empty());
     }
 }
 
@@ -383,6 +502,11 @@ fn sizes_are_counted_as_the_quotas_count_them() {
     let blanks = text.matches(' ').count();
     assert_eq!(Policy::parse(text, Kind::Identity).unwrap().size(), text.len() - blanks);
     assert_eq!(Policy::parse(text, Kind::Scp).unwrap().size(), text.len());
+    let text = r#"{ "Statement": { "Effect": "Deny", "Principal": "*", "Action": "*",
+        "Resource": "arn:aws:s3:::é" } }"#;
+    assert_eq!(Policy::parse(text, Kind::Rcp).unwrap().size(), text.len());
+    let characters = text.chars().filter(|c| !c.is_whitespace()).count();
+    assert_eq!(Policy::parse(text, Kind::Resource).unwrap().size(), characters);
     for (kind, limit) in [
         (Kind::Identity, 6144),
         (Kind::Boundary, 6144),

@@ -56,8 +56,12 @@ fn documents_out_of_grammar() {
         (r#"{"Statement": [{"Effect": "Allow", "Sid": 1}]}"#, "Statement[0].Sid"),
         (r#"{"Statement": [{"Effect": "Allow", "Condition": []}]}"#, "Statement[0].Condition"),
         // A name twice, at any depth.
-        (r#"{"Statement": [], "Statement": []}"#, ""),
-        (r#"{"Statement": [{"Effect": "Deny", "Effect": "Allow"}]}"#, ""),
+        (r#"{"Statement": [], "Statement": []}"#, "Statement"),
+        (r#"{"Statement": [{"Effect": "Deny", "Effect": "Allow"}]}"#, "Statement[0].Effect"),
+        // No JSON, with what it stands in.
+        (r#"{"Statement": [{"Effect": Deny}]}"#, "Statement[0].Effect"),
+        (r#"{"Statement": [{"Effect": "Deny",}]}"#, "Statement[0]"),
+        (r#"{"Statement": []} {"#, ""),
     ] {
         check(text, Kind::Identity, SYNTAX, path);
     }
@@ -96,6 +100,14 @@ fn conditions_out_of_grammar() {
         (r#"{"BinaryEquals": {"a:b": "not base64"}}"#, LEGACY, "BinaryEquals.a:b"),
         (r#"{"StringEquals": {"a:b": "${aws:username"}}"#, LEGACY, "StringEquals.a:b"),
         (r#"{"StringLike": {"a:b": "${username}"}}"#, LEGACY, "StringLike.a:b"),
+        (r#"{"StringLike": {"a:b": "${aws:x"}}"#, LEGACY, "StringLike.a:b"),
+        // No ARN matches these.
+        (r#"{"ArnLike": {"aws:SourceArn": "arn:aws:s3*"}}"#, LEGACY, "ArnLike.aws:SourceArn"),
+        (r#"{"ArnEquals": {"aws:SourceArn": ""}}"#, LEGACY, "ArnEquals.aws:SourceArn"),
+        (r#"{"ArnNotLike": {"a:b": ["*", "bucket"]}}"#, LEGACY, "ArnNotLike.a:b"),
+        (r#"{"ArnLike": {"a:b": "arn:*"}}"#, LEGACY, "ArnLike.a:b"),
+        (r#"{"ArnLike": {"a:b": "urn:aws:s3:::b"}}"#, LEGACY, "ArnLike.a:b"),
+        (r#"{"ArnLike": {"a:b": "${aws:PrincipalArn}*"}}"#, LEGACY, "ArnLike.a:b"),
     ] {
         let path = format!("Statement.Condition.{path}");
         check(&document(condition), Kind::Identity, want, &path);
@@ -106,6 +118,9 @@ fn conditions_out_of_grammar() {
         r#"{"StringEquals": {"a:b": []}}"#,
         r#"{"StringEquals": {"a:b": [true, 1, "x"]}}"#,
         r#"{"stringequalsifexists": {"a:b": "x"}}"#,
+        r#"{"ArnLike": {"a:b": ["*", "**", "${a:b}", "arn:*:*:*:*:*", "a*:aws:s3:::b", "*:a:b:c:d:e"]}}"#,
+        r#"{"ArnNotEquals": {"a:b": "arn:aws:iam::${aws:PrincipalAccount}:role/x:y"}}"#,
+        r#"{"ArnLike": {"a:b": "${a:c}:aws:s3:::b"}}"#,
         r#"{"DateLessThan": {"aws:CurrentTime": "9999-12-31T23:59:59Z"}}"#,
         r#"{"NumericLessThan": {"aws:MultiFactorAuthAge": 3600}}"#,
         r#"{"StringEquals": {"aws:PrincipalTag/a:b c": "x"}}"#,
@@ -173,7 +188,8 @@ fn elements_of_identity_and_session_policies() {
             "Resource",
         ),
         (r#""Action": "s3:*", "Resource": "arn:aws:iam:::example_bucket""#, IAM_PATH, "Resource"),
-        (r#""Action": "s3:*", "Resource": "arn:aws:s3:::${username}""#, SYNTAX, "Resource"),
+        (r#""Action": "s3:*", "Resource": "arn:aws:s3:::${username}""#, LEGACY, "Resource"),
+        (r#""Action": "s3:*", "NotResource": "arn:aws:s3:::${aws:x""#, LEGACY, "NotResource"),
         (r#""Action": "s3:*", "Resource": "*", "Sid": "a b""#, SYNTAX, "Sid"),
         // Resources come before actions.
         (r#""Action": "invalid", "Resource": "invalid resource""#, ARN_FORMAT, "Resource"),
@@ -184,6 +200,118 @@ fn elements_of_identity_and_session_policies() {
             );
             check(&text, kind, want, &format!("Statement[0].{path}"));
         }
+    }
+}
+
+/// Of several wrong words the first is told, and where it stands.
+#[test]
+fn the_first_of_several_faults_is_told() {
+    for (elements, want, word) in [
+        (
+            r#""Action": "*", "Resource": ["atObject", "s3:ListBurn:x"]"#,
+            "Resource atObject must be in ARN format or \"*\".",
+            "\"atObject",
+        ),
+        (
+            r#""Action": "*", "Resource": ["*", "one", "two", "three"]"#,
+            "Resource one must be in ARN format or \"*\".",
+            "\"one",
+        ),
+        (r#""Resource": "*", "Action": ["a a:b", "b b:c"]"#, "Vendor a a is not valid", "\"a a:b"),
+        (
+            r#""Resource": "*", "Action": ["s3:*", "b b:c", "c c:d"]"#,
+            "Vendor b b is not valid",
+            "\"b b:c",
+        ),
+        (
+            r#""Action": "*", "Resource": "*", "Condition": {"StringLike": {"a:b": ["${x", "${"]}}"#,
+            LEGACY,
+            "\"${x",
+        ),
+    ] {
+        let text = format!(r#"{{"Statement": {{"Effect": "Allow", {elements}}}}}"#);
+        let text = text.replacen("{", r#"{"Version":"2012-10-17","#, 1);
+        let fault = Policy::parse(&text, Kind::Identity).unwrap_err();
+        assert_eq!(fault.to_string(), want, "{text}");
+        let column = 1 + text.find(word).unwrap();
+        assert_eq!((fault.position().line, fault.position().column), (1, column), "{text}");
+    }
+}
+
+/// A variable that is not substituted would leave a Deny without effect.
+#[test]
+fn variables_stand_only_where_they_are_substituted() {
+    for version in [r#""Version": "2012-10-17","#, ""] {
+        for effect in ["Allow", "Deny"] {
+            let check = |element: &str, value: &str, other: &str| {
+                let text = format!(
+                    r#"{{{version} "Statement": {{"Effect": "{effect}", {other},
+                        "{element}": ["*", "{value}"]}}}}"#
+                );
+                check(&text, Kind::Identity, LEGACY, &format!("Statement.{element}"));
+                let fault = Policy::parse(&text, Kind::Identity).unwrap_err();
+                assert!(fault.reason().contains("variable"), "{}", fault.reason());
+                assert_eq!(fault.position().line, 2);
+            };
+            for resource in [
+                "arn:aws:sqs:eu-west-1:${aws:PrincipalAccount}:q",
+                "arn:aws:iam::${aws:PrincipalAccount}:user/x",
+                "arn:aws:sqs:${aws:RequestedRegion}:111111111111:q",
+                "arn:${aws:x}:s3:::b",
+                "arn:aws:${aws:x}:::b",
+                "arn:aws:sqs:${*}:111111111111:q",
+                "arn:aws:sqs:*:1${",
+            ] {
+                check("Resource", resource, r#""Action": "*""#);
+                check("NotResource", resource, r#""Action": "*""#);
+            }
+            for action in ["s3:${aws:x}", "s3:Get${*}", "${aws:x}", "s3:${x}"] {
+                check("Action", action, r#""Resource": "*""#);
+                check("NotAction", action, r#""Resource": "*""#);
+            }
+        }
+    }
+}
+
+#[test]
+fn arns_of_services_without_a_region_have_none() {
+    let parse = |resource: &str| {
+        let text = format!(
+            r#"{{"Statement": {{"Effect": "Deny", "Action": "*", "Resource": "{resource}"}}}}"#
+        );
+        Policy::parse(&text, Kind::Identity).map_err(|fault| fault.to_string())
+    };
+    for good in [
+        // What sts:AssumeRoot is asked for.
+        "arn:aws:iam::*:root",
+        "arn:aws:iam::111111111111:root",
+        "arn:aws:sts::111111111111:assumed-role/x/y",
+        "arn:aws:sqs:*:111111111111:q",
+    ] {
+        assert!(parse(good).is_ok(), "{good}");
+    }
+    let iam = |arn: &str| format!("IAM resource {arn} cannot contain region information.");
+    let other = |arn: &str| format!("Resource {arn} can not contain region information.");
+    let no_arn = |arn: &str| format!("Resource {arn} must be in ARN format or \"*\".");
+    let iam_path = |_: &str| IAM_PATH.to_owned();
+    type Text<'a> = &'a dyn Fn(&str) -> String;
+    let bad: [(&str, Text<'_>); 13] = [
+        ("arn:aws:iam:*:111111111111:user/x", &iam),
+        ("arn:aws:iam:us-east-1:*:root", &iam),
+        ("arn:aws:sts:us-east-1:111111111111:assumed-role/x/y", &other),
+        ("arn:aws:sts:*:111111111111:assumed-role/x/y", &other),
+        ("arn:aws:s3:*::b", &other),
+        ("arn:aws:iam::*:root/x", &iam_path),
+        ("arn:aws:iam::*:rootx", &iam_path),
+        ("arn:aws:iam::*:roo?", &iam_path),
+        ("arn:aws:iam::*:Root", &iam_path),
+        ("arn:aws:iam::111111111111:", &iam_path),
+        ("arn:aws:s3:::", &no_arn),
+        ("arn:aws:sqs:eu-west-1:111111111111:", &no_arn),
+        ("arn:aws:sts::111111111111:", &no_arn),
+    ];
+    for (arn, want) in bad {
+        assert_eq!(parse(arn).err(), Some(want(arn)), "{arn}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! The JSON of DecodeAuthorizationMessage (sts-api reference, 3.3).
 
-use daypass_policy::{Attached, Kind, Layers, Request, explain};
+use daypass_policy::{Attached, Context, Kind, Layers, Request, explain};
 
 use crate::fixture::{ONE, V, account, caller, context, policy};
 
@@ -67,4 +67,102 @@ fn a_denial_decodes_to_what_aws_returns() {
     ]
     .concat();
     assert_eq!(explain(&layers, &request).to_json(&request), want);
+}
+
+/// The statements, without what stands around them.
+fn statements(json: &str) -> &str {
+    let (_, rest) = json.split_once(r#""matchedStatements":"#).unwrap();
+    rest.split_once(r#","failures""#).unwrap().0
+}
+
+/// What the organisation says is not the account's to read.
+#[test]
+fn statements_of_the_organisation_are_left_out() {
+    const DENY: &str = r#"{"Effect": "Deny", "Action": "*", "Resource": "*"}"#;
+    let identity = policy(r#"{"Effect": "Allow", "Action": "*", "Resource": "*"}"#, Kind::Identity);
+    let identity = [Attached { name: "all", policy: &identity }];
+    let scp = [Attached { name: "scp", policy: &policy(DENY, Kind::Scp) }];
+    let everybody = DENY.replace("{", r#"{"Principal": "*", "#);
+    let rcp = [Attached { name: "rcp", policy: &policy(&everybody, Kind::Rcp) }];
+    let principal = caller("user Ann");
+    let context = context(&principal, &[]);
+    let request = Request {
+        principal,
+        action: "s3:GetObject",
+        resource: "*",
+        resource_account: Some(account(ONE)),
+        context: &context,
+    };
+    let base = Layers { identity: &identity, ..Layers::default() };
+    for layers in [Layers { scps: Some(&[&scp]), ..base }, Layers { rcps: Some(&[&rcp]), ..base }] {
+        let json = explain(&layers, &request).to_json(&request);
+        assert!(json.starts_with(r#"{"allowed":false,"explicitDeny":true,"#), "{json}");
+        assert_eq!(statements(&json), r#"{"items":[]}"#);
+    }
+}
+
+/// A statement about everything but what it names is not read as one about what it names.
+#[test]
+fn the_not_forms_have_names_of_their_own() {
+    let bucket = policy(
+        r#"{"Effect": "Deny", "NotAction": "iam:*", "NotResource": ["arn:aws:s3:::a", "arn:aws:s3:::c"],
+            "NotPrincipal": {"AWS": "@2"}}"#,
+        Kind::Resource,
+    );
+    let layers = Layers { resource: Some(&bucket), ..Layers::default() };
+    let principal = caller("root");
+    let context = context(&principal, &[]);
+    let request = Request {
+        principal,
+        action: "s3:GetObject",
+        resource: "arn:aws:s3:::b",
+        resource_account: Some(account(ONE)),
+        context: &context,
+    };
+    let json = explain(&layers, &request).to_json(&request);
+    let want = concat!(
+        r#"{"items":[{"statementId":"","effect":"DENY","principals":{"items":[]},"#,
+        r#""notPrincipals":{"items":[{"value":"222222222222"}]},"principalGroups":{"items":[]},"#,
+        r#""actions":{"items":[]},"notActions":{"items":[{"value":"iam:*"}]},"#,
+        r#""resources":{"items":[]},"notResources":{"items":[{"value":"arn:aws:s3:::a"},"#,
+        r#"{"value":"arn:aws:s3:::c"}]},"conditions":{"items":[]}}]}"#
+    );
+    assert_eq!(statements(&json), want);
+}
+
+#[test]
+fn the_principal_has_an_id_and_an_arn() {
+    let own = ("aws:userid", V::Text("AIDAEXAMPLE"));
+    let china = ("aws:PrincipalArn", V::Text("arn:aws-cn:iam::111111111111:root"));
+    for (name, keys, resource, id, arn) in [
+        ("root", &[][..], "*", ONE, "arn:aws:iam::111111111111:root"),
+        ("root", &[china], "*", ONE, "arn:aws-cn:iam::111111111111:root"),
+        ("anonymous", &[], "*", "anonymous", ""),
+        ("user Ann", &[own], "*", "AIDAEXAMPLE", "arn:aws:iam::111111111111:user/Ann"),
+        (
+            "federated Carol",
+            &[],
+            "*",
+            "111111111111:Carol",
+            "arn:aws:sts::111111111111:federated-user/Carol",
+        ),
+        ("service ec2.amazonaws.com", &[], "*", "ec2.amazonaws.com", "ec2.amazonaws.com"),
+    ] {
+        let principal = caller(name);
+        let context = context(&principal, keys);
+        let resource_account = Some(account(ONE));
+        let request =
+            Request { principal, action: "s3:Get", resource, resource_account, context: &context };
+        let json = explain(&Layers::default(), &request).to_json(&request);
+        let want = format!(r#""principal":{{"id":"{id}","arn":"{arn}"}}"#);
+        assert!(json.contains(&want), "{json}");
+    }
+    // Without the keys that every request has, the resource tells the partition.
+    let context = Context::new();
+    let (principal, resource_account) = (caller("root"), Some(account(ONE)));
+    let resource = "arn:aws-us-gov:s3:::b";
+    let request =
+        Request { principal, action: "s3:Get", resource, resource_account, context: &context };
+    let json = explain(&Layers::default(), &request).to_json(&request);
+    assert!(json.contains(r#""arn":"arn:aws-us-gov:iam::111111111111:root""#), "{json}");
 }

@@ -151,8 +151,8 @@ fn without_a_trust_policy_only_identity_policies_grant() {
     for (caller, want) in [
         ("user Ann", "allow"),
         ("root", "allow"),
-        ("service ec2.amazonaws.com", "implicit Identity"),
-        ("anonymous", "implicit Identity"),
+        ("service ec2.amazonaws.com", "implicit Resource"),
+        ("anonymous", "implicit Resource"),
         ("federated Carol", "implicit Session"),
     ] {
         let row = Ask { caller, identity: &[ALLOW], trust: None, ..ASSUME };

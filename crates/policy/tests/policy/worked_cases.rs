@@ -71,7 +71,7 @@ const CASES: &[(u32, Case)] = &[
                 bucket: Some(BUCKET_ROLE),
                 ..ASK
             },
-            "implicit Identity",
+            "implicit Boundary",
         ),
     ),
     (
@@ -941,9 +941,9 @@ fn explanations_name_the_element_and_the_values() {
     };
     let want = "denied: an explicit deny of identity policies\n\
         identity policies, home, statement 0 (Write), line 4, Allow: \
-        Action: s3:GetObject is not covered\n\
+        Action: s3:GetObject is not covered by \"s3:Put*\"\n\
         identity policies, home, statement 1, line 5, Allow: \
-        Resource: arn:aws:s3:::bucket/key is not covered\n\
+        Resource: arn:aws:s3:::bucket/key is not covered by \"arn:aws:s3:::other/*\"\n\
         identity policies, home, statement 2, line 6, Allow: \
         Condition: StringEquals on aws:PrincipalTag/Dept does not hold: \
         the request has \"HR\", the policy has [\"hr\", \"it\"]\n\
@@ -952,4 +952,129 @@ fn explanations_name_the_element_and_the_values() {
         the key is absent, the policy has \"true\"\n\
         identity policies, home, statement 4, line 10, Deny: matched";
     assert_eq!(explain(&layers, &request).to_string(), want);
+}
+
+/// Of a statement that does not match, the explanation shows what was compared.
+#[test]
+fn explanations_show_what_was_compared() {
+    use daypass_policy::{Layers, Request, explain};
+
+    let principal = crate::fixture::caller("session R");
+    let keys = [
+        ("aws:username", V::Text("A*n")),
+        ("test:list", V::List(&["a", "b"])),
+        ("test:date", V::Text("no date")),
+    ];
+    let context = crate::fixture::context(&principal, &keys);
+    let request = Request {
+        principal,
+        action: "s3:GetObject",
+        resource: "arn:aws:s3:::bucket/key",
+        resource_account: Some(crate::fixture::account(crate::fixture::ONE)),
+        context: &context,
+    };
+    let every = r#""Principal": "*", "Action": "*""#;
+    let on = |resource: &str| format!(r#"{every}, "Resource": "{resource}""#);
+    let when = |condition: &str| format!(r#"{every}, "Resource": "*", "Condition": {condition}"#);
+    for (elements, want) in [
+        (
+            r#""Principal": "*", "Action": ["s3:A*", "s3:B", "s3:C", "s3:D", "s3:E", "s3:F", "s3:G"],
+               "Resource": "*""#
+                .to_owned(),
+            "Action: s3:GetObject is not covered by \"s3:A*\", \"s3:B\", \"s3:C\", \
+             \"s3:D\", \"s3:E\" and 2 more",
+        ),
+        (
+            r#""Principal": "*", "NotAction": "s3:*", "Resource": "*""#.to_owned(),
+            "Action: s3:GetObject is not covered by NotAction \"s3:*\"",
+        ),
+        (
+            on("arn:aws:s3:::${aws:username}/${aws:PrincipalTag/team}/${test:list}"),
+            "Resource: arn:aws:s3:::bucket/key is not covered by \
+             \"arn:aws:s3:::${aws:username}/${aws:PrincipalTag/team}/${test:list}\", \
+             ${aws:username} is \"A*n\", \
+             ${aws:PrincipalTag/team} is nothing: the key is absent, \
+             ${test:list} is nothing: the key has many values",
+        ),
+        (
+            on("arn:aws:s3:::${test:none, 'x'}/${AWS:username}/${aws:username}"),
+            "Resource: arn:aws:s3:::bucket/key is not covered by \
+             \"arn:aws:s3:::${test:none, 'x'}/${AWS:username}/${aws:username}\", \
+             ${test:none} is \"x\", ${AWS:username} is \"A*n\"",
+        ),
+        (
+            r#""Principal": {"AWS": ["arn:aws:iam::@1:user/Bob", "@2"],
+                "Service": "ec2.amazonaws.com"}, "Action": "*", "Resource": "*""#
+                .to_owned(),
+            "Principal: arn:aws:sts::111111111111:assumed-role/R/s1 is not named by \
+             AWS \"arn:aws:iam::111111111111:user/Bob\", AWS \"222222222222\", \
+             Service \"ec2.amazonaws.com\"",
+        ),
+        (
+            r#""NotPrincipal": "*", "Action": "*", "Resource": "*""#.to_owned(),
+            "Principal: arn:aws:sts::111111111111:assumed-role/R/s1 is left out by \
+             NotPrincipal AWS \"*\"",
+        ),
+        (
+            when(r#"{"StringEquals": {"test:key": ["x", "${aws:username}", "${test:none}"]}}"#),
+            "Condition: StringEquals on test:key does not hold: the key is absent, the policy has \
+             [\"x\", \"${aws:username}\", \"${test:none}\"], ${aws:username} is \"A*n\", \
+             ${test:none} is nothing: the key is absent",
+        ),
+        (
+            when(r#"{"StringLike": {"aws:username": "${aws:userid}"}}"#),
+            "Condition: StringLike on aws:username does not hold: the request has \"A*n\", \
+             the policy has \"${aws:userid}\", ${aws:userid} is \"AROAAAAAAAAAAAAAAAAAX:s1\"",
+        ),
+        (
+            when(r#"{"DateLessThan": {"test:date": "2030"}}"#),
+            "Condition: DateLessThan on test:date cannot be compared: \
+             the request has \"no date\", the policy has \"2030\"",
+        ),
+    ] {
+        let text = format!(r#"{{"Effect": "Allow", {elements}}}"#);
+        let bucket = policy(&text, Kind::Resource);
+        let layers = Layers { resource: Some(&bucket), ..Layers::default() };
+        let explanation = explain(&layers, &request).to_string();
+        let line = explanation.lines().nth(1).unwrap();
+        assert_eq!(line.split_once("Allow: ").unwrap().1, want, "{text}");
+    }
+    // In the older language a variable is text.
+    let old = format!(
+        r#"{{"Statement": {{"Effect": "Allow", {}}}}}"#,
+        on("arn:aws:s3:::${aws:username}")
+    );
+    let bucket = Policy::parse(&old, Kind::Resource).unwrap();
+    let layers = Layers { resource: Some(&bucket), ..Layers::default() };
+    let explanation = explain(&layers, &request).to_string();
+    assert!(explanation.ends_with("by \"arn:aws:s3:::${aws:username}\""), "{explanation}");
+}
+
+#[test]
+fn explanations_tell_whom_a_pinned_principal_means() {
+    use daypass_names::UniqueId;
+    use daypass_policy::{Layers, Request, explain};
+
+    let principal = crate::fixture::caller("session R");
+    let context = crate::fixture::context(&principal, &[]);
+    let request = Request {
+        principal,
+        action: "sts:AssumeRole",
+        resource: "arn:aws:iam::111111111111:role/target",
+        resource_account: Some(crate::fixture::account(crate::fixture::ONE)),
+        context: &context,
+    };
+    let mut trust = policy(
+        r#"{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS":
+            ["arn:aws:iam::@1:role/team/R", "arn:aws:iam::@1:user/Ann"]}}"#,
+        Kind::Trust,
+    );
+    let other = UniqueId::parse("AROAAAAAAAAAAAAAAAAAY").unwrap();
+    trust.pin_principals(|arn| arn.resource().starts_with("role/").then_some(other));
+    let layers = Layers { trust: Some(&trust), ..Layers::default() };
+    let explanation = explain(&layers, &request).to_string();
+    let want = "is not named by AWS \"arn:aws:iam::111111111111:role/team/R\" \
+                (which is AROAAAAAAAAAAAAAAAAAY), \
+                AWS \"arn:aws:iam::111111111111:user/Ann\" (who does not exist)";
+    assert!(explanation.ends_with(want), "{explanation}");
 }

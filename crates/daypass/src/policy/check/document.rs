@@ -3,8 +3,7 @@
 //! The engine says what is wrong with a text. Nothing is refused here: what is not understood is not
 //! there.
 
-/// As deep as the engine lets values nest.
-const MAX_DEPTH: usize = 32;
+use daypass_policy::json::{Member, Node};
 
 /// A string and the byte where it begins.
 #[derive(Clone, Debug)]
@@ -62,6 +61,8 @@ pub(crate) struct Statement {
     /// `Statement[0]`, or `Statement` if there is no list.
     pub(crate) path: String,
     pub(crate) allows: bool,
+    /// Whether it has `Principal` or `NotPrincipal`, even one that names nobody.
+    pub(crate) has_principal: bool,
     pub(crate) principals: Vec<NamedPrincipal>,
     /// Where `NotPrincipal` stands.
     pub(crate) not_principal_at: Option<usize>,
@@ -74,6 +75,8 @@ pub(crate) struct Statement {
 #[derive(Debug)]
 pub(crate) struct Document {
     pub(crate) is_2012: bool,
+    /// Where the version stands, or the document where it has none.
+    pub(crate) version_at: usize,
     pub(crate) statements: Vec<Statement>,
 }
 
@@ -128,21 +131,23 @@ impl Condition {
 impl Document {
     /// Reads as much of a document as is there.
     pub(crate) fn read(text: &str) -> Option<Self> {
-        let node = Reader { text, at: 0 }.value(0)?;
-        let Tree::Object(members) = node.tree else { return None };
-        let mut document = Self { is_2012: false, statements: Vec::new() };
-        for Member { name, node, .. } in members {
-            match (&*name, node.tree) {
-                ("Version", Tree::Text(version)) => document.is_2012 = version == "2012-10-17",
-                ("Statement", Tree::List(nodes)) => {
-                    for (index, node) in nodes.into_iter().enumerate() {
+        let node = Node::read_leniently(text)?;
+        let mut document = Self { is_2012: false, version_at: node.at(), statements: Vec::new() };
+        for member in node.members()? {
+            let value = member.value();
+            match (member.name(), value.items()) {
+                ("Version", _) => {
+                    document.is_2012 = value.text() == Some("2012-10-17");
+                    document.version_at = value.at();
+                }
+                ("Statement", Some(nodes)) => {
+                    for (index, node) in nodes.iter().enumerate() {
                         let path = format!("Statement[{index}]");
                         document.statements.push(Statement::read(node, path)?);
                     }
                 }
-                ("Statement", tree) => {
-                    let node = Node { at: node.at, tree };
-                    document.statements.push(Statement::read(node, "Statement".to_owned())?);
+                ("Statement", None) => {
+                    document.statements.push(Statement::read(value, "Statement".to_owned())?);
                 }
                 _ => {}
             }
@@ -152,30 +157,35 @@ impl Document {
 }
 
 impl Statement {
-    fn read(node: Node, path: String) -> Option<Self> {
-        let Tree::Object(members) = node.tree else { return None };
+    fn read(node: &Node<'_>, path: String) -> Option<Self> {
         let mut statement = Self {
             path,
             allows: false,
+            has_principal: false,
             principals: Vec::new(),
             not_principal_at: None,
             actions: None,
             resources: None,
             conditions: Vec::new(),
         };
-        for Member { name, at, node } in members {
-            match &*name {
-                "Effect" => statement.allows = matches!(&node.tree, Tree::Text(t) if t == "Allow"),
-                "Principal" => statement.principals = principals(node),
-                "NotPrincipal" => {
-                    statement.not_principal_at = Some(at);
-                    statement.principals = principals(node);
+        for member in node.members()? {
+            let value = member.value();
+            match member.name() {
+                "Effect" => statement.allows = value.text() == Some("Allow"),
+                "Principal" => {
+                    statement.has_principal = true;
+                    statement.principals = principals(value);
                 }
-                "Action" => statement.actions = Some(words(node, at, false)),
-                "NotAction" => statement.actions = Some(words(node, at, true)),
-                "Resource" => statement.resources = Some(words(node, at, false)),
-                "NotResource" => statement.resources = Some(words(node, at, true)),
-                "Condition" => statement.conditions = conditions(node, &statement.path),
+                "NotPrincipal" => {
+                    statement.has_principal = true;
+                    statement.not_principal_at = Some(member.at());
+                    statement.principals = principals(value);
+                }
+                "Action" => statement.actions = Some(words(member, false)),
+                "NotAction" => statement.actions = Some(words(member, true)),
+                "Resource" => statement.resources = Some(words(member, false)),
+                "NotResource" => statement.resources = Some(words(member, true)),
+                "Condition" => statement.conditions = conditions(value, &statement.path),
                 _ => {}
             }
         }
@@ -188,158 +198,45 @@ impl Statement {
     }
 }
 
-fn principals(node: Node) -> Vec<NamedPrincipal> {
-    match node.tree {
-        Tree::Text(text) => {
-            vec![NamedPrincipal { kind: "AWS".to_owned(), word: Word { text, at: node.at } }]
-        }
-        Tree::Object(members) => members
-            .into_iter()
-            .flat_map(|Member { name, at, node }| {
-                let words = words(node, at, false).words.into_iter();
-                words.map(move |word| NamedPrincipal { kind: name.clone(), word })
-            })
-            .collect(),
-        _ => Vec::new(),
+fn principals(node: &Node<'_>) -> Vec<NamedPrincipal> {
+    if let Some(text) = node.text() {
+        let word = Word { text: text.to_owned(), at: node.at() };
+        return vec![NamedPrincipal { kind: "AWS".to_owned(), word }];
     }
+    let members = node.members().unwrap_or_default();
+    members
+        .iter()
+        .flat_map(|member| {
+            let words = words(member, false).words.into_iter();
+            words.map(|word| NamedPrincipal { kind: member.name().to_owned(), word })
+        })
+        .collect()
 }
 
-fn conditions(node: Node, path: &str) -> Vec<Condition> {
-    let Tree::Object(operators) = node.tree else { return Vec::new() };
+fn conditions(node: &Node<'_>, path: &str) -> Vec<Condition> {
     let mut conditions = Vec::new();
-    for Member { name, node, .. } in operators {
-        let operator = Operator::parse(&name);
-        let Tree::Object(keys) = node.tree else { continue };
-        for Member { name: key, at, node } in keys {
+    for member in node.members().unwrap_or_default() {
+        let name = member.name();
+        let operator = Operator::parse(name);
+        for member in member.value().members().unwrap_or_default() {
+            let key = Word { text: member.name().to_owned(), at: member.at() };
             conditions.push(Condition {
                 operator: operator.clone(),
-                path: format!("{path}.Condition.{name}.{key}"),
-                key: Word { text: key, at },
-                values: words(node, at, false).words,
+                path: format!("{path}.Condition.{name}.{}", key.text),
+                key,
+                values: words(member, false).words,
             });
         }
     }
     conditions
 }
 
-fn words(node: Node, at: usize, negated: bool) -> Words {
-    let word = |node: Node| match node.tree {
-        Tree::Text(text) | Tree::Bare(text) => Some(Word { text, at: node.at }),
-        Tree::List(_) | Tree::Object(_) => None,
-    };
-    let words = match node.tree {
-        Tree::List(nodes) => nodes.into_iter().filter_map(word).collect(),
-        _ => word(node).into_iter().collect(),
-    };
-    Words { negated, at, words }
-}
-
-struct Node {
-    at: usize,
-    tree: Tree,
-}
-
-enum Tree {
-    Text(String),
-    /// A number, a boolean or null, as it was written.
-    Bare(String),
-    List(Vec<Node>),
-    Object(Vec<Member>),
-}
-
-struct Member {
-    name: String,
-    at: usize,
-    node: Node,
-}
-
-/// Reads JSON, and things that look like it.
-struct Reader<'a> {
-    text: &'a str,
-    at: usize,
-}
-
-impl Reader<'_> {
-    fn peek(&mut self) -> Option<u8> {
-        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.text.as_bytes().get(self.at) {
-            self.at += 1;
-        }
-        self.text.as_bytes().get(self.at).copied()
-    }
-
-    fn take(&mut self, byte: u8) -> bool {
-        let found = self.peek() == Some(byte);
-        if found {
-            self.at += 1;
-        }
-        found
-    }
-
-    fn value(&mut self, depth: usize) -> Option<Node> {
-        if depth > MAX_DEPTH {
-            return None;
-        }
-        let first = self.peek()?;
-        let at = self.at;
-        let tree = match first {
-            b'{' => self.object(depth)?,
-            b'[' => self.list(depth)?,
-            b'"' => Tree::Text(self.string()?),
-            _ => {
-                let rest = self.text.get(at..)?;
-                let end = rest.find([',', ']', '}', ' ', '\t', '\n', '\r']).unwrap_or(rest.len());
-                if end == 0 {
-                    return None;
-                }
-                self.at += end;
-                Tree::Bare(rest.get(..end)?.to_owned())
-            }
-        };
-        Some(Node { at, tree })
-    }
-
-    fn list(&mut self, depth: usize) -> Option<Tree> {
-        self.at += 1;
-        let mut nodes = Vec::new();
-        while !self.take(b']') {
-            nodes.push(self.value(depth + 1)?);
-            self.take(b',');
-        }
-        Some(Tree::List(nodes))
-    }
-
-    fn object(&mut self, depth: usize) -> Option<Tree> {
-        self.at += 1;
-        let mut members = Vec::new();
-        while !self.take(b'}') {
-            self.peek()?;
-            let at = self.at;
-            let name = self.string()?;
-            if !self.take(b':') {
-                return None;
-            }
-            members.push(Member { name, at, node: self.value(depth + 1)? });
-            self.take(b',');
-        }
-        Some(Tree::Object(members))
-    }
-
-    fn string(&mut self) -> Option<String> {
-        let rest = self.text.get(self.at..)?;
-        if !rest.starts_with('"') {
-            return None;
-        }
-        let mut escaped = false;
-        let end = rest.bytes().skip(1).position(|byte| {
-            let ends = byte == b'"' && !escaped;
-            escaped = byte == b'\\' && !escaped;
-            ends
-        })?;
-        // With both quotes.
-        let quoted = rest.get(..end + 2)?;
-        self.at += quoted.len();
-        serde_json::from_str(quoted).ok()
-    }
+/// One value, or those of a list; what is neither string nor bare word is not there.
+fn words(member: &Member<'_>, negated: bool) -> Words {
+    let value = member.value();
+    let nodes = value.items().unwrap_or(std::slice::from_ref(value));
+    let word = |node: &Node<'_>| Some(Word { text: node.scalar()?.to_owned(), at: node.at() });
+    Words { negated, at: member.at(), words: nodes.iter().filter_map(word).collect() }
 }
 
 #[cfg(test)]

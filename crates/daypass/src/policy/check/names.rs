@@ -228,7 +228,7 @@ const STS: [&str; 16] = [
 ];
 
 /// Condition keys; one that ends in a slash is followed by the name of a tag or the like.
-pub(crate) const KEYS: [(&str, Holds); 89] = [
+pub(crate) const KEYS: [(&str, Holds); 106] = [
     ("aws:AssumedRoot", Holds::One),
     ("aws:CalledVia", Holds::Many),
     ("aws:CalledViaFirst", Holds::One),
@@ -265,6 +265,7 @@ pub(crate) const KEYS: [(&str, Holds); 89] = [
     ("aws:SourceIp", Holds::One),
     ("aws:SourceOrgID", Holds::One),
     ("aws:SourceOrgPaths", Holds::Many),
+    ("aws:SourceOwner", Holds::One),
     ("aws:SourceVpc", Holds::One),
     ("aws:SourceVpcArn", Holds::One),
     ("aws:SourceVpce", Holds::One),
@@ -295,6 +296,22 @@ pub(crate) const KEYS: [(&str, Holds); 89] = [
     ("saml:cn", Holds::Many),
     ("saml:commonName", Holds::Many),
     ("saml:doc", Holds::One),
+    ("saml:eduorghomepageuri", Holds::Many),
+    ("saml:eduorgidentityauthnpolicyuri", Holds::Many),
+    ("saml:eduorglegalname", Holds::Many),
+    ("saml:eduorgsuperioruri", Holds::Many),
+    ("saml:eduorgwhitepagesuri", Holds::Many),
+    ("saml:edupersonaffiliation", Holds::Many),
+    ("saml:edupersonassurance", Holds::Many),
+    ("saml:edupersonentitlement", Holds::Many),
+    ("saml:edupersonnickname", Holds::Many),
+    ("saml:edupersonorgdn", Holds::One),
+    ("saml:edupersonorgunitdn", Holds::Many),
+    ("saml:edupersonprimaryaffiliation", Holds::One),
+    ("saml:edupersonprimaryorgunitdn", Holds::One),
+    ("saml:edupersonprincipalname", Holds::One),
+    ("saml:edupersonscopedaffiliation", Holds::Many),
+    ("saml:edupersontargetedid", Holds::Many),
     ("saml:givenName", Holds::Many),
     ("saml:iss", Holds::One),
     ("saml:mail", Holds::Many),
@@ -331,12 +348,7 @@ pub(crate) fn holds(key: &str) -> Option<Holds> {
         }
         _ => name.eq_ignore_ascii_case(key) && !name.ends_with('/'),
     });
-    // The attributes of the eduPerson and eduOrg schemas, with as many values as the provider sent.
-    let is_edu = || {
-        let lower = key.to_ascii_lowercase();
-        lower.starts_with("saml:eduperson") || lower.starts_with("saml:eduorg")
-    };
-    found.map(|(_, holds)| *holds).or_else(|| is_edu().then_some(Holds::Many))
+    found.map(|(_, holds)| *holds)
 }
 
 /// Whether a key is of a service whose keys are all known, and is none of them.
@@ -391,10 +403,27 @@ mod tests {
             ("sts:ExternalID", false),
             ("sts:ExternalIds", true),
             ("saml:eduPersonAffiliation", false),
+            ("saml:eduPersonAffiliations", true),
+            ("AWS:SourceOwner", false),
             ("s3:anything", false),
             ("issuer.example.com:sub", false),
         ] {
             assert_eq!(is_unknown(key), want, "{key}");
+        }
+    }
+
+    #[test]
+    fn the_attributes_of_persons_have_one_value_or_several() {
+        for (key, want) in [
+            ("saml:edupersonprincipalname", Some(Holds::One)),
+            ("saml:eduPersonOrgDN", Some(Holds::One)),
+            ("saml:edupersonprimaryaffiliation", Some(Holds::One)),
+            ("saml:edupersonprimaryorgunitdn", Some(Holds::One)),
+            ("saml:edupersonorgunitdn", Some(Holds::Many)),
+            ("saml:eduorglegalname", Some(Holds::Many)),
+            ("saml:eduorg", None),
+        ] {
+            assert_eq!(holds(key), want, "{key}");
         }
     }
 

@@ -3,6 +3,8 @@
 //! Only what is certain is reported: conditions are compared only where their values are plain
 //! text, and keys that may have several values only where several values do not help.
 
+use std::collections::{HashMap, HashSet};
+
 use super::document::{Condition, Set, Statement, Words};
 use super::finding::Findings;
 use super::names::{self, Holds};
@@ -23,7 +25,9 @@ type Reason = (usize, String, String);
 fn contradiction(statement: &Statement, is_2012: bool) -> Option<Reason> {
     let reason =
         |condition: &Condition, why: String| (condition.key.at, condition.path.clone(), why);
-    for (index, condition) in statement.conditions.iter().enumerate() {
+    // The conditions on a key are as few as there are operators; keys there may be thousands.
+    let mut before: HashMap<String, Vec<Weighed<'_>>> = HashMap::new();
+    for condition in &statement.conditions {
         let key = &condition.key.text;
         let may_be_unclear = !statement.allows && !condition.operator.is_string();
         if condition.operator.is_strict() && condition.values.is_empty() && !may_be_unclear {
@@ -33,45 +37,66 @@ fn contradiction(statement: &Statement, is_2012: bool) -> Option<Reason> {
             let why = "aws:PrincipalArn is the ARN of the role, not of its session".to_owned();
             return Some(reason(condition, why));
         }
-        let before = statement.conditions.get(..index).unwrap_or_default();
-        for other in before.iter().filter(|other| other.is_on(key)) {
-            if let Some(why) = exclude(condition, other, statement.allows, is_2012) {
+        let weighed = Weighed::of(condition, is_2012);
+        let others = before.entry(key.to_ascii_lowercase()).or_default();
+        for other in &*others {
+            if let Some(why) = exclude(&weighed, other, statement.allows) {
                 return Some(reason(condition, why));
             }
         }
+        others.push(weighed);
     }
     None
 }
 
+/// A condition with its values made ready to be compared with those of another.
+struct Weighed<'a> {
+    condition: &'a Condition,
+    /// The values, if they are texts that are compared as they stand.
+    texts: Option<HashSet<&'a str>>,
+    /// The same without regard to case.
+    folded: HashSet<String>,
+}
+
+impl<'a> Weighed<'a> {
+    fn of(condition: &'a Condition, is_2012: bool) -> Self {
+        let texts = texts(condition, is_2012);
+        let folded = texts.iter().flatten().map(|text| text.to_lowercase()).collect();
+        Self { condition, texts, folded }
+    }
+}
+
 /// Why two conditions on the same key cannot both hold. In a Deny a value that cannot be read, or
 /// an empty one where its absence is asked for, counts as holding, so less is certain there.
-fn exclude(one: &Condition, other: &Condition, allows: bool, is_2012: bool) -> Option<String> {
-    let key = &one.key.text;
+fn exclude(one: &Weighed<'_>, other: &Weighed<'_>, allows: bool) -> Option<String> {
+    let key = &one.condition.key.text;
     for (absent, present) in [(one, other), (other, one)] {
-        if allows && is_null(absent, "true") && present.operator.is_strict() {
+        if allows && is_null(absent.condition, "true") && present.condition.operator.is_strict() {
             return Some(format!("{key} would have to be absent and have a value"));
         }
     }
     for (positive, negative) in [(one, other), (other, one)] {
-        if is_subset(positive, negative, is_2012) {
+        if is_subset(positive, negative) {
             return Some(format!("{key} would have to be and not to be the same"));
         }
     }
     // Two values of a key could each satisfy one condition.
     let is_single = names::holds(key) == Some(Holds::One);
-    let both_strict = one.operator.is_strict() && other.operator.is_strict();
+    let both_strict = one.condition.operator.is_strict() && other.condition.operator.is_strict();
     if !is_single || !both_strict {
         return None;
     }
-    if let (Some(left), Some(right)) = (texts(one, is_2012), texts(other, is_2012)) {
-        let fold = is_caseless(one) || is_caseless(other);
-        let same =
-            |a: &str, b: &str| if fold { a.to_lowercase() == b.to_lowercase() } else { a == b };
-        if left.iter().all(|a| right.iter().all(|b| !same(a, b))) {
+    if let (Some(left), Some(right)) = (&one.texts, &other.texts) {
+        let is_apart = if is_caseless(one.condition) || is_caseless(other.condition) {
+            one.folded.is_disjoint(&other.folded)
+        } else {
+            left.is_disjoint(right)
+        };
+        if is_apart {
             return Some(format!("{key} would have to have two values"));
         }
     }
-    match (range(one), range(other)) {
+    match (range(one.condition), range(other.condition)) {
         (Some(left), Some(right)) if allows && (left.is_apart(right) || right.is_apart(left)) => {
             Some(format!("no number is in both ranges of {key}"))
         }
@@ -94,8 +119,8 @@ fn names_session(condition: &Condition) -> bool {
 
 /// Whether every value that satisfies the first is forbidden by the second: the same comparison,
 /// negated, of at least the same plain texts.
-fn is_subset(positive: &Condition, negative: &Condition, is_2012: bool) -> bool {
-    let (strict, not) = (&positive.operator, &negative.operator);
+fn is_subset(positive: &Weighed<'_>, negative: &Weighed<'_>) -> bool {
+    let (strict, not) = (&positive.condition.operator, &negative.condition.operator);
     // The set forms of a negated operator hold for some values, or for an empty one.
     if !strict.is_strict() || !not.is_negated() || not.set != Set::Plain {
         return false;
@@ -103,14 +128,14 @@ fn is_subset(positive: &Condition, negative: &Condition, is_2012: bool) -> bool 
     if not.base.replace("not", "") != strict.base {
         return false;
     }
-    match (texts(positive, is_2012), texts(negative, is_2012)) {
-        (Some(wanted), Some(forbidden)) => wanted.iter().all(|text| forbidden.contains(text)),
+    match (&positive.texts, &negative.texts) {
+        (Some(wanted), Some(forbidden)) => wanted.is_subset(forbidden),
         _ => false,
     }
 }
 
 /// The values, if they are texts that are compared as they stand.
-fn texts(condition: &Condition, is_2012: bool) -> Option<Vec<&str>> {
+fn texts(condition: &Condition, is_2012: bool) -> Option<HashSet<&str>> {
     let operator = &condition.operator;
     if !operator.is_string() || condition.values.is_empty() {
         return None;

@@ -2,9 +2,10 @@
 
 use daypass_names::{AccountId, Arn};
 
-use super::document::{Condition, NamedPrincipal, Statement};
+use super::document::{NamedPrincipal, Statement};
 use super::finding::Findings;
 use super::names::matches;
+use super::narrow::Narrowed;
 use crate::policy::arguments::KindName;
 
 /// Keys that say who the caller is, or where the request comes from: with a strict condition on
@@ -20,18 +21,23 @@ const NARROWING: [&str; 17] = [
     "aws:SourceIp",
     "aws:SourceOrgID",
     "aws:SourceOrgPaths",
+    "aws:SourceOwner",
     "aws:SourceVpc",
     "aws:SourceVpcArn",
     "aws:SourceVpce",
     "aws:VpceAccount",
     "aws:VpceOrgID",
     "aws:userid",
-    "aws:username",
 ];
 
 /// Keys that tie a service's request to the account or resource that it acts for.
-const SOURCE: [&str; 4] =
-    ["aws:SourceAccount", "aws:SourceArn", "aws:SourceOrgID", "aws:SourceOrgPaths"];
+const SOURCE: [&str; 5] = [
+    "aws:SourceAccount",
+    "aws:SourceArn",
+    "aws:SourceOrgID",
+    "aws:SourceOrgPaths",
+    "aws:SourceOwner",
+];
 
 /// The names of claims that say which person or workload a token is of.
 const SUBJECT: [&str; 8] = [
@@ -48,9 +54,29 @@ const SUBJECT: [&str; 8] = [
 /// The names of claims that say for whom a token was made.
 const AUDIENCE: [&str; 4] = ["aud", "oaud", "azp", "app_id"];
 
+/// What the lints on principals ask of a statement, found once for all its principals.
+struct Facts {
+    narrowed: Narrowed,
+    assumes: bool,
+    assumes_with_web_identity: bool,
+    assumes_with_saml: bool,
+}
+
+impl Facts {
+    fn of(statement: &Statement, is_2012: bool) -> Self {
+        Self {
+            narrowed: Narrowed::by(statement, is_2012),
+            assumes: covers(statement, "sts:AssumeRole"),
+            assumes_with_web_identity: covers(statement, "sts:AssumeRoleWithWebIdentity"),
+            assumes_with_saml: covers(statement, "sts:AssumeRoleWithSAML"),
+        }
+    }
+}
+
 /// Looks at one statement. `own` is the reader's account, if it is known.
 pub(crate) fn lint(
     statement: &Statement,
+    is_2012: bool,
     kind: KindName,
     own: Option<AccountId>,
     found: &mut Findings,
@@ -70,23 +96,26 @@ pub(crate) fn lint(
         }
         return;
     }
-    if !statement.allows || kind == KindName::Rcp {
+    if !statement.allows {
+        canonical_users(statement, &path, found);
         return;
     }
+    if kind == KindName::Rcp {
+        return;
+    }
+    let facts = Facts::of(statement, is_2012);
     for principal in &statement.principals {
         let at = principal.word.at;
         match &*principal.kind {
-            "AWS" if principal.word.text == "*" => wildcard(statement, kind, at, &path, found),
+            "AWS" if principal.word.text == "*" => wildcard(&facts, kind, at, &path, found),
             "AWS" if kind == KindName::Trust => {
-                confused_deputy(statement, principal, own, &path, found);
+                confused_deputy(&facts, principal, own, &path, found);
             }
-            "Federated" if kind == KindName::Trust => {
-                federated(statement, principal, &path, found);
-            }
-            "Service" if kind == KindName::Resource && !narrows(statement, &SOURCE) => {
+            "Federated" if kind == KindName::Trust => federated(&facts, principal, &path, found),
+            "Service" if kind == KindName::Resource && !facts.narrowed.to(&SOURCE) => {
                 let message = format!(
                     "`{}` may act here for anybody's resources: add aws:SourceArn or \
-                     aws:SourceAccount",
+                     aws:SourceAccount with the account that is meant",
                     principal.word.text
                 );
                 found.add("service-without-source", at, &path, message);
@@ -96,8 +125,17 @@ pub(crate) fn lint(
     }
 }
 
-fn wildcard(statement: &Statement, kind: KindName, at: usize, path: &str, found: &mut Findings) {
-    if narrows(statement, &NARROWING) {
+/// A Deny that names an account in a way that only S3 can read.
+fn canonical_users(statement: &Statement, path: &str, found: &mut Findings) {
+    for principal in statement.principals.iter().filter(|named| named.kind == "CanonicalUser") {
+        let message = "which account a canonical user id means is not known here, so that the \
+                       statement denies everybody: name the account by its number";
+        found.add("canonical-user-deny", principal.word.at, path, message);
+    }
+}
+
+fn wildcard(facts: &Facts, kind: KindName, at: usize, path: &str, found: &mut Findings) {
+    if facts.narrowed.to(&NARROWING) {
         return;
     }
     let message = if kind == KindName::Trust {
@@ -109,7 +147,7 @@ fn wildcard(statement: &Statement, kind: KindName, at: usize, path: &str, found:
 }
 
 fn confused_deputy(
-    statement: &Statement,
+    facts: &Facts,
     principal: &NamedPrincipal,
     own: Option<AccountId>,
     path: &str,
@@ -121,9 +159,9 @@ fn confused_deputy(
     let Some(account) = account.filter(|account| Some(*account) != own) else { return };
     let is_whole = AccountId::parse(text).is_ok() || text.ends_with(":root");
     // A single principal may be one of the reader's own; that is only known with the account.
-    if !covers(statement, "sts:AssumeRole")
+    if !facts.assumes
         || (own.is_none() && !is_whole)
-        || narrows(statement, &["sts:ExternalId", "aws:PrincipalOrgID", "aws:PrincipalOrgPaths"])
+        || facts.narrowed.to(&["sts:ExternalId", "aws:PrincipalOrgID", "aws:PrincipalOrgPaths"])
     {
         return;
     }
@@ -131,23 +169,24 @@ fn confused_deputy(
     let tail = if own.is_none() { " is not yours, it" } else { "" };
     let message = format!(
         "{unless} {account}{tail} can be talked into using this role for one of its other \
-         customers: ask for an external id with a condition on sts:ExternalId"
+         customers: ask for one external id, without wildcards and variables, with a condition on \
+         sts:ExternalId"
     );
     found.add("confused-deputy", principal.word.at, path, message);
 }
 
-fn federated(statement: &Statement, principal: &NamedPrincipal, path: &str, found: &mut Findings) {
+fn federated(facts: &Facts, principal: &NamedPrincipal, path: &str, found: &mut Findings) {
     let text = &principal.word.text;
     let at = principal.word.at;
-    if covers(statement, "sts:AssumeRoleWithWebIdentity") && !text.contains(":saml-provider/") {
+    if facts.assumes_with_web_identity && !text.contains(":saml-provider/") {
         let issuer = text.split_once(":oidc-provider/").map_or(&**text, |(_, url)| url);
-        if !claims(statement, issuer, &SUBJECT) {
+        if !facts.narrowed.to_claims(issuer, &SUBJECT) {
             let message = format!(
                 "every token of {issuer} is taken, whoever it is of: add a condition on {issuer}:sub"
             );
             found.add("federated-without-subject", at, path, message);
         }
-        if !claims(statement, issuer, &AUDIENCE) {
+        if !facts.narrowed.to_claims(issuer, &AUDIENCE) {
             let message = format!(
                 "tokens that {issuer} made for other services are taken as well: add a condition on \
                  {issuer}:aud"
@@ -155,38 +194,14 @@ fn federated(statement: &Statement, principal: &NamedPrincipal, path: &str, foun
             found.add("federated-without-audience", at, path, message);
         }
     }
-    if covers(statement, "sts:AssumeRoleWithSAML")
+    if facts.assumes_with_saml
         && text.contains(":saml-provider/")
-        && !claims(statement, "saml", &AUDIENCE)
+        && !facts.narrowed.to_claims("saml", &AUDIENCE)
     {
         let message = "assertions for other recipients are taken as well: add a condition on \
                        saml:aud";
         found.add("federated-without-audience", at, path, message);
     }
-}
-
-/// Whether a condition holds only for some values of one of the keys.
-fn narrows(statement: &Statement, keys: &[&str]) -> bool {
-    statement.conditions.iter().any(|c| keys.iter().any(|key| c.is_on(key)) && says_which(c))
-}
-
-/// Whether a condition holds only for some values of one of an issuer's claims.
-fn claims(statement: &Statement, issuer: &str, names: &[&str]) -> bool {
-    statement.conditions.iter().any(|condition| {
-        let Some((prefix, name)) = condition.key.text.rsplit_once(':') else { return false };
-        prefix.eq_ignore_ascii_case(issuer)
-            && names.iter().any(|wanted| wanted.eq_ignore_ascii_case(name))
-            && says_which(condition)
-    })
-}
-
-/// Whether a condition needs the key and leaves any value out.
-fn says_which(condition: &Condition) -> bool {
-    let is_open = |value: &str| {
-        let any = condition.operator.has_wildcards() && value.chars().all(|c| c == '*');
-        any || matches!(value, "0.0.0.0/0" | "::/0")
-    };
-    condition.operator.is_strict() && condition.values.iter().all(|v| !is_open(&v.text))
 }
 
 /// Whether a statement speaks of an action.

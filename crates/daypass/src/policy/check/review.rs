@@ -81,30 +81,30 @@ pub(crate) fn review(text: &str, kind: Option<KindName>, own: Option<AccountId>)
         }
     };
     let mut found = Findings::default();
-    document_lints(&policy, kind, &mut found);
+    too_long(&policy, kind, &mut found);
     for document in document.iter() {
+        version(document, kind, &mut found);
         for statement in &document.statements {
-            principals::lint(statement, kind, own, &mut found);
+            principals::lint(statement, document.is_2012, kind, own, &mut found);
             statements::lint(statement, document.is_2012, kind, &mut found);
             never::lint(statement, document.is_2012, &mut found);
         }
     }
-    let is_subject_known = |provider: &str| {
-        let codes = found.all.iter();
-        codes
-            .filter(|f| f.code == "federated-without-subject")
-            .any(|f| f.message.contains(provider))
-    };
-    if let Some(provider) = policy.unguarded_issuer() {
-        let host = provider.split_once(":oidc-provider/").map_or(provider, |(_, url)| url);
-        if !is_subject_known(host) {
-            let message = format!(
-                "{host} is shared by many customers, and no condition says which of them is meant"
-            );
-            found.add("shared-issuer", 0, "", message);
+    for issuer in policy.unguarded_issuers() {
+        let at = issuer.span().start;
+        // Whose lack of any condition was told is not told that its condition is too weak.
+        if found.all.iter().any(|f| f.code == "federated-without-subject" && f.at == at) {
+            continue;
         }
+        let provider = issuer.provider().unwrap_or_default();
+        let host = provider.split_once(":oidc-provider/").map_or(provider, |(_, url)| url);
+        let message = format!(
+            "{host} is shared by many customers, and no condition says which of them is meant"
+        );
+        found.add("shared-issuer", at, policy.path_of(issuer), message);
     }
     found.all.sort_by_key(|finding| finding.at);
+    let mut places = Places::of(text);
     let notes = found
         .all
         .into_iter()
@@ -112,16 +112,46 @@ pub(crate) fn review(text: &str, kind: Option<KindName>, own: Option<AccountId>)
             severity: Severity::Warning,
             code: finding.code,
             message: finding.message,
-            position: position(text, finding.at),
+            position: places.to(finding.at),
             path: finding.path,
         })
         .collect();
     Review { kind, guess, notes }
 }
 
-fn document_lints(policy: &Policy, kind: KindName, found: &mut Findings) {
+/// Finds the places of findings, one behind the other, in one walk.
+struct Places<'a> {
+    rest: &'a str,
+    at: usize,
+    position: Position,
+}
+
+impl<'a> Places<'a> {
+    fn of(text: &'a str) -> Self {
+        Self { rest: text, at: 0, position: Position { line: 1, column: 1 } }
+    }
+
+    /// The place of a byte that is not before the last one asked for.
+    fn to(&mut self, at: usize) -> Position {
+        let length = at.saturating_sub(self.at);
+        if let Some((passed, rest)) = self.rest.split_at_checked(length) {
+            let behind = Position::of(passed, length);
+            if behind.line == 1 {
+                self.position.column += behind.column - 1;
+            } else {
+                let line = self.position.line + behind.line - 1;
+                self.position = Position { line, column: behind.column };
+            }
+            self.rest = rest;
+            self.at = at;
+        }
+        self.position
+    }
+}
+
+fn too_long(policy: &Policy, kind: KindName, found: &mut Findings) {
     let limit = kind.kind().size_limit();
-    let size = if kind == KindName::Scp { policy.source().len() } else { policy.size() };
+    let size = policy.size();
     if size > limit {
         let message = format!(
             "{size} characters, and AWS takes {limit} of {} unless the quota is raised",
@@ -131,11 +161,20 @@ fn document_lints(policy: &Policy, kind: KindName, found: &mut Findings) {
     }
 }
 
+/// Managed policies, which boundaries always are, need the newer version of the language.
+fn version(document: &Document, kind: KindName, found: &mut Findings) {
+    if matches!(kind, KindName::Identity | KindName::Boundary) && !document.is_2012 {
+        let message = "without \"Version\": \"2012-10-17\" IAM saves it as no managed policy, and \
+                       perhaps as no inline one (Policy document must be version 2012-10-17 or \
+                       greater.)";
+        found.add("version-2012", document.version_at, "Version", message);
+    }
+}
+
 /// The kind that a document looks like, and why.
 fn guess(document: Option<&Document>) -> (KindName, &'static str) {
     let statements = document.map(|document| &*document.statements).unwrap_or_default();
-    let names_somebody = |s: &Statement| !s.principals.is_empty() || s.not_principal_at.is_some();
-    if !statements.iter().any(names_somebody) {
+    if !statements.iter().any(|statement| statement.has_principal) {
         return (KindName::Identity, "no statement names a principal");
     }
     let is_of_role = |statement: &Statement| {
@@ -150,13 +189,6 @@ fn guess(document: Option<&Document>) -> (KindName, &'static str) {
         return (KindName::Trust, "principals, actions of STS and no resources");
     }
     (KindName::Resource, "statements name principals")
-}
-
-/// The place of a byte as people count.
-fn position(text: &str, at: usize) -> Position {
-    let before = text.get(..at).unwrap_or(text);
-    let line = before.rsplit('\n').next().unwrap_or(before);
-    Position { line: 1 + before.matches('\n').count(), column: 1 + line.chars().count() }
 }
 
 #[cfg(test)]
@@ -229,6 +261,18 @@ mod tests {
                 r#""StringLike": {"sts:ExternalId": "*"}"#,
                 &["confused-deputy"],
             ),
+            (
+                foreign,
+                "sts:AssumeRole",
+                r#""StringLike": {"sts:ExternalId": "?*"}"#,
+                &["confused-deputy"],
+            ),
+            (
+                foreign,
+                "sts:AssumeRole",
+                r#""StringEquals": {"sts:ExternalId": "${sts:ExternalId}"}"#,
+                &["confused-deputy"],
+            ),
             (foreign, "sts:TagSession", "", &[]),
             (r#"{"AWS": "arn:aws:iam::123456789012:root"}"#, "sts:AssumeRole", "", &[]),
             (r#"{"Service": "ec2.amazonaws.com"}"#, "sts:AssumeRole", "", &[]),
@@ -265,6 +309,24 @@ mod tests {
                 web,
                 r#""StringEquals": {"login.example.com/a:aud": "x"}"#,
                 &["federated-without-subject"],
+            ),
+            (
+                own_idp,
+                web,
+                r#""StringEquals": {"login.example.com/a:aud": "x"}, "StringLike": {"login.example.com/a:sub": "?*"}"#,
+                &["federated-without-subject"],
+            ),
+            (
+                own_idp,
+                web,
+                r#""StringEquals": {"login.example.com/a:aud": "x", "login.example.com/a:sub": "${login.example.com/a:sub}"}"#,
+                &["federated-without-subject"],
+            ),
+            (
+                own_idp,
+                web,
+                r#""StringEquals": {"login.example.com/a:aud": "x"}, "StringLike": {"login.example.com/a:sub": "team/*"}"#,
+                &[],
             ),
             (saml, "sts:AssumeRoleWithSAML", "", &["federated-without-audience"]),
             (saml, "sts:AssumeRoleWithSAML", r#""StringEquals": {"saml:aud": "https://x"}"#, &[]),
@@ -303,6 +365,26 @@ mod tests {
                 &["pass-role-any"],
             ),
             (
+                r#""Effect": "Allow", "Action": "iam:PassRole", "Resource": "arn:aws:iam::111111111111:role/**""#,
+                &["pass-role-any"],
+            ),
+            (
+                r#""Effect": "Allow", "Action": "iam:PassRole", "Resource": "arn:aws:iam::111111111111:role/?*""#,
+                &["pass-role-any"],
+            ),
+            (
+                r#""Effect": "Allow", "Action": "iam:PassRole", "Resource": "arn:aws:iam::111111111111:role/a*""#,
+                &[],
+            ),
+            (
+                r#""Effect": "Allow", "Action": "iam:PassRole", "Resource": "arn:aws:iam::111111111111:role/*/*""#,
+                &[],
+            ),
+            (
+                r#""Effect": "Allow", "Action": "iam:PassRole", "Resource": "arn:aws:iam::111111111111:user/*""#,
+                &[],
+            ),
+            (
                 r#""Effect": "Allow", "Action": "iam:PassRole", "Resource": "arn:aws:iam::123456789012:role/app""#,
                 &[],
             ),
@@ -318,7 +400,7 @@ mod tests {
         }
         let full = r#"{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}"#;
         assert_eq!(codes(full, Some(KindName::Scp)), [""; 0]);
-        assert_eq!(codes(full, Some(KindName::Boundary)), [""; 0]);
+        assert_eq!(codes(full, Some(KindName::Boundary)), ["version-2012"]);
     }
 
     #[test]
@@ -391,6 +473,60 @@ mod tests {
             ),
             ("Allow", r#""Bool": {"aws:MultiFactorAuthPresent": true}"#, &[]),
             ("Allow", r#""Null": {"aws:MultiFactorAuthPresent": false}"#, &["mfa-key-absent"]),
+            (
+                "Deny",
+                r#""StringEquals": {"aws:MultiFactorAuthPresent": "false"}"#,
+                &["mfa-key-absent"],
+            ),
+            (
+                "Deny",
+                r#""StringLike": {"aws:MultiFactorAuthPresent": "False"}"#,
+                &["mfa-key-absent"],
+            ),
+            ("Deny", r#""StringEqualsIfExists": {"aws:MultiFactorAuthPresent": "false"}"#, &[]),
+            ("Deny", r#""StringNotEquals": {"aws:MultiFactorAuthPresent": "true"}"#, &[]),
+            (
+                "Allow",
+                r#""StringNotEquals": {"aws:MultiFactorAuthPresent": "false"}"#,
+                &["mfa-key-absent"],
+            ),
+            ("Allow", r#""StringEquals": {"aws:MultiFactorAuthPresent": "true"}"#, &[]),
+            (
+                "Deny",
+                r#""NumericGreaterThan": {"aws:MultiFactorAuthAge": "3600"}"#,
+                &["mfa-key-absent"],
+            ),
+            (
+                "Deny",
+                r#""NumericGreaterThanEquals": {"aws:MultiFactorAuthAge": 3600}"#,
+                &["mfa-key-absent"],
+            ),
+            ("Deny", r#""NumericGreaterThanIfExists": {"aws:MultiFactorAuthAge": "3600"}"#, &[]),
+            ("Allow", r#""NumericLessThan": {"aws:MultiFactorAuthAge": "3600"}"#, &[]),
+            (
+                "Allow",
+                r#""NumericLessThanIfExists": {"aws:MultiFactorAuthAge": "3600"}"#,
+                &["mfa-key-absent"],
+            ),
+            // One value, the others several.
+            ("Deny", r#""StringEquals": {"saml:edupersonprincipalname": "a"}"#, &[]),
+            ("Deny", r#""StringEquals": {"saml:eduPersonOrgDN": "a"}"#, &[]),
+            (
+                "Deny",
+                r#""StringEquals": {"s3:prefix": "${saml:edupersonprimaryaffiliation}"}"#,
+                &[],
+            ),
+            (
+                "Deny",
+                r#""ForAnyValue:StringEquals": {"saml:edupersonprimaryorgunitdn": "a"}"#,
+                &["set-operator-on-single"],
+            ),
+            (
+                "Deny",
+                r#""StringEquals": {"saml:edupersonaffiliation": "a"}"#,
+                &["set-operator-missing"],
+            ),
+            ("Deny", r#""StringEquals": {"AWS:SourceOwner": "111111111111"}"#, &[]),
         ] {
             let statement = format!(
                 r#""Effect": "{effect}", "Action": "s3:*", "Resource": "*", "Condition": {{{condition}}}"#
@@ -399,7 +535,7 @@ mod tests {
         }
         let old = r#"{"Statement": {"Effect": "Deny", "Action": "s3:*",
             "Resource": "arn:aws:s3:::b/${aws:username}"}}"#;
-        assert_eq!(codes(old, None), ["variable-is-text"]);
+        assert_eq!(codes(old, None), ["version-2012", "variable-is-text"]);
     }
 
     #[test]
@@ -481,8 +617,14 @@ mod tests {
             ),
             (
                 "Deny",
-                r#""NumericLessThan": {"aws:MultiFactorAuthAge": 5}, "NumericGreaterThan": {"aws:MultiFactorAuthAge": 5}"#,
+                r#""NumericLessThan": {"sts:DurationSeconds": 5}, "NumericGreaterThan": {"sts:DurationSeconds": 5}"#,
                 &[],
+            ),
+            // Key names ignore case.
+            (
+                "Deny",
+                r#""StringEquals": {"aws:username": ["a", "b"]}, "StringLike": {"AWS:UserName": ["c", "d"]}"#,
+                never,
             ),
             (
                 "Deny",
@@ -544,6 +686,121 @@ mod tests {
     }
 
     #[test]
+    fn conditions_that_let_everybody_in() {
+        let (anyone, service) = (r#""*""#, r#"{"Service": "sns.amazonaws.com"}"#);
+        let wide = &["wildcard-principal"][..];
+        let foreign = &["service-without-source"][..];
+        for (principal, condition, want) in [
+            (anyone, r#""StringEquals": {"aws:username": "Ann"}"#, wide),
+            (anyone, r#""ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/Admin"}"#, wide),
+            (anyone, r#""ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:*"}"#, wide),
+            (anyone, r#""StringLike": {"aws:PrincipalArn": "?*"}"#, wide),
+            (anyone, r#""StringLike": {"aws:userid": "*:admin"}"#, wide),
+            (anyone, r#""StringLike": {"aws:PrincipalAccount": "1*"}"#, wide),
+            (anyone, r#""StringLike": {"aws:SourceVpce": "vpce-*"}"#, wide),
+            (anyone, r#""IpAddress": {"aws:SourceIp": ["0.0.0.0/1", "128.0.0.0/1"]}"#, wide),
+            (
+                anyone,
+                r#""StringEquals": {"aws:PrincipalAccount": "${aws:PrincipalAccount}"}"#,
+                wide,
+            ),
+            (anyone, r#""StringEquals": {"aws:PrincipalAccount": "111111111111"}"#, &[]),
+            (anyone, r#""StringEquals": {"AWS:SourceOwner": "111111111111"}"#, &[]),
+            // One condition that says it is enough.
+            (
+                anyone,
+                r#""StringEquals": {"aws:username": "Ann", "aws:PrincipalAccount": "111111111111"}"#,
+                &[],
+            ),
+            (service, r#""ArnLike": {"aws:SourceArn": "arn:aws:sns:*:*:*"}"#, foreign),
+            (service, r#""ArnLike": {"aws:SourceArn": "arn:aws:sns:*:111111111111:*"}"#, &[]),
+        ] {
+            let text = format!(
+                r#"{{"Version": "2012-10-17", "Statement": {{"Effect": "Allow",
+                    "Principal": {principal}, "Action": "s3:GetObject", "Resource": "*",
+                    "Condition": {{{condition}}}}}}}"#
+            );
+            assert_eq!(codes(&text, None), want, "{principal} {condition}");
+        }
+    }
+
+    #[test]
+    fn a_canonical_user_who_is_denied_is_everybody() {
+        let id = "0123456789abcdef".repeat(4);
+        for (effect, want) in [("Deny", &["canonical-user-deny"][..]), ("Allow", &[])] {
+            let text = format!(
+                r#"{{"Statement": {{"Effect": "{effect}", "Principal": {{"CanonicalUser": "{id}"}},
+                    "Action": "s3:GetObject", "Resource": "*"}}}}"#
+            );
+            assert_eq!(codes(&text, None), want, "{effect}");
+        }
+    }
+
+    #[test]
+    fn managed_policies_have_the_newer_version() {
+        let want = &["version-2012"][..];
+        for (kind, version, want) in [
+            (Some(KindName::Identity), "", want),
+            (Some(KindName::Boundary), "", want),
+            (None, r#""Version": "2008-10-17","#, want),
+            (Some(KindName::Identity), r#""Version": "2012-10-17","#, &[]),
+            (Some(KindName::Boundary), r#""Version": "2012-10-17","#, &[]),
+            (Some(KindName::Session), "", &[]),
+            (Some(KindName::Scp), "", &[]),
+        ] {
+            let text = format!(
+                r#"{{{version} "Statement": {{"Effect": "Deny", "Action": "s3:*", "Resource": "*"}}}}"#
+            );
+            assert_eq!(codes(&text, kind), want, "{kind:?} {version}");
+        }
+    }
+
+    #[test]
+    fn places_are_found_in_one_walk() {
+        let text = "a\nbé\n\nc d";
+        let mut places = Places::of(text);
+        for at in [0, 0, 1, 2, 3, 5, 6, 7, 9, 9] {
+            assert_eq!(places.to(at), Position::of(text, at), "{at}");
+        }
+    }
+
+    /// How often a code is found in a large document.
+    #[track_caller]
+    fn count(statement: &str, kind: KindName, code: &str) -> usize {
+        let text = format!(r#"{{"Statement": {{"Effect": "Allow", {statement}}}}}"#);
+        assert!(text.len() < daypass_policy::MAX_CHARACTERS, "{}", text.len());
+        codes(&text, Some(kind)).iter().filter(|found| *found == code).count()
+    }
+
+    /// A review that took time with the square of these numbers would take many seconds.
+    #[test]
+    fn large_documents_are_reviewed() {
+        let list = |count: usize, of: &dyn Fn(usize) -> String| {
+            (0..count).map(of).collect::<Vec<_>>().join(",")
+        };
+        let everything = r#""Action": "s3:*", "Resource": "*""#;
+        let lists = format!(
+            r#"{everything}, "Condition": {{"StringEquals": {{"aws:username": [{}]}},
+               "StringEqualsIgnoreCase": {{"aws:username": [{}]}}}}"#,
+            list(6000, &|n| format!(r#""a{n}""#)),
+            list(6000, &|n| format!(r#""b{n}""#)),
+        );
+        assert_eq!(count(&lists, KindName::Identity, "never-matches"), 1);
+        let keys = format!(
+            r#"{everything}, "Condition": {{"ForAllValues:StringEquals": {{{}}}}}"#,
+            list(5000, &|n| format!(r#""k:{n}": "a""#)),
+        );
+        assert_eq!(count(&keys, KindName::Identity, "for-all-values-empty"), 5000);
+        let principals = format!(
+            r#""Principal": {{"AWS": [{}]}}, "Action": "sts:AssumeRole",
+               "Condition": {{"StringLike": {{{}}}}}"#,
+            list(2000, &|_| r#""210987654321""#.to_owned()),
+            list(1500, &|n| format!(r#""k:{n}": "a""#)),
+        );
+        assert_eq!(count(&principals, KindName::Trust, "confused-deputy"), 2000);
+    }
+
+    #[test]
     fn the_kind_is_guessed() {
         let of = |text: &str| review(text, None, None).kind;
         let allow = r#""Effect": "Allow""#;
@@ -559,6 +816,13 @@ mod tests {
             assert_eq!(of(&format!(r#"{{"Statement": {{{allow}, {rest}}}}}"#)), want, "{rest}");
         }
         assert_eq!(of("not json"), KindName::Identity);
+        // Whoever writes the element means no identity policy, even if nobody is named.
+        for principal in ["{}", "[]", r#"{"AWS": []}"#] {
+            let text = format!(
+                r#"{{"Statement": {{{allow}, "Principal": {principal}, "Action": "sts:AssumeRole"}}}}"#
+            );
+            assert_eq!(of(&text), KindName::Trust, "{principal}");
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Lints on actions, resources and conditions.
 
+use std::collections::HashSet;
+
 use super::document::{Condition, Set, Statement, Word, Words};
 use super::finding::Findings;
 use super::names::{self, Holds, matches};
@@ -20,10 +22,11 @@ pub(crate) fn lint(statement: &Statement, is_2012: bool, kind: KindName, found: 
     for word in resources {
         variables(word, &format!("{}.Resource", statement.path), is_2012, found);
     }
+    let present = present_keys(statement);
     for condition in &statement.conditions {
         unknown_key(condition, found);
         values(condition, is_2012, found);
-        set_operator(statement, condition, found);
+        set_operator(statement, condition, &present, found);
         mfa(statement, condition, found);
     }
 }
@@ -89,16 +92,18 @@ fn broad_allow(statement: &Statement, found: &mut Findings) {
 
 /// Whether a resource covers every role of an account.
 fn is_any_role(pattern: &str) -> bool {
-    if pattern == "*" {
+    /// Roles that have no letter in common.
+    const ROLES: [&str; 3] = ["role/abcdefgh", "role/jkmnpqst", "role/uv/wxyz"];
+    if pattern.bytes().all(|byte| byte == b'*') {
         return true;
     }
-    let fields: Vec<_> = pattern.splitn(6, ':').collect();
-    match fields.as_slice() {
-        ["arn", _, "iam", _, _, resource] => matches!(*resource, "*" | "role*" | "role/*"),
-        // Completed with `*`.
-        ["arn", _, "iam", rest @ ..] => rest.len() < 3 && rest.iter().all(|field| *field == "*"),
-        _ => false,
+    let mut fields = pattern.splitn(6, ':');
+    if fields.next() != Some("arn") || fields.nth(1) != Some("iam") {
+        return false;
     }
+    // What is missing is completed with `*`. The Region is empty, and the account may be any.
+    let resource = fields.nth(2).unwrap_or("*");
+    ROLES.iter().all(|role| matches(resource, role))
 }
 
 fn unknown_key(condition: &Condition, found: &mut Findings) {
@@ -160,20 +165,33 @@ fn variables(word: &Word, path: &str, is_2012: bool, found: &mut Findings) {
     }
 }
 
-fn set_operator(statement: &Statement, condition: &Condition, found: &mut Findings) {
+/// The keys, in lower case, that the request must have for a statement to match.
+fn present_keys(statement: &Statement) -> HashSet<String> {
+    let conditions = statement.conditions.iter();
+    conditions
+        .filter(|condition| condition.operator.is_strict() || is_null(condition, "false"))
+        .map(|condition| condition.key.text.to_ascii_lowercase())
+        .collect()
+}
+
+fn set_operator(
+    statement: &Statement,
+    condition: &Condition,
+    present: &HashSet<String>,
+    found: &mut Findings,
+) {
     let key = &condition.key.text;
     let holds = names::holds(key);
-    if condition.operator.set == Set::ForAllValues && statement.allows {
-        let is_guarded =
-            statement.on(key).any(|other| other.operator.is_strict() || is_null(other, "false"));
-        if !is_guarded {
-            let message = format!(
-                "{} also holds when the request has no {key} at all: add \"Null\": {{\"{key}\": \
-                 \"false\"}} if that is not meant",
-                condition.operator.name
-            );
-            found.add("for-all-values-empty", condition.key.at, &condition.path, message);
-        }
+    if condition.operator.set == Set::ForAllValues
+        && statement.allows
+        && !present.contains(&key.to_ascii_lowercase())
+    {
+        let message = format!(
+            "{} also holds when the request has no {key} at all: add \"Null\": {{\"{key}\": \
+             \"false\"}} if that is not meant",
+            condition.operator.name
+        );
+        found.add("for-all-values-empty", condition.key.at, &condition.path, message);
     }
     if condition.operator.set != Set::Plain && holds == Some(Holds::One) {
         let message = format!("{key} has one value: the set operator is not needed");
@@ -198,23 +216,57 @@ pub(crate) fn is_null(condition: &Condition, wanted: &str) -> bool {
         && condition.values.iter().all(|value| value.text.eq_ignore_ascii_case(wanted))
 }
 
-/// The traps of a key that long-term credentials do not have. IAM user guide, "Configuring
+/// The traps of keys that long-term credentials do not have. IAM user guide, "Configuring
 /// MFA-protected API access".
 fn mfa(statement: &Statement, condition: &Condition, found: &mut Findings) {
-    if !condition.is_on("aws:MultiFactorAuthPresent") {
-        return;
+    let message = if condition.is_on("aws:MultiFactorAuthPresent") {
+        mfa_present(statement.allows, condition)
+    } else if condition.is_on("aws:MultiFactorAuthAge") {
+        mfa_age(statement.allows, condition)
+    } else {
+        None
+    };
+    if let Some(message) = message {
+        found.add("mfa-key-absent", condition.key.at, &condition.path, message);
     }
+}
+
+fn mfa_present(allows: bool, condition: &Condition) -> Option<&'static str> {
     let is = |wanted: &str| condition.values.iter().any(|v| v.text.eq_ignore_ascii_case(wanted));
     let operator = &condition.operator;
-    let message =
-        if operator.base == "bool" && !statement.allows && !operator.if_exists && is("false") {
-            "long-term access keys do not have this key, so they are not denied: use BoolIfExists"
-        } else if operator.base == "bool" && statement.allows && operator.if_exists && is("true") {
-            "long-term access keys do not have this key, so they are allowed without MFA: use Bool"
-        } else if statement.allows && is_null(condition, "false") {
-            "every temporary credential has this key, with MFA or without: use Bool with true"
-        } else {
-            return;
-        };
-    found.add("mfa-key-absent", condition.key.at, &condition.path, message);
+    let compares = operator.base == "bool" || operator.is_string();
+    // What the condition lets through, in the words of a positive operator.
+    let wants = |value: &str, other: &str| is(if operator.is_negated() { other } else { value });
+    let holds_if_absent = operator.if_exists || operator.is_negated();
+    if !allows && compares && !holds_if_absent && wants("false", "true") {
+        Some("long-term access keys do not have this key, so they are not denied: use BoolIfExists")
+    } else if allows && compares && holds_if_absent && wants("true", "false") {
+        Some(
+            "long-term access keys do not have this key, so they are allowed without MFA: use Bool \
+             with true",
+        )
+    } else if allows && is_null(condition, "false") {
+        Some("every temporary credential has this key, with MFA or without: use Bool with true")
+    } else {
+        None
+    }
+}
+
+fn mfa_age(allows: bool, condition: &Condition) -> Option<&'static str> {
+    let operator = &condition.operator;
+    let is_upper = operator.base.starts_with("numericlessthan");
+    let is_lower = operator.base.starts_with("numericgreaterthan");
+    if !allows && is_lower && operator.is_strict() {
+        Some(
+            "only sessions with MFA have this key, so whoever has none is not denied: use \
+             NumericGreaterThanIfExists",
+        )
+    } else if allows && is_upper && operator.if_exists {
+        Some(
+            "only sessions with MFA have this key, so whoever has none is allowed: use \
+              NumericLessThan",
+        )
+    } else {
+        None
+    }
 }

@@ -263,7 +263,6 @@ const ARNS: &[&str] = &[
     "arn:aws:iam::111111111111:role/${t:s}",
     "arn:aws:s3:::b?",
     "arn:aws:s3:::b*",
-    "no-arn",
     "arn:aws:${t:a}:*:*:*",
 ];
 
