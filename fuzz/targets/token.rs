@@ -8,8 +8,8 @@ use daypass_names::{
     AccessKeyId, AccountId, Constrained, Partition, SessionName, SourceIdentity, UniqueId,
 };
 use daypass_token::{
-    KeyRing, Nonce, Origin, OriginKind, Purpose, RingKey, RingKeyId, Session, SessionKind,
-    SessionPolicies, Tag, open_session, open_value, seal_session, seal_value,
+    Ancestor, KeyRing, Nonce, Origin, OriginKind, Purpose, RingKey, RingKeyId, Session,
+    SessionKind, SessionPolicies, Tag, open_session, open_value, seal_session, seal_value,
 };
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
@@ -39,11 +39,21 @@ struct Facts<'a> {
     policies: bool,
     tags: Vec<(&'a str, &'a str)>,
     transitive: Vec<&'a str>,
-    ancestors: Vec<[u8; 16]>,
+    ancestors: Vec<Forebear<'a>>,
     facts: Vec<(&'a str, &'a str)>,
     delivery: Option<&'a str>,
     all_regions: bool,
     damage: u16,
+    provider: Option<[u8; 16]>,
+}
+
+#[derive(Arbitrary, Debug)]
+struct Forebear<'a> {
+    session: [u8; 16],
+    access_key_id: &'a str,
+    principal: bool,
+    account: u64,
+    issued_ms: i64,
 }
 
 fuzz_target!(|input: Input<'_>| {
@@ -61,8 +71,12 @@ fuzz_target!(|input: Input<'_>| {
             }
         }
         Input::Value { purpose, owner, value, damage } => {
-            let purposes =
-                [Purpose::StoredSecret, Purpose::PageMarker, Purpose::AuthorizationMessage];
+            let purposes = [
+                Purpose::StoredSecret,
+                Purpose::PageMarker,
+                Purpose::AuthorizationMessage,
+                Purpose::RingKey,
+            ];
             let purpose = purposes[usize::from(purpose) % purposes.len()];
             let nonce = Nonce::from_random([7; 24]);
             let mut sealed = seal_value(&ring, purpose, owner, nonce, value).expect("short enough");
@@ -122,14 +136,32 @@ impl Facts<'_> {
                 principal: None,
                 digest: [3; 16],
                 began_ms: self.issued_ms,
+                account: self.all_regions.then(|| AccountId::from_random(1)),
+                provider: self.provider,
             },
             creating_access_key: None,
-            ancestors: self.ancestors.clone(),
+            ancestors: self.ancestors.iter().map(Forebear::ancestor).collect(),
             creator: None,
             federated_name: None,
             federation_facts: self.facts.iter().map(pair).collect(),
             all_regions: self.all_regions,
             delivery: self.delivery.map(str::to_owned),
+        }
+    }
+}
+
+impl Forebear<'_> {
+    fn ancestor(&self) -> Ancestor {
+        let ours = AccessKeyId::parse(KEY_ID).expect("the id is valid");
+        Ancestor {
+            session: self.session,
+            access_key_id: AccessKeyId::parse(self.access_key_id).unwrap_or(ours),
+            principal: self
+                .principal
+                .then(|| UniqueId::parse("AROAAAAAAAAAAAAAAAAAA").ok())
+                .flatten(),
+            account: AccountId::from_random(self.account),
+            issued_ms: self.issued_ms,
         }
     }
 }

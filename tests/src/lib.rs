@@ -10,6 +10,7 @@
 #![expect(clippy::panic, reason = "test support: to fail is to panic with a sentence")]
 
 mod client;
+mod place;
 mod program;
 mod reply;
 mod server;
@@ -18,9 +19,10 @@ mod trail;
 mod wire;
 
 pub use client::Client;
+pub use place::{Place, sentence};
 pub use program::{Finished, Program, long};
 pub use reply::Reply;
 pub use server::{ACCOUNT, REGION, Server, scratch};
-pub use signed::{Call, Keys, now};
-pub use trail::trail;
+pub use signed::{Call, Caller, Keys, now};
+pub use trail::{age_trail, files, text, trail, unpacked, until, whole_trail};
 pub use wire::Wire;

@@ -28,6 +28,20 @@ impl Reply {
         )
     }
 
+    /// The texts of all XML elements of that name, which hold no entities.
+    pub fn texts(&self, element: &str) -> Vec<String> {
+        let (begin, end) = (format!("<{element}>"), format!("</{element}>"));
+        let parts = self.body.split(&begin).skip(1);
+        parts.filter_map(|part| Some(part.split_once(&end)?.0.to_owned())).collect()
+    }
+
+    /// The request id, as the header has it.
+    #[track_caller]
+    pub fn request_id(&self) -> String {
+        let id = self.header("x-amzn-requestid").map(str::to_owned);
+        id.unwrap_or_else(|| panic!("no request id in {self:?}"))
+    }
+
     /// The text of an element that must be there.
     #[track_caller]
     pub fn expect(&self, element: &str) -> String {

@@ -10,8 +10,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::client::path_text;
 use crate::{Finished, Keys, Program, Wire};
 
 /// The account that the tests' servers serve.
@@ -24,12 +26,12 @@ const START: Duration = Duration::from_secs(60);
 /// How long a server may take to end after SIGTERM. It promises 10 seconds.
 const STOP: Duration = Duration::from_secs(15);
 
-/// A running server. Dropping it ends it by SIGTERM.
+/// A running server. Dropping it ends it by SIGTERM. Threads may share it.
 #[derive(Debug)]
 pub struct Server {
-    child: Child,
+    child: Mutex<Child>,
     /// Closed when both of the server's outputs are.
-    lines: Receiver<String>,
+    lines: Mutex<Receiver<String>>,
     log: Arc<Mutex<String>>,
     folder: Arc<TempDir>,
     data: PathBuf,
@@ -83,7 +85,17 @@ impl Server {
             .env("TMPDIR", temporary.display().to_string())
             .envs(environment);
         let mut command = program.command();
-        command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.args(arguments);
+        Self::run(folder, data, command)
+    }
+
+    /// Runs a command that becomes a server, until it listens; or returns how it ended.
+    pub fn run(
+        folder: Arc<TempDir>,
+        data: PathBuf,
+        mut command: Command,
+    ) -> Result<Self, Finished> {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let what = format!("{command:?}");
         let mut child = match command.spawn() {
             Ok(child) => child,
@@ -97,9 +109,11 @@ impl Server {
         if let Some(stderr) = child.stderr.take() {
             follow(stderr, sender, Arc::clone(&log));
         }
+        let (child, lines) = (Mutex::new(child), Mutex::new(lines));
         let mut server = Self { child, lines, log, folder, data, url: String::new() };
         loop {
-            match server.lines.recv_timeout(START) {
+            let line = server.next_line(START);
+            match line {
                 Ok(line) => {
                     if let Some(url) = line.strip_prefix("listening on ") {
                         server.url = url.to_owned();
@@ -176,15 +190,47 @@ impl Server {
     pub fn signal(&self, name: &str) {
         // Signals have no safe call in the standard library; the shell's own `kill` does it.
         let sent = Command::new("sh")
-            .args(["-c", "kill -s \"$0\" \"$1\"", name, &self.child.id().to_string()])
+            .args(["-c", "kill -s \"$0\" \"$1\"", name, &self.process_id().to_string()])
             .status();
         assert!(sent.is_ok_and(|status| status.success()), "cannot send SIG{name}");
+    }
+
+    /// Ends it by SIGKILL, at once: what it has under way is cut off.
+    pub fn kill(&self) {
+        let killed = self.child.lock().unwrap_or_else(PoisonError::into_inner).kill();
+        assert!(killed.is_ok(), "cannot kill the server: {killed:?}");
+    }
+
+    /// Its process id.
+    pub fn process_id(&self) -> u32 {
+        self.child.lock().unwrap_or_else(PoisonError::into_inner).id()
+    }
+
+    /// Runs an operator's command, such as `status`, on its data folder.
+    pub fn operate(&self, arguments: &[&str]) -> Finished {
+        Program::daypass(self.folder()).env("DAYPASS_DATA", path_text(&self.data)).run(arguments)
+    }
+
+    /// The same with its answer in JSON, having ended well.
+    #[track_caller]
+    pub fn operate_json(&self, arguments: &[&str]) -> Value {
+        self.operate(&[arguments, &["--json"]].concat()).json()
+    }
+
+    /// The status and the text of `/healthz`.
+    #[track_caller]
+    pub fn health(&self) -> (u16, String) {
+        let request = format!("GET /healthz HTTP/1.1\r\nHost: {}\r\n\r\n", self.host());
+        match self.connect().send(request).reply() {
+            Some(reply) => (reply.status, reply.body),
+            None => panic!("no reply from /healthz:\n{}", self.log()),
+        }
     }
 
     /// Waits until it has printed a line that contains `text`.
     pub fn wait_for_line(&self, text: &str) {
         loop {
-            match self.lines.recv_timeout(START) {
+            match self.next_line(START) {
                 Ok(line) if line.contains(text) => return,
                 Ok(_) => {}
                 Err(_) => panic!("the server never said `{text}`:\n{}", self.log()),
@@ -204,34 +250,39 @@ impl Server {
     }
 
     /// Waits for it to end, which has been asked for.
-    pub fn stopped(mut self) -> (Option<i32>, String) {
+    pub fn stopped(self) -> (Option<i32>, String) {
         self.ended()
     }
 
-    fn ended(&mut self) -> (Option<i32>, String) {
+    fn next_line(&self, patience: Duration) -> Result<String, RecvTimeoutError> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(patience)
+    }
+
+    fn ended(&self) -> (Option<i32>, String) {
         loop {
-            match self.lines.recv_timeout(STOP) {
+            match self.next_line(STOP) {
                 Ok(_) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {
-                    drop(self.child.kill());
+                    self.kill();
                     panic!("the server does not end:\n{}", self.log());
                 }
             }
         }
-        let status = self.child.wait();
+        let status = self.child.lock().unwrap_or_else(PoisonError::into_inner).wait();
         (status.ok().and_then(|status| status.code()), self.log())
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        if matches!(self.child.try_wait(), Ok(Some(_))) {
+        let child = self.child.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if matches!(child.try_wait(), Ok(Some(_))) {
             return;
         }
         if thread::panicking() {
-            drop(self.child.kill());
-            drop(self.child.wait());
+            drop(child.kill());
+            drop(child.wait());
             // What the server said usually explains the failure.
             print!("--- the server said\n{}", self.log());
             return;

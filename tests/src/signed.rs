@@ -8,7 +8,7 @@ use daypass_sigv4::{Credentials, Request, sign};
 use jiff::Timestamp;
 
 use crate::server::REGION;
-use crate::{Reply, Server};
+use crate::{Reply, Server, Wire};
 
 const FORM: &str = "application/x-www-form-urlencoded; charset=utf-8";
 
@@ -141,6 +141,39 @@ impl<'a> Call<'a> {
     #[track_caller]
     pub fn keys(&self, server: &Server, keys: &Keys) -> Keys {
         Keys::of(&self.send(server, keys).ok())
+    }
+}
+
+/// Somebody who calls again and again, over one connection while it lasts.
+#[derive(Debug)]
+pub struct Caller<'a> {
+    server: &'a Server,
+    wire: Option<Wire>,
+}
+
+impl<'a> Caller<'a> {
+    /// Somebody who has not called yet.
+    pub fn of(server: &'a Server) -> Self {
+        Self { server, wire: None }
+    }
+
+    /// Sends a call; none when no whole reply came, so that nobody knows whether it was carried
+    /// out.
+    pub fn try_call(&mut self, call: &Call<'_>, keys: &Keys) -> Option<Reply> {
+        let mut wire = match self.wire.take() {
+            Some(wire) => wire,
+            None => Wire::try_connect(self.server.address()).ok()?,
+        };
+        let reply = wire.send(call.signed(self.server, keys)).reply()?;
+        self.wire = Some(wire);
+        Some(reply)
+    }
+
+    /// Sends a call, which is answered.
+    #[track_caller]
+    pub fn call(&mut self, call: &Call<'_>, keys: &Keys) -> Reply {
+        let reply = self.try_call(call, keys);
+        reply.unwrap_or_else(|| panic!("no reply to {}:\n{}", call.action, self.server.log()))
     }
 }
 

@@ -1,6 +1,6 @@
 //! HTTP/1.1 byte by byte: what a well-behaved client library would never send.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -18,16 +18,23 @@ pub struct Wire {
 impl Wire {
     /// Connects, with time limits for reading and writing.
     pub fn connect(address: SocketAddr) -> Self {
-        let stream = match TcpStream::connect_timeout(&address, PATIENCE) {
-            Ok(stream) => stream,
+        match Self::try_connect(address) {
+            Ok(wire) => wire,
             Err(error) => panic!("cannot connect to {address}: {error}"),
-        };
+        }
+    }
+
+    /// The same, where nobody may be there any more.
+    pub fn try_connect(address: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+        // Small requests in a row wait for nothing.
+        stream.set_nodelay(true)?;
         for limited in
             [stream.set_read_timeout(Some(PATIENCE)), stream.set_write_timeout(Some(PATIENCE))]
         {
             assert!(limited.is_ok(), "cannot limit the connection's patience");
         }
-        Self { stream: BufReader::new(stream) }
+        Ok(Self { stream: BufReader::new(stream) })
     }
 
     /// Sends bytes; the server may have hung up already, which reading will tell.

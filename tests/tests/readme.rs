@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::Path;
 
-use daypass_tests::{Client, Finished, Server};
+use daypass_tests::{Client, Finished, Place, Server};
 
 fn readme() -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap()
@@ -26,7 +26,7 @@ fn story(readme: &str, server: &Server) -> String {
     let blocks = blocks(readme, "## Quick start");
     let (start, story) = blocks.split_first().unwrap();
     // Building and starting are what this test has done already, on a port of its own.
-    assert!(start.contains("daypass serve --ephemeral --data /tmp/daypass"), "{start}");
+    assert!(start.contains("daypass serve --data /tmp/daypass"), "{start}");
     assert!(start.contains(daypass_tests::ACCOUNT), "{start}");
     let script = story.concat().replace("/tmp/daypass", &server.data().display().to_string());
     assert!(script.contains("assume-role"), "{script}");
@@ -46,7 +46,7 @@ fn check(finished: Finished) {
 
 #[test]
 fn the_quick_start_does_what_it_says() {
-    let server = Server::start();
+    let server = Place::new().start();
     check(Client::with_profile(&server).shell(&story(&readme(), &server)));
 }
 
@@ -58,12 +58,12 @@ fn the_same_over_tls() {
     let (make, start) = make.rsplit_once("./target/release/daypass serve").unwrap();
     assert!(start.contains("--tls-cert server.pem --tls-key server.key"), "{start}");
     // Made where the client works, which is where the reader sits.
-    let plain = Server::start();
+    let plain = Place::new().start();
     let maker = Client::with_profile(&plain);
     maker.shell(&format!("cd {}\n{make}", maker.home().display())).ok();
     let file = |name: &str| maker.home().join(name).display().to_string();
     let (certificate, key) = (file("server.pem"), file("server.key"));
-    let server = Server::start_with(&["--tls-cert", &certificate, "--tls-key", &key], &[]);
+    let server = Place::new().with(&["--tls-cert", &certificate, "--tls-key", &key]).start();
     assert!(server.url().starts_with("https://"), "{}", server.url());
     let script = format!(
         "cd {}\nexport AWS_SESSION_TOKEN=old\n{use_it}{}",

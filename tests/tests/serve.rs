@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use daypass_tests::{Call, Client, Program, Server, scratch};
+use daypass_tests::{Call, Client, Place, Program, Server, scratch};
 
 const KEY_ID: &str = "AKIAIOSFODNN7EXAMPLE";
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
@@ -52,19 +52,22 @@ fn an_empty_variable_is_none() {
 
 #[test]
 fn what_it_writes_is_for_its_owner_only() {
-    let server = Server::start();
-    assert_eq!(mode(server.data()), 0o700);
-    for file in ["credentials", "config"] {
-        assert_eq!(mode(&server.data().join(file)), 0o600, "{file}");
-    }
-    let mut folders = vec![server.data().to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path.clone());
+    for server in [Server::start(), Place::new().start()] {
+        let admin = server.admin();
+        Call::iam("CreateUser", &[("UserName", "alice")]).send(&server, &admin).ok();
+        assert_eq!(mode(server.data()), 0o700);
+        for file in ["credentials", "config", "operator.sock"] {
+            assert_eq!(mode(&server.data().join(file)), 0o600, "{file}");
+        }
+        let mut folders = vec![server.data().to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path.clone());
+                }
+                assert_eq!(mode(&path) & 0o077, 0, "others can reach {}", path.display());
             }
-            assert_eq!(mode(&path) & 0o077, 0, "others can reach {}", path.display());
         }
     }
 }
@@ -90,13 +93,12 @@ fn without_a_data_folder_it_uses_a_private_one_and_removes_it() {
 #[test]
 fn it_does_not_start_with_what_it_cannot_keep_or_protect() {
     let folder = scratch();
-    let data = folder.path().join("data").display().to_string();
     let config = folder.path().join("daypass.toml");
     fs::write(&config, "surprise = 1\n").unwrap();
     let config = config.display().to_string();
     let missing = folder.path().join("missing.pem").display().to_string();
     let cases: [(&str, &[&str], &str); 8] = [
-        ("a store that does not exist yet", &["--data", &data], "ephemeral"),
+        ("a folder that is a file", &["--data", &config], "daypass.toml"),
         ("the whole network without TLS", &["--ephemeral", "--listen", "0.0.0.0:0"], "TLS"),
         ("an unknown field", &["--ephemeral", "--config", &config], "surprise"),
         ("an account that is none", &["--ephemeral", "--account-id", "12"], "account"),

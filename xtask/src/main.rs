@@ -1,4 +1,4 @@
-//! Developer commands: `cargo xtask setup`, `cargo xtask test`, `cargo xtask fuzz`.
+//! Developer commands: `cargo xtask setup`, `test`, `crash` and `fuzz`.
 //!
 //! They run what `.ci/run` runs, in the same way, so that nothing is known to CI alone. What
 //! they install or build goes below the target folder; nothing outside the repository is
@@ -6,6 +6,7 @@
 #![expect(clippy::print_stderr, reason = "a developer command talks to the terminal")]
 #![expect(clippy::print_stdout, reason = "a developer command talks to the terminal")]
 
+mod crash;
 mod fuzz;
 mod place;
 mod process;
@@ -40,6 +41,16 @@ enum Command {
         #[arg(last = true)]
         arguments: Vec<String>,
     },
+    /// Kill the server under load and start it again, round by round: nothing that it has
+    /// acknowledged may be lost.
+    Crash {
+        /// How many rounds; a second each, about.
+        #[arg(long, default_value_t = 300)]
+        rounds: u32,
+        /// What is drawn follows from this number.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
     /// Build the fuzz targets with coverage feedback and run them.
     Fuzz {
         /// The target; all of them, one after the other, when left out.
@@ -54,6 +65,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Setup => setup::run(),
         Command::Test { long, arguments } => test::run(long, &arguments),
+        Command::Crash { rounds, seed } => crash::run(rounds, seed),
         Command::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
     };
     match done {

@@ -19,6 +19,13 @@ pub(crate) fn run(long: bool, arguments: &[String]) -> anyhow::Result<()> {
     build.args(["build", "--workspace", "--locked", "--bins", "--tests"]).current_dir(&root);
     process::run(&mut build, "the build failed")?;
 
+    let mounts = can_mount();
+    if !mounts {
+        println!(
+            "NOT CHECKED: full disks and read-only folders, because this machine does not allow \
+             mounts in a namespace of one's own (`unshare --user --map-root-user --mount true`)."
+        );
+    }
     let test = |arguments: &[&str]| -> Command {
         let mut test = process::cargo();
         test.args(["test", "--workspace", "--locked", "--no-fail-fast"])
@@ -26,6 +33,9 @@ pub(crate) fn run(long: bool, arguments: &[String]) -> anyhow::Result<()> {
             .current_dir(&root)
             // A test never writes a reviewed snapshot by itself.
             .env("INSTA_UPDATE", "no");
+        if !mounts {
+            test.env("DAYPASS_WITHOUT_MOUNTS", "1");
+        }
         if long {
             test.env("PROPTEST_CASES", LONG_CASES).env("DAYPASS_LONG", "1");
         }
@@ -41,4 +51,12 @@ pub(crate) fn run(long: bool, arguments: &[String]) -> anyhow::Result<()> {
     process::heading("Testing");
     let others = process::run(&mut test(&["--tests"]), "tests failed");
     documentation.and(others)
+}
+
+/// Whether a test may mount file systems that nobody else sees.
+fn can_mount() -> bool {
+    let mut probe = Command::new("unshare");
+    probe.args(["--user", "--map-root-user", "--mount", "sh", "-c"]);
+    probe.arg("mount -t tmpfs none \"$0\"").arg(std::env::temp_dir());
+    probe.output().is_ok_and(|output| output.status.success())
 }

@@ -2,26 +2,30 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use daypass_audit::Trail;
-use daypass_directory::Directory;
+use daypass_audit::{CappedLog, Line, Trail, TrailError};
+use daypass_directory::{Directory, DirectoryError, OutboxKey, RevocationFault, Rings};
 use daypass_names::{Partition, Region};
 use daypass_sigv4::SigningKeys;
-use daypass_token::KeyRing;
 use http::Response;
 use jiff::Timestamp;
+use thiserror::Error;
 
 use crate::authenticate::{Authenticated, authenticate};
 use crate::identify::{Identified, Service, header_pairs, identify};
-use crate::operation::Finished;
+use crate::issue_times::IssueTimes;
+use crate::operation::{Effect, Finished};
 use crate::record::record;
 use crate::refusal_log::{RefusalLog, logged_cause};
+use crate::unreadable;
 use crate::{Clock, Code, Fault, Random, Received, RequestId, reply};
 
 /// How many derived signing keys are kept: one for each live (key, day, Region, service).
 const SIGNING_KEYS: usize = 65_536;
+
+/// How many records of writes go to the trail in one batch.
+const NOTES_AT_ONCE: usize = 100;
 
 /// What an operator sets for the API.
 #[derive(Clone, Debug)]
@@ -34,17 +38,21 @@ pub struct Settings {
     pub signing_regions: Option<Vec<Region>>,
     /// Whether the Region of a scope may also be empty, as some storage clients leave it.
     pub allow_empty_region: bool,
+    /// Whether the records of reads and refusals, too, are durable before the reply.
+    pub strict_audit: bool,
 }
 
 /// What the API stands on.
 #[derive(Debug)]
 pub struct Parts {
-    /// Who exists.
-    pub directory: Directory,
-    /// The ring that seals sessions and page markers.
-    pub sessions: KeyRing,
+    /// Who exists, and who is under revocation.
+    pub directory: Arc<Directory>,
+    /// The rings that seal sessions, page markers and stored secrets.
+    pub rings: Arc<Rings>,
     /// Where records go.
     pub trail: Arc<Trail>,
+    /// Where a sample of the requests goes whose caller was not proven, beside the process's log.
+    pub refusals: Option<CappedLog>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Chance.
@@ -56,12 +64,11 @@ pub struct Parts {
 /// The API of one deployment: takes requests, gives replies, never fails.
 #[derive(Debug)]
 pub struct App {
-    pub(crate) directory: Directory,
-    pub(crate) sessions: KeyRing,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) rings: Arc<Rings>,
     pub(crate) signing_keys: SigningKeys,
     trail: Arc<Trail>,
-    /// Set while the last record could not be kept.
-    trail_is_down: AtomicBool,
+    issue_times: IssueTimes,
     refusals: RefusalLog,
     clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
@@ -70,20 +77,24 @@ pub struct App {
 
 impl App {
     /// An API on these parts.
-    pub fn new(parts: Parts) -> Self {
-        let Parts { directory, sessions, trail, clock, random, settings } = parts;
+    ///
+    /// # Errors
+    /// When the revocations have not been read: whom it may believe is then unknown.
+    pub fn new(parts: Parts) -> Result<Self, RevocationFault> {
+        let Parts { directory, rings, trail, refusals, clock, random, settings } = parts;
         let signing_keys = SigningKeys::new(SIGNING_KEYS);
-        Self {
+        let issue_times = IssueTimes::behind(trail.newest_issue_ms(), &*directory.revocations()?);
+        Ok(Self {
             directory,
-            sessions,
+            rings,
             signing_keys,
             trail,
-            trail_is_down: AtomicBool::new(false),
-            refusals: RefusalLog::default(),
+            issue_times,
+            refusals: RefusalLog::new(refusals),
             clock,
             random,
             settings,
-        }
+        })
     }
 
     /// A new request id. Without randomness it is all zeros; such a request cannot be granted
@@ -103,15 +114,20 @@ impl App {
         reply::refusal(id, Service::Sts.namespace(), fault)
     }
 
-    /// Answers one request.
+    /// Answers one request. The reply's extensions hold what was [`Handled`].
     pub async fn handle(&self, received: Received) -> Response<Bytes> {
         let now = self.clock.now();
         let headers = header_pairs(&received);
-        let identified = match identify(&received, &headers) {
-            Ok(identified) => identified,
-            Err((service, fault)) => return self.refuse_unproven(&received, service, &fault),
+        let (operation, (outcome, mut reply)) = match identify(&received, &headers) {
+            Ok(identified) => {
+                (identified.operation.name(), self.answer(&received, &identified, now).await)
+            }
+            Err((service, fault)) => {
+                (Handled::NO_OPERATION, self.refuse_unproven(&received, service, &fault))
+            }
         };
-        self.answer(&received, &identified, now).await
+        reply.extensions_mut().insert(Handled { operation, outcome });
+        reply
     }
 
     async fn answer(
@@ -119,12 +135,13 @@ impl App {
         received: &Received,
         identified: &Identified<'_>,
         now: Timestamp,
-    ) -> Response<Bytes> {
+    ) -> Outcome {
         let service = identified.service;
         let call = match authenticate(self, received, identified, now).await {
             Ok(call) => call,
             Err(fault) => return self.refuse_unproven(received, service, &fault),
         };
+        call.note_use();
         let finished = identified.operation.call(&call).await;
         // SECURITY: no reply without its record.
         if let Err(fault) = self.keep_record(&call, &finished).await {
@@ -138,7 +155,7 @@ impl App {
                     caller = %call.caller.arn(),
                     "answered"
                 );
-                reply::success(&received.id, xml)
+                (Handled::OK, reply::success(&received.id, xml))
             }
             Err(fault) => refuse(received, service, &fault),
         }
@@ -146,41 +163,126 @@ impl App {
 
     /// Refuses a request whose caller was not proven: anybody can send such requests, so that not
     /// every one of them gets a line in the log.
-    fn refuse_unproven(
-        &self,
-        received: &Received,
-        service: Service,
-        fault: &Fault,
-    ) -> Response<Bytes> {
+    fn refuse_unproven(&self, received: &Received, service: Service, fault: &Fault) -> Outcome {
         self.refusals.log(self.clock.now(), &received.id, Some(received.source_ip), fault);
-        reply::refusal(&received.id, service.namespace(), fault)
+        (fault.code().as_str(), reply::refusal(&received.id, service.namespace(), fault))
     }
 
+    /// Keeps the record of a call, as durably as what the call did.
     async fn keep_record(
         &self,
         call: &Authenticated<'_>,
         finished: &Finished,
     ) -> Result<(), Fault> {
-        let record = record(call, finished)?;
-        let kept = self.trail.append(&record).await;
-        self.trail_is_down.store(kept.is_err(), Ordering::Relaxed);
+        let fault = finished.outcome.as_ref().err();
+        let effect = finished.done.effect;
+        if effect == Effect::Writes && fault.is_none() {
+            // It was committed with the write, and `deliver_notes` brings it to the trail.
+            return Ok(());
+        }
+        let line = Line::new(&record(call, &finished.done, fault)?);
+        let line = line.map_err(|error| unrecorded(error.to_string()))?;
+        let kept = match call.issued_ms() {
+            Some(issued_ms) if fault.is_none() => self.trail.append_issue(line, issued_ms).await,
+            _ if self.settings.strict_audit => self.trail.append(line).await,
+            _ => self.trail.append_soon(line).await,
+        };
         kept.map_err(|error| unrecorded(error.to_string()))
     }
 
-    /// As after a record that could not be kept.
-    #[cfg(test)]
-    pub(crate) fn lose_trail(&self) {
-        self.trail_is_down.store(true, Ordering::Relaxed);
+    /// Brings records of writes from the store to the trail, oldest first, until none is left, and
+    /// tells how many. A crash in between brings some twice; readers drop them by their event id.
+    /// What is not the line of a record is kept in the trail in records of its own.
+    ///
+    /// # Errors
+    /// When the store or the trail fails. What was not brought stays where it is.
+    pub async fn deliver_notes(&self) -> Result<usize, DeliveryFault> {
+        let mut delivered = 0;
+        loop {
+            let waiting = self.directory.outbox(NOTES_AT_ONCE).await?;
+            if waiting.is_empty() {
+                return Ok(delivered);
+            }
+            let mut keys = Vec::with_capacity(waiting.len());
+            let mut lines = Vec::with_capacity(waiting.len());
+            for (key, bytes) in waiting {
+                match Line::from_bytes(bytes.as_slice()) {
+                    Ok(line) => lines.push(line),
+                    Err(reason) => lines.extend(self.set_aside(&key, &bytes, &reason)?),
+                }
+                keys.push(key);
+            }
+            self.trail.append_all(lines).await?;
+            delivered += keys.len();
+            self.directory.clear_outbox(&keys).await?;
+        }
+    }
+
+    /// The records that hold a note which is no record. It must not keep those behind it back.
+    fn set_aside(
+        &self,
+        key: &OutboxKey,
+        bytes: &[u8],
+        reason: &TrailError,
+    ) -> Result<Vec<Line>, TrailError> {
+        let key = format!("{key:?}");
+        let size = bytes.len();
+        tracing::error!(key, size, %reason, "a note in the store is no record: its bytes go to the trail as UnreadableRecord");
+        let now = self.clock.now();
+        let note = (key.as_str(), bytes);
+        unreadable::set_aside(note, reason, &self.settings.region, now, || self.request_id())
     }
 
     /// Refuses what changes or grants anything while records cannot be kept: there is to be no
-    /// effect without a record. The refusal's own record is the probe that ends the state.
+    /// effect without a record.
     pub(crate) fn require_trail(&self) -> Result<(), Fault> {
-        if self.trail_is_down.load(Ordering::Relaxed) {
+        if self.trail.is_down() {
             return Err(unrecorded("the audit trail could not be written before"));
         }
         Ok(())
     }
+
+    /// The issue time of a session that is issued now, in milliseconds since 1970: never before
+    /// one that was given already, whatever the clock does.
+    pub(crate) fn issue_ms(&self, now: Timestamp) -> i64 {
+        self.issue_times.issue(now.as_millisecond())
+    }
+
+    /// The instant up to which a revocation that is made now reaches, in milliseconds since 1970:
+    /// no session was issued later, and none will be issued so early again.
+    pub fn revocation_cut_ms(&self) -> i64 {
+        self.issue_times.cut(self.clock.now().as_millisecond())
+    }
+}
+
+/// What a reply was about, for metrics: both texts are of small, closed sets.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Handled {
+    /// The operation, or [`Handled::NO_OPERATION`].
+    pub operation: &'static str,
+    /// [`Handled::OK`], or the code of the refusal.
+    pub outcome: &'static str,
+}
+
+impl Handled {
+    /// The request named no operation that there is.
+    pub const NO_OPERATION: &'static str = "none";
+    /// The request was granted.
+    pub const OK: &'static str = "ok";
+}
+
+/// How a request ended, and the reply that says so.
+type Outcome = (&'static str, Response<Bytes>);
+
+/// Why records of writes did not reach the trail. They stay in the store.
+#[derive(Debug, Error)]
+#[error(transparent)]
+#[non_exhaustive]
+pub enum DeliveryFault {
+    /// The store.
+    Directory(#[from] DirectoryError),
+    /// The trail, or a record that is none.
+    Trail(#[from] TrailError),
 }
 
 /// Without its record no call is answered.
@@ -190,7 +292,7 @@ fn unrecorded(cause: impl Into<Cow<'static, str>>) -> Fault {
 }
 
 /// Refuses a proven caller: logged with its cause, and always.
-fn refuse(received: &Received, service: Service, fault: &Fault) -> Response<Bytes> {
+fn refuse(received: &Received, service: Service, fault: &Fault) -> Outcome {
     let code = fault.code().as_str();
     let cause = logged_cause(fault);
     if fault.is_ours() {
@@ -204,5 +306,5 @@ fn refuse(received: &Received, service: Service, fault: &Fault) -> Response<Byte
             "refused"
         );
     }
-    reply::refusal(&received.id, service.namespace(), fault)
+    (code, reply::refusal(&received.id, service.namespace(), fault))
 }

@@ -4,7 +4,7 @@
 //! directory (long-term keys) or from the sealed session token (temporary ones); the principal is
 //! looked up by its unique id, so a deleted and recreated name does not inherit a session.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use daypass_directory::{AccessKey, AccessKeyStatus};
 use daypass_names::{AccessKeyKind, Arn, Region, SecretAccessKey};
@@ -32,9 +32,38 @@ pub(crate) struct Authenticated<'a> {
     signed_region: Option<Region>,
     /// The instant at which the request is judged.
     pub(crate) now: Timestamp,
+    /// The issue time of the session that this call issued.
+    issued_ms: OnceLock<i64>,
 }
 
 impl Authenticated<'_> {
+    /// Notes that the caller's access key, or its role, was used.
+    pub(crate) fn note_use(&self) {
+        let directory = &self.app.directory;
+        match self.caller.identity() {
+            Identity::RoleSession { role, .. } => {
+                directory.used_role(role.id, self.now, self.region());
+            }
+            Identity::User(_) if self.caller.session().is_none() => {
+                let service = self.identified.service.signing_name();
+                let id = self.caller.access_key_id();
+                directory.used_access_key(id, self.now, service, self.region());
+            }
+            Identity::User(_) => {}
+        }
+    }
+
+    /// Remembers that this call issues a session, for its record.
+    pub(crate) fn note_issue(&self, issued_ms: i64) {
+        // A call issues one session.
+        let _ = self.issued_ms.set(issued_ms);
+    }
+
+    /// The issue time of the session that this call issued.
+    pub(crate) fn issued_ms(&self) -> Option<i64> {
+        self.issued_ms.get().copied()
+    }
+
     /// The Region that the request was signed for; the deployment's when that was empty.
     pub(crate) fn region(&self) -> &Region {
         self.signed_region.as_ref().unwrap_or(&self.app.settings.region)
@@ -62,14 +91,15 @@ pub(crate) async fn authenticate<'a>(
     let caller = caller(app, verified, credential, now).await?;
     // A scope may be in any Region that a signer can write; one that is none is not passed on.
     let signed_region = Region::parse(caller.signed_region()).ok();
-    Ok(Authenticated { app, received, identified, caller, signed_region, now })
+    let issued_ms = OnceLock::new();
+    Ok(Authenticated { app, received, identified, caller, signed_region, now, issued_ms })
 }
 
 /// Finds the secret that the signature must have been made with.
 async fn credential(app: &App, presented: &Presented<'_>) -> Result<Credential, Fault> {
     let id = presented.access_key_id();
     if let Some(token) = presented.session_token() {
-        let opened = open_session(&app.sessions, token, id)
+        let opened = open_session(&app.rings.sessions(), token, id)
             .map_err(|cause| invalid_token(format!("session token: {cause}")))?;
         return Ok(Credential::Temporary(Box::new(opened)));
     }
@@ -145,6 +175,12 @@ async fn caller(
                     Code::ExpiredToken,
                     "The security token included in the request is expired",
                 ));
+            }
+            // SECURITY: before anything that a policy decides, so that it also stops the calls that
+            // no policy can deny.
+            let revocations = app.directory.revocations()?;
+            if let Some(entry) = revocations.refuses(&facts, id, verified.access_key_id()) {
+                return Err(invalid_token(format!("revoked by `{}`", entry.id)));
             }
             if let Some(creator) = &facts.creating_access_key {
                 let key = found(app.directory.access_key(creator).await)?;

@@ -10,9 +10,10 @@ use daypass_names::AccountId;
 use daypass_policy::{Decision, Denial, Layers, Policy, Request, Value, decide};
 
 use crate::authenticate::{Authenticated, invalid_token};
+use crate::caller::Identity;
 use crate::conditions::conditions;
 use crate::identify::Service;
-use crate::operation::Operation;
+use crate::operation::{Effect, Operation};
 use crate::{Code, Fault};
 
 /// Refuses the credentials that a service does not take at all, whatever the policies say.
@@ -90,12 +91,18 @@ pub(crate) async fn authorise<O: Operation>(
     input: O::Input,
 ) -> Result<Permit<O>, Fault> {
     let (needs, subject) = O::needs(call, &input).await?;
+    if O::EFFECT == Effect::Writes {
+        refuse_under_revocation(call, O::NAME)?;
+    }
     if !needs.is_empty() {
-        let identity = call.caller.identity_policies();
+        let policies = call.caller.policies(&call.app.directory).await?;
+        let identity = policies.attached();
+        let boundary = policies.boundary.as_deref();
         let session = call.caller.session_policies();
         for need in &needs {
             let layers = Layers {
                 identity: &identity,
+                boundary,
                 session: session.as_deref(),
                 trust: need.trust.as_deref(),
                 ..Layers::default()
@@ -104,6 +111,37 @@ pub(crate) async fn authorise<O: Operation>(
         }
     }
     Ok(Permit { input, subject })
+}
+
+/// Refuses a write by whoever is under revocation, by a key or session that still works, so that
+/// nobody undoes what was done against them.
+///
+/// OFFENSAI 2025 (an attacker persists in the seconds before a deletion is known everywhere).
+pub(crate) fn refuse_under_revocation(
+    call: &Authenticated<'_>,
+    operation: &str,
+) -> Result<(), Fault> {
+    let revocations = call.app.directory.revocations()?;
+    let caller = &call.caller;
+    let concerned = match (caller.session(), caller.identity()) {
+        // Authentication refused it if it was revoked then; it may have been revoked since.
+        (Some(session), _) => {
+            revocations.concerns_session(&session.facts, call.now)
+                || revocations.refuses(&session.facts, session.id, caller.access_key_id()).is_some()
+        }
+        (None, Identity::User(user)) => {
+            revocations.concerns_principal(Some(user.id), caller.access_key_id(), call.now)
+        }
+        (None, Identity::RoleSession { .. }) => true,
+    };
+    if !concerned {
+        return Ok(());
+    }
+    let message = format!(
+        "User: {} is not authorized to perform: iam:{operation} while it is under revocation",
+        caller.arn()
+    );
+    Err(Fault::new(Code::AccessDenied, message).because("a live revocation concerns the caller"))
 }
 
 fn allow(call: &Authenticated<'_>, need: &Need, layers: &Layers<'_>) -> Result<(), Fault> {

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use daypass_directory::{Role, User};
+use daypass_directory::{Directory, DirectoryError, EffectivePolicies, Role, User};
 use daypass_names::{AccessKeyId, AccountId, Arn, SessionName};
 use daypass_policy::{Attached, Policy, Principal};
 use daypass_sigv4::Verified;
@@ -113,16 +113,15 @@ impl Caller {
         }
     }
 
-    /// The policies attached to the principal, as they are now.
-    pub(crate) fn identity_policies(&self) -> Vec<Attached<'_>> {
-        let inline = match &self.identity {
-            Identity::User(user) => &user.policies,
-            Identity::RoleSession { role, .. } => &role.policies,
-        };
-        inline
-            .iter()
-            .map(|inline| Attached { name: inline.name.as_str(), policy: &inline.policy })
-            .collect()
+    /// The policies that bind the principal, as they are now.
+    pub(crate) async fn policies(
+        &self,
+        directory: &Directory,
+    ) -> Result<EffectivePolicies, DirectoryError> {
+        match &self.identity {
+            Identity::User(user) => directory.policies_of_user(user).await,
+            Identity::RoleSession { role, .. } => directory.policies_of_role(role).await,
+        }
     }
 
     /// The policies of the session; `None` when it has none and so is not limited by any.

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use daypass_directory::DirectoryError;
+use daypass_directory::{DirectoryError, RevocationFault, RingsFault};
 use daypass_policy::Malformed;
 use daypass_query::{FormFault, Invalid};
+use daypass_store::StoreError;
 
 use crate::{Code, Fault, RandomFault};
 
@@ -51,6 +52,12 @@ impl From<Malformed> for Fault {
 
 impl From<DirectoryError> for Fault {
     fn from(error: DirectoryError) -> Self {
+        if let DirectoryError::Note(note) = &error
+            && let Some(message) = note.denial()
+        {
+            return Self::new(Code::AccessDenied, message.to_owned())
+                .because("a revocation that was made meanwhile concerns the caller");
+        }
         let code = match &error {
             DirectoryError::Malformed(malformed) => return malformed.clone().into(),
             DirectoryError::AlreadyExists(_) => Code::EntityAlreadyExists,
@@ -61,13 +68,36 @@ impl From<DirectoryError> for Fault {
             }
             DirectoryError::LimitExceeded(_) => Code::LimitExceeded,
             DirectoryError::NotFound(_) => Code::NoSuchEntity,
+            DirectoryError::Rings(RingsFault::Store(StoreError::Unavailable { .. }))
+            | DirectoryError::Store(StoreError::Unavailable { .. }) => {
+                return unavailable(format!("directory: {error}"));
+            }
             DirectoryError::Corrupt { .. }
+            | DirectoryError::Note(_)
             | DirectoryError::Refused(_)
+            | DirectoryError::Rings(_)
             | DirectoryError::Seal(_)
             | DirectoryError::Store(_) => return Self::internal(format!("directory: {error}")),
         };
         Self::new(code, error.to_string())
     }
+}
+
+impl From<RevocationFault> for Fault {
+    fn from(fault: RevocationFault) -> Self {
+        match fault {
+            RevocationFault::Directory(
+                error @ DirectoryError::Store(StoreError::Unavailable { .. }),
+            ) => error.into(),
+            fault => Self::internal(format!("revocations: {fault}")),
+        }
+    }
+}
+
+/// The store cannot answer now: clients try again after this code.
+fn unavailable(cause: String) -> Fault {
+    const TEXT: &str = "The request has failed due to a temporary failure of the server.";
+    Fault::new(Code::ServiceUnavailable, TEXT).because(cause)
 }
 
 /// What was looked up, or nothing when there is none; every other failure stays one.
@@ -82,5 +112,27 @@ pub(crate) fn found<T>(result: Result<Arc<T>, DirectoryError>) -> Result<Option<
 impl From<RandomFault> for Fault {
     fn from(fault: RandomFault) -> Self {
         Self::internal(fault.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_cannot_answer_is_tried_again() {
+        let down = || StoreError::Unavailable { reason: "the disk is full".to_owned() };
+        let check = |fault: Fault, code: Code| {
+            assert_eq!(fault.code(), code, "{fault:?}");
+            assert!(fault.is_ours() && !fault.message().contains("disk"), "{fault:?}");
+        };
+        check(DirectoryError::Store(down()).into(), Code::ServiceUnavailable);
+        check(DirectoryError::Rings(RingsFault::Store(down())).into(), Code::ServiceUnavailable);
+        let revoking = RevocationFault::Directory(DirectoryError::Store(down()));
+        check(revoking.into(), Code::ServiceUnavailable);
+        // A mistake of ours is not made good by trying again.
+        let mistake = StoreError::Limit { limit: 0 };
+        check(DirectoryError::Store(mistake).into(), Code::InternalFailure);
+        check(RevocationFault::Unread.into(), Code::InternalFailure);
     }
 }

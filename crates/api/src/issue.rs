@@ -2,7 +2,7 @@
 
 use daypass_names::{AccessKeyId, AccessKeyKind, AccountId, UniqueId};
 use daypass_token::{
-    Nonce, Origin, OriginKind, SealFault, Sealed, Session, SessionKind, seal_session,
+    Ancestor, Nonce, Origin, OriginKind, SealFault, Sealed, Session, SessionKind, seal_session,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -43,13 +43,14 @@ pub(crate) fn session(
     (account, principal): (AccountId, UniqueId),
     duration: i64,
 ) -> Session {
+    let issued_ms = call.app.issue_ms(call.now);
     Session {
         kind,
         partition: call.app.settings.partition,
         account,
         principal: Some(principal),
         session_name: None,
-        issued_ms: call.now.as_millisecond(),
+        issued_ms,
         expires_s: call.now.as_second().saturating_add(duration),
         chain_depth: 0,
         mfa_at_s: None,
@@ -57,7 +58,7 @@ pub(crate) fn session(
         tags: Vec::new(),
         transitive_tag_keys: Vec::new(),
         source_identity: None,
-        origin: origin(&call.caller, call.now),
+        origin: origin(&call.caller, issued_ms),
         creating_access_key: None,
         ancestors: ancestors(&call.caller),
         creator: None,
@@ -75,7 +76,9 @@ pub(crate) fn issue(call: &Authenticated<'_>, session: &Session) -> Result<Issue
     let access_key_id = AccessKeyId::from_random(kind, session.account, random.array()?);
     let nonce = Nonce::from_random(random.array()?);
     let Sealed { token, secret, utilization_percent, packed_policy_size, .. } =
-        seal_session(&call.app.sessions, nonce, &access_key_id, session).map_err(sealing)?;
+        seal_session(&call.app.rings.sessions(), nonce, &access_key_id, session)
+            .map_err(sealing)?;
+    call.note_issue(session.issued_ms);
     let expiration = Timestamp::from_second(session.expires_s)
         .map_err(|error| Fault::internal(format!("expiry: {error}")))?;
     Ok(Issued {
@@ -93,7 +96,7 @@ pub(crate) fn issue(call: &Authenticated<'_>, session: &Session) -> Result<Issue
 
 /// Where the chain of a new session began: where its caller's chain did, or with the long-term
 /// key that signs now.
-fn origin(caller: &Caller, now: Timestamp) -> Origin {
+fn origin(caller: &Caller, began_ms: i64) -> Origin {
     if let Some(session) = caller.session() {
         return session.facts.origin;
     }
@@ -104,16 +107,25 @@ fn origin(caller: &Caller, now: Timestamp) -> Origin {
     Origin {
         kind: OriginKind::AccessKey,
         principal,
+        account: Some(caller.account()),
         digest: Origin::digest_of(&[caller.access_key_id().as_str()]),
-        began_ms: now.as_millisecond(),
+        provider: None,
+        began_ms,
     }
 }
 
-/// The digests of every session that a new one descends from, the nearest last.
-fn ancestors(caller: &Caller) -> Vec<[u8; 16]> {
+/// Every session that a new one descends from, the nearest last.
+fn ancestors(caller: &Caller) -> Vec<Ancestor> {
     let Some(session) = caller.session() else { return Vec::new() };
-    let mut ancestors = session.facts.ancestors.clone();
-    ancestors.push(session.id.digest());
+    let facts = &session.facts;
+    let mut ancestors = facts.ancestors.clone();
+    ancestors.push(Ancestor {
+        session: session.id.digest(),
+        access_key_id: caller.access_key_id().clone(),
+        principal: facts.principal,
+        account: facts.account,
+        issued_ms: facts.issued_ms,
+    });
     ancestors
 }
 

@@ -18,6 +18,8 @@ mod handed_out;
 mod iam;
 mod identify;
 mod issue;
+mod issue_times;
+mod noting;
 mod operation;
 mod ports;
 mod received;
@@ -27,8 +29,9 @@ mod reply;
 mod sts;
 #[cfg(test)]
 mod tests;
+mod unreadable;
 
-pub use app::{App, Parts, Settings};
+pub use app::{App, DeliveryFault, Handled, Parts, Settings};
 pub use fault::{Code, Fault};
 pub use ports::{Clock, Random, RandomFault};
 pub use received::{Received, RequestId};

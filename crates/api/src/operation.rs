@@ -24,10 +24,8 @@ use crate::record::{request_parameters, response_elements};
 pub(crate) trait Operation: Sized + 'static {
     /// The `Action`.
     const NAME: &'static str;
-    /// `readOnly` of its audit records.
-    const READ_ONLY: bool;
-    /// Whether the record of a success holds the response: writes and what grants do.
-    const RECORDS_RESPONSE: bool = !Self::READ_ONLY;
+    /// What it does, and so how its record is kept.
+    const EFFECT: Effect;
     /// The parameters that the record repeats, as they were sent; secrets are not among them.
     const RECORDED: &'static [Recorded] = &[];
     /// Whether the reply has no result element.
@@ -67,6 +65,18 @@ pub(crate) trait Operation: Sized + 'static {
     }
 }
 
+/// What an operation does. Its record says `readOnly` unless it writes, and repeats the response
+/// unless it only reads.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Effect {
+    /// Nothing: its record is durable within a second, or before the reply if the operator wants.
+    Reads,
+    /// Issues credentials, and writes nothing to the store: its record is durable before the reply.
+    Grants,
+    /// Changes the directory: its record is in the same commit (see `noting`).
+    Writes,
+}
+
 /// A parameter that the audit record repeats.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Recorded {
@@ -80,15 +90,44 @@ pub(crate) enum Recorded {
 #[derive(Debug, Serialize)]
 pub(crate) struct Void;
 
+/// What the record of a call says of it, beside who called and how it ended.
+#[derive(Debug)]
+pub(crate) struct Done {
+    pub(crate) request_parameters: Option<Value>,
+    pub(crate) response_elements: Option<Value>,
+    pub(crate) resources: Vec<Resource>,
+    pub(crate) effect: Effect,
+}
+
+impl Done {
+    /// A call of `O` before anything is known of it.
+    fn unknown<O: Operation>() -> Self {
+        Self {
+            request_parameters: None,
+            response_elements: None,
+            resources: Vec::new(),
+            effect: O::EFFECT,
+        }
+    }
+
+    /// A permitted call of `O`, short of its response.
+    ///
+    /// CloudTrail leaves the parameters of refused calls out, and so do we.
+    pub(crate) fn of<O: Operation>(call: &Authenticated<'_>, input: &O::Input) -> Self {
+        Self {
+            request_parameters: request_parameters(&call.identified.form, O::RECORDED),
+            resources: O::resources(input),
+            ..Self::unknown::<O>()
+        }
+    }
+}
+
 /// How a call of an operation ended, ready to be recorded and replied to. It has no `Debug`: a
 /// reply may hold a secret.
 pub(crate) struct Finished {
     /// The XML document of the reply.
     pub(crate) outcome: Result<String, Fault>,
-    pub(crate) request_parameters: Option<Value>,
-    pub(crate) response_elements: Option<Value>,
-    pub(crate) resources: Vec<Resource>,
-    pub(crate) read_only: bool,
+    pub(crate) done: Done,
 }
 
 /// An operation without its types, as the table of a service holds it.
@@ -130,37 +169,27 @@ impl<O: Operation> AnyOperation for Row<O> {
 }
 
 async fn run<O: Operation>(call: &Authenticated<'_>) -> Finished {
-    let mut finished = Finished {
-        outcome: Err(Fault::internal("operation did not finish")),
-        request_parameters: None,
-        response_elements: None,
-        resources: Vec::new(),
-        read_only: O::READ_ONLY,
-    };
-    finished.outcome = attempt::<O>(call, &mut finished).await;
-    finished
+    let mut done = Done::unknown::<O>();
+    let outcome = attempt::<O>(call, &mut done).await;
+    Finished { outcome, done }
 }
 
-async fn attempt<O: Operation>(
-    call: &Authenticated<'_>,
-    finished: &mut Finished,
-) -> Result<String, Fault> {
+async fn attempt<O: Operation>(call: &Authenticated<'_>, done: &mut Done) -> Result<String, Fault> {
     admit(call)?;
     let mut fields = call.identified.form.fields();
     let input = O::decode(&mut fields);
     fields.finish()?;
     let input = input.ok_or_else(|| Fault::internal("undecoded input without a fault"))?;
     O::admits(&call.caller)?;
-    finished.resources = O::resources(&input);
+    done.resources = O::resources(&input);
     let permit = authorise::<O>(call, input).await?;
-    // CloudTrail leaves the parameters of refused calls out, and so do we.
-    finished.request_parameters = request_parameters(&call.identified.form, O::RECORDED);
-    if O::RECORDS_RESPONSE {
+    *done = Done::of::<O>(call, permit.input());
+    if O::EFFECT != Effect::Reads {
         call.app.require_trail()?;
     }
     let output = O::perform(call, &permit).await?;
-    if O::RECORDS_RESPONSE && !O::VOID {
-        finished.response_elements = Some(response_elements(&output)?);
+    if O::EFFECT != Effect::Reads && !O::VOID {
+        done.response_elements = Some(response_elements(&output)?);
     }
     let result = (!O::VOID).then_some(&output);
     let namespace = call.identified.service.namespace();

@@ -12,11 +12,15 @@ use serde_json::{Map, Value};
 use crate::authenticate::Authenticated;
 use crate::caller::{Caller, CallerSession, Identity};
 use crate::conditions::text;
-use crate::operation::{Finished, Recorded};
+use crate::operation::{Done, Effect, Recorded};
 use crate::{Fault, RequestId};
 
-/// Builds the record of a finished call.
-pub(crate) fn record(call: &Authenticated<'_>, finished: &Finished) -> Result<Record, Fault> {
+/// Builds the record of a call that ended well, or with `fault`.
+pub(crate) fn record(
+    call: &Authenticated<'_>,
+    done: &Done,
+    fault: Option<&Fault>,
+) -> Result<Record, Fault> {
     let service = call.identified.service;
     let event = Event {
         event_id: RequestId::from_random(call.app.random.array()?).to_string(),
@@ -30,14 +34,14 @@ pub(crate) fn record(call: &Authenticated<'_>, finished: &Finished) -> Result<Re
     let mut record = Record::new(event, user_identity(&call.caller));
     let agent = text(&call.received.headers, &http::header::USER_AGENT);
     record.user_agent = agent.map(str::to_owned);
-    if let Err(fault) = &finished.outcome {
+    if let Some(fault) = fault {
         record.error_code = Some(fault.code().as_str().to_owned());
         record.error_message = Some(fault.message().to_owned());
     }
-    record.request_parameters = finished.request_parameters.clone();
-    record.response_elements = finished.response_elements.clone();
-    record.read_only = Some(finished.read_only);
-    record.resources = finished.resources.clone();
+    record.request_parameters = done.request_parameters.clone();
+    record.response_elements = done.response_elements.clone();
+    record.read_only = Some(done.effect != Effect::Writes);
+    record.resources = done.resources.clone();
     record.api_version = Some(service.version().into());
     record.recipient_account_id = Some(call.caller.account());
     Ok(record)

@@ -6,7 +6,9 @@
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
+use daypass_audit::CappedLog;
 use jiff::Timestamp;
+use serde::Serialize;
 
 use crate::{Fault, RequestId};
 
@@ -30,6 +32,23 @@ enum Sampled {
 pub(crate) struct RefusalLog {
     refusals: Sample,
     failures: Sample,
+    /// The log of its own that outlives the process's, bounded in size.
+    file: Option<CappedLog>,
+}
+
+/// A line of that log.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Entry<'a> {
+    time: String,
+    #[serde(rename = "requestID")]
+    request_id: String,
+    #[serde(rename = "sourceIPAddress", skip_serializing_if = "Option::is_none")]
+    source: Option<IpAddr>,
+    error_code: &'a str,
+    cause: &'a str,
+    /// Refusals of earlier seconds that have no line.
+    left_out: u64,
 }
 
 /// Lets so many of a second through. Counts may be off by a few where requests race for the turn
@@ -46,6 +65,11 @@ pub(crate) fn logged_cause(fault: &Fault) -> String {
 }
 
 impl RefusalLog {
+    /// A log on standard error and, if there is one, in `file`.
+    pub(crate) fn new(file: Option<CappedLog>) -> Self {
+        Self { file, ..Self::default() }
+    }
+
     /// Logs or counts a refusal. `source` is unknown for what the edge refuses.
     pub(crate) fn log(
         &self,
@@ -58,6 +82,18 @@ impl RefusalLog {
         let Sampled::Logged { left_out } = sample.take(now.as_second()) else { return };
         let cause = logged_cause(fault);
         let code = fault.code().as_str();
+        if let Some(file) = &self.file {
+            let entry = Entry {
+                time: now.to_string(),
+                request_id: id.to_string(),
+                source,
+                error_code: code,
+                cause: &cause,
+                left_out,
+            };
+            // What cannot be taken is counted there; nobody waits for this log.
+            let _ = serde_json::to_string(&entry).map(|line| file.offer(line));
+        }
         let source = source.map(tracing::field::display);
         if fault.is_ours() {
             tracing::error!(request_id = %id, source, code, cause, left_out, "failed");

@@ -4,5 +4,6 @@
 mod history;
 mod iam;
 mod refusals;
+mod revocation;
 mod sts;
 mod world;

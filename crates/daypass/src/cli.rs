@@ -8,6 +8,8 @@ use clap::builder::{BoolishValueParser, Resettable};
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use daypass_server::{Layer, SecretText};
 
+use crate::offline::{Check, Restore};
+use crate::operator::OperatorCommand;
 use crate::policy::PolicyCommand;
 
 /// A security token service and IAM that anyone can host, compatible with AWS STS and IAM.
@@ -53,11 +55,23 @@ pub(crate) enum Command {
     /// TLS certificate (and stops a server that has none). `GET /healthz` answers `ok`.
     #[command(after_long_help = SERVE_NOTES)]
     Serve(Box<Serve>),
+    /// Check a data folder while no server runs on it: the store's file, and every index in it.
+    ///
+    /// Exit status: 0 nothing is wrong, 1 something is, or it could not be checked.
+    Check(Check),
+    /// Put a backup in the place of the store, while no server runs on the data folder.
+    ///
+    /// The store that was there is kept under another name. Every session that was issued before
+    /// ends, unless --keep-sessions says otherwise, because revocations that were made after the
+    /// backup are not in it. The key-encryption key is not in a backup: it must be in its place.
+    Restore(Restore),
     /// Show in a minute what Daypass does: a server in memory, real signed requests over HTTP,
     /// each explained and checked. Leaves nothing behind.
     ///
     /// The exit status is 1 when any answer is not the expected one.
     Demo,
+    #[command(flatten)]
+    Operator(OperatorCommand),
     /// Review policy documents, and decide requests against them, without a server.
     Policy {
         #[command(subcommand)]
@@ -103,7 +117,7 @@ pub(crate) struct Serve {
 
     /// Keep users, roles and keys in memory and forget them at exit [default: false]
     ///
-    /// The only way to run this version, which has no durable store yet.
+    /// For tests and trials: without it they are in a file of the data folder.
     #[arg(
         long,
         value_name = "BOOL",
@@ -184,6 +198,44 @@ pub(crate) struct Serve {
     )]
     admin_secret_access_key_file: Option<PathBuf>,
 
+    /// File with the key-encryption key, 32 bytes in base64 [default: the file
+    /// `key-encryption-key` in the data folder, made at the first start]
+    ///
+    /// It seals the keys that seal everything else, so backups of the data folder are of no use
+    /// without it: keep a copy of it apart from them. DAYPASS_KEK in the environment can hold the
+    /// key itself.
+    #[arg(long, value_name = "FILE", env = "DAYPASS_KEK_FILE", hide_env_values = true)]
+    kek_file: Option<PathBuf>,
+
+    /// File with the key-encryption key until now, when --kek-file names a new one: the start seals
+    /// everything under the new one
+    #[arg(long, value_name = "FILE", env = "DAYPASS_PREVIOUS_KEK_FILE", hide_env_values = true)]
+    previous_kek_file: Option<PathBuf>,
+
+    /// Days after which the keys that seal sessions and stored secrets are followed by new ones;
+    /// what was sealed before stays good [default: 30]
+    #[arg(long, value_name = "DAYS", env = "DAYPASS_ROTATE_KEYS_DAYS", hide_env_values = true)]
+    rotate_keys_days: Option<u32>,
+
+    /// When audit records of reads are on the disk: `usual`, within a second, or `strict`, before
+    /// the reply; those of changes and grants always are before the reply [default: usual]
+    #[arg(long, value_name = "WHEN", env = "DAYPASS_AUDIT", hide_env_values = true)]
+    audit: Option<String>,
+
+    /// Days that compressed archives of the audit trail are kept; 0 for ever [default: 90]
+    #[arg(long, value_name = "DAYS", env = "DAYPASS_TRAIL_KEEP_DAYS", hide_env_values = true)]
+    trail_keep_days: Option<u32>,
+
+    /// Mebibytes that compressed archives of the audit trail may take, the oldest go first; 0 for
+    /// any [default: 10240]
+    #[arg(long, value_name = "MIB", env = "DAYPASS_TRAIL_KEEP_MIB", hide_env_values = true)]
+    trail_keep_mib: Option<u64>,
+
+    /// Loopback address and port to serve metrics on, at /metrics in Prometheus text [default:
+    /// none]
+    #[arg(long, value_name = "ADDRESS", env = "DAYPASS_METRICS_LISTEN", hide_env_values = true)]
+    metrics_listen: Option<String>,
+
     /// What is logged to standard error: error, warn, info, debug, off, or a filter such as
     /// `info,daypass_api=debug` [default: info]
     #[arg(long, value_name = "FILTER", env = "DAYPASS_LOG", hide_env_values = true)]
@@ -196,7 +248,11 @@ pub(crate) struct Serve {
 
 impl Serve {
     /// The settings of flags and environment, and the file that the others are in.
-    pub(crate) fn into_layer(self, admin_secret: Option<SecretText>) -> (Layer, Option<PathBuf>) {
+    pub(crate) fn into_layer(
+        self,
+        admin_secret: Option<SecretText>,
+        kek: Option<SecretText>,
+    ) -> (Layer, Option<PathBuf>) {
         let layer = Layer {
             listen: self.listen,
             data: self.data,
@@ -211,6 +267,14 @@ impl Serve {
             admin_access_key_id: self.admin_access_key_id,
             admin_secret_access_key: admin_secret,
             admin_secret_access_key_file: self.admin_secret_access_key_file,
+            kek,
+            kek_file: self.kek_file,
+            previous_kek_file: self.previous_kek_file,
+            rotate_keys_days: self.rotate_keys_days,
+            audit: self.audit,
+            trail_keep_days: self.trail_keep_days,
+            trail_keep_mib: self.trail_keep_mib,
+            metrics_listen: self.metrics_listen,
             log: self.log,
             log_format: self.log_format,
         };
@@ -225,8 +289,8 @@ mod tests {
     fn layer(arguments: &[&str]) -> Layer {
         let all = ["daypass", "serve"].iter().chain(arguments);
         match Cli::try_parse_from(all).unwrap().command {
-            Command::Serve(serve) => serve.into_layer(None).0,
-            Command::Demo | Command::Policy { .. } => panic!("not serve"),
+            Command::Serve(serve) => serve.into_layer(None, None).0,
+            other => panic!("{other:?}"),
         }
     }
 

@@ -29,7 +29,7 @@ pub(crate) async fn demo(out: impl Write) -> anyhow::Result<()> {
     let running = Server::start(Config::throw_away()?).await?;
     let admin = read_credentials(running.credentials_file())?;
     let client = Client::new(running.address());
-    let account = running.account();
+    let account = *running.accounts().first().context("the server has no account")?;
     let mut narrator = Narrator::new(out);
 
     let (end, ended) = oneshot::channel::<()>();

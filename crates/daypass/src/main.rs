@@ -4,6 +4,8 @@
 mod cli;
 mod demo;
 mod logging;
+mod offline;
+mod operator;
 mod policy;
 mod serve;
 mod stop;
@@ -11,18 +13,25 @@ mod stop;
 use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use crate::cli::{Cli, Command};
+
+/// How long threads of the runtime may take to end once the command has.
+const LINGER: Duration = Duration::from_millis(500);
 
 fn main() -> ExitCode {
     let outcome = match Cli::read().command {
         // Needs neither runtime nor server, and has exit statuses of its own.
         Command::Policy { command } => return policy::run(command),
-        Command::Serve(settings) => run(|| serve::serve(*settings)),
-        Command::Demo => run(|| demo::demo(io::stdout())),
+        Command::Serve(settings) => done(run(|| serve::serve(*settings))),
+        Command::Operator(command) => done(run(|| operator::run(command))),
+        Command::Check(check) => run(|| offline::check(check)),
+        Command::Restore(restore) => run(|| offline::restore(restore)),
+        Command::Demo => done(run(|| demo::demo(io::stdout()))),
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         // Whoever read our output has read enough of it.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
@@ -33,9 +42,17 @@ fn main() -> ExitCode {
     }
 }
 
-fn run<F: Future<Output = anyhow::Result<()>>>(command: impl FnOnce() -> F) -> anyhow::Result<()> {
+/// The status of what succeeds or fails.
+fn done(outcome: anyhow::Result<()>) -> anyhow::Result<ExitCode> {
+    outcome.map(|()| ExitCode::SUCCESS)
+}
+
+fn run<T, F: Future<Output = anyhow::Result<T>>>(command: impl FnOnce() -> F) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(command())
+    let outcome = runtime.block_on(command());
+    // What still blocks a thread, such as a disk that does not answer, is not waited for.
+    runtime.shutdown_timeout(LINGER);
+    outcome
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

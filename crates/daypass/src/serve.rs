@@ -12,9 +12,11 @@ use crate::stop::Stop;
 
 /// The variable that holds the secret of the first access key.
 const ADMIN_SECRET: &str = "DAYPASS_ADMIN_SECRET_ACCESS_KEY";
+/// The variable that holds the key-encryption key.
+pub(crate) const KEK: &str = "DAYPASS_KEK";
 
 pub(crate) async fn serve(settings: Serve) -> anyhow::Result<()> {
-    let (given, file) = settings.into_layer(admin_secret()?);
+    let (given, file) = settings.into_layer(secret(ADMIN_SECRET)?, secret(KEK)?);
     let layer = match file {
         Some(path) => given.over(Layer::read(&path)?),
         None => given,
@@ -26,24 +28,25 @@ pub(crate) async fn serve(settings: Serve) -> anyhow::Result<()> {
     let mut stop = Stop::on_signals(config.tls.is_none())?;
     let running = Server::start(config).await?;
     announce(&running.announcement())?;
-    tracing::info!(address = %running.address(), account = %running.account(), "serving");
+    tracing::info!(address = %running.address(), accounts = running.accounts().len(), "serving");
     running.serve_until(async move { stop.asked().await }).await;
     Ok(())
 }
 
-fn home() -> Home {
+pub(crate) fn home() -> Home {
     let path = |name| env::var_os(name).map(Into::into);
     Home { xdg_data_home: path("XDG_DATA_HOME"), home: path("HOME") }
 }
 
-fn admin_secret() -> anyhow::Result<Option<SecretText>> {
-    match env::var(ADMIN_SECRET) {
+/// A secret that the environment holds; secrets are never flags.
+pub(crate) fn secret(variable: &str) -> anyhow::Result<Option<SecretText>> {
+    match env::var(variable) {
         // An empty variable is as good as none.
         Ok(secret) if secret.is_empty() => Ok(None),
         Ok(secret) => Ok(Some(SecretText::new(secret))),
         Err(VarError::NotPresent) => Ok(None),
         // The error would repeat the value.
-        Err(VarError::NotUnicode(_)) => bail!("{ADMIN_SECRET} is not UTF-8 text"),
+        Err(VarError::NotUnicode(_)) => bail!("{variable} is not UTF-8 text"),
     }
 }
 

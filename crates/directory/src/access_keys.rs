@@ -6,18 +6,21 @@
 use std::sync::Arc;
 
 use data_encoding::BASE64;
-use daypass_names::{AccessKeyId, AccountId, SecretAccessKey, UniqueId};
+use daypass_names::{AccessKeyId, AccountId, SecretAccessKey, UniqueId, UniqueIdKind};
 use daypass_store::{Key, StoreError};
-use daypass_token::{Nonce, Purpose, open_value, seal_value};
+use daypass_token::{KeyRing, Nonce, Purpose, open_value, seal_value};
 
 use crate::cache::Cache;
 use crate::directory::{ATTEMPTS, Editing, Stored, encode};
-use crate::principal::Principal;
+use crate::named::Holder;
 use crate::record::{self, AccessKeyRecord, StatusRecord};
 use crate::{
     AccessKey, AccessKeyStatus, Directory, DirectoryError, Entity, Limit, Listing, MAX_PAGE,
-    NewAccessKey, User, keys,
+    NewAccessKey, Noting, User, keys,
 };
+
+/// What is wrong with a key whose secret the present ring does not open.
+pub(crate) const UNOPENED: &str = "the secret cannot be opened";
 
 impl Directory {
     /// The access key of that id, its secret opened.
@@ -57,7 +60,8 @@ impl Directory {
         Ok(Listing { items, next: None })
     }
 
-    /// Gives a user an access key, active.
+    /// Gives a user an access key, active. The note is made from the key with its secret: it is
+    /// for the note to leave it out.
     ///
     /// # Errors
     /// [`DirectoryError::NotFound`] of the user, [`DirectoryError::LimitExceeded`], or
@@ -67,10 +71,11 @@ impl Directory {
         account: AccountId,
         user: UniqueId,
         new: NewAccessKey,
+        noting: &dyn Noting<AccessKey>,
     ) -> Result<Arc<AccessKey>, DirectoryError> {
         let key = keys::access_key(&new.id)?;
         for _ in 0..ATTEMPTS {
-            let mut editing = self.edit_principal::<User>(account, user).await?;
+            let mut editing = self.edit_entity::<User>(account, user).await?;
             let max = self.quotas.access_keys_per_user;
             if u32::try_from(editing.value.access_keys.len()).is_ok_and(|count| count >= max) {
                 return Err(DirectoryError::LimitExceeded(Limit::AccessKeysPerUser(max)));
@@ -78,16 +83,19 @@ impl Directory {
             if self.store.get(&key).await?.is_some() {
                 return Err(DirectoryError::AlreadyExists(Entity::AccessKey(new.id)));
             }
-            let record = self.seal(&new, &editing.value)?;
+            let sealing = self.data_keys.sealing();
+            let record = self.seal(&sealing.ring, &new, &editing.value)?;
             let made = self.made::<AccessKey>(&record)?;
             editing.record.access_keys.push(record.id.clone());
             editing.record.access_keys.sort();
-            let too_large = self.record_limit(&editing.value);
+            let too_large = editing.value.record_limit(&self.quotas);
             let Some(bytes) = encode(&record) else { return Err(too_large) };
             let commit = editing.rewrite().ok_or(too_large)?;
-            if self.commit(commit.absent(key.clone()).put(key.clone(), bytes)).await? {
+            let commit = sealing.bind(commit.absent(key.clone()).put(key.clone(), bytes));
+            if self.commit_noted(commit, noting, &made).await? {
                 return Ok(Arc::new(made));
             }
+            self.data_keys.refresh(&sealing).await?;
         }
         Err(DirectoryError::Conflict)
     }
@@ -102,6 +110,7 @@ impl Directory {
         user: UniqueId,
         id: &AccessKeyId,
         status: AccessKeyStatus,
+        noting: &dyn Noting<()>,
     ) -> Result<(), DirectoryError> {
         for _ in 0..ATTEMPTS {
             let (owner, mut editing) = self.edit_access_key(account, user, id).await?;
@@ -109,8 +118,9 @@ impl Directory {
                 AccessKeyStatus::Active => StatusRecord::Active,
                 AccessKeyStatus::Inactive => StatusRecord::Inactive,
             };
-            let commit = editing.rewrite().ok_or_else(|| self.record_limit(&owner.value))?;
-            if self.commit(commit).await? {
+            let too_large = || owner.value.record_limit(&self.quotas);
+            let commit = editing.rewrite().ok_or_else(too_large)?;
+            if self.commit_noted(commit, noting, &()).await? {
                 return Ok(());
             }
         }
@@ -126,13 +136,16 @@ impl Directory {
         account: AccountId,
         user: UniqueId,
         id: &AccessKeyId,
+        noting: &dyn Noting<()>,
     ) -> Result<(), DirectoryError> {
         for _ in 0..ATTEMPTS {
             let (mut owner, key) = self.edit_access_key(account, user, id).await?;
             owner.record.access_keys.retain(|held| held != id.as_str());
-            let too_large = self.record_limit(&owner.value);
+            let too_large = owner.value.record_limit(&self.quotas);
             let commit = owner.rewrite().ok_or(too_large)?;
-            if self.commit(commit.delete(key.key.clone())).await? {
+            // When it was last used goes with it.
+            let commit = commit.delete(key.key.clone()).delete(keys::access_key_use(id)?);
+            if self.commit_noted(commit, noting, &()).await? {
                 self.access_keys.forget(&key.key);
                 return Ok(());
             }
@@ -147,7 +160,7 @@ impl Directory {
         user: UniqueId,
         id: &AccessKeyId,
     ) -> Result<(Editing<User>, Editing<AccessKey>), DirectoryError> {
-        let owner = self.edit_principal::<User>(account, user).await?;
+        let owner = self.edit_entity::<User>(account, user).await?;
         let key = self.edit::<AccessKey>(keys::access_key(id)?).await?;
         match key.filter(|key| key.value.user == user) {
             Some(key) => Ok((owner, key)),
@@ -155,16 +168,16 @@ impl Directory {
         }
     }
 
-    /// A record of a user that the store cannot take is one with too much inline in it.
-    fn record_limit(&self, user: &User) -> DirectoryError {
-        DirectoryError::LimitExceeded(User::policy_limit(&self.quotas, &user.name).1)
-    }
-
     /// The record of a new key. When an attempt fails its record was never written: a nonce
     /// leaves this process for one record only.
-    fn seal(&self, new: &NewAccessKey, user: &User) -> Result<AccessKeyRecord, DirectoryError> {
+    pub(crate) fn seal(
+        &self,
+        ring: &KeyRing,
+        new: &NewAccessKey,
+        user: &User,
+    ) -> Result<AccessKeyRecord, DirectoryError> {
         let sealed = seal_value(
-            &self.data_keys,
+            ring,
             Purpose::StoredSecret,
             &owner(&new.id, user.id),
             Nonce::from_random(new.nonce),
@@ -183,8 +196,25 @@ impl Directory {
 
 /// Whom a sealed secret is bound to. The user's id has a fixed length, so that no two owners are
 /// the same bytes.
-fn owner(id: &AccessKeyId, user: UniqueId) -> Vec<u8> {
+pub(crate) fn owner(id: &AccessKeyId, user: UniqueId) -> Vec<u8> {
     format!("{id}{user}").into_bytes()
+}
+
+/// SECURITY: no error of here may repeat what was opened.
+fn opened(
+    record: &AccessKeyRecord,
+    id: &AccessKeyId,
+    user: UniqueId,
+    directory: &Directory,
+) -> Result<SecretAccessKey, String> {
+    let sealed = BASE64.decode(record.sealed_secret.as_bytes());
+    let sealed = sealed.map_err(|_| "the secret is no base64".to_owned())?;
+    let ring = directory.data_keys.ring();
+    let opened = open_value(&ring, Purpose::StoredSecret, &owner(id, user), &sealed)
+        .map_err(|_| UNOPENED.to_owned())?;
+    let secret = std::str::from_utf8(&opened).ok();
+    let secret = secret.and_then(|secret| SecretAccessKey::parse(secret).ok());
+    secret.ok_or_else(|| "the secret is no secret access key".to_owned())
 }
 
 impl Stored for AccessKey {
@@ -192,17 +222,8 @@ impl Stored for AccessKey {
 
     fn from_record(record: &AccessKeyRecord, directory: &Directory) -> Result<Self, String> {
         let id: AccessKeyId = record::constrained("the access key id", &record.id)?;
-        let user = record::unique_id(&record.user)?;
-        let sealed = BASE64.decode(record.sealed_secret.as_bytes());
-        let sealed = sealed.map_err(|_| "the secret is no base64".to_owned())?;
-        let keys = &directory.data_keys;
-        let opened = open_value(keys, Purpose::StoredSecret, &owner(&id, user), &sealed)
-            .map_err(|_| "the secret cannot be opened".to_owned())?;
-        // SECURITY: no error of here may repeat what was opened.
-        let secret = std::str::from_utf8(&opened).ok();
-        let secret = secret.and_then(|secret| SecretAccessKey::parse(secret).ok());
+        let user = record::id_of_kind(&record.user, UniqueIdKind::User)?;
         Ok(Self {
-            id,
             account: record::account(&record.account)?,
             user,
             status: match record.status {
@@ -210,7 +231,8 @@ impl Stored for AccessKey {
                 StatusRecord::Inactive => AccessKeyStatus::Inactive,
             },
             created: record::timestamp(&record.created)?,
-            secret: secret.ok_or_else(|| "the secret is no secret access key".to_owned())?,
+            secret: opened(record, &id, user, directory)?,
+            id,
         })
     }
 

@@ -5,7 +5,7 @@ use daypass_store::{Commit, Entry, Key, MAX_SCAN};
 
 use crate::directory::{corrupt, decode, encode};
 use crate::record::{self, AccountRecord};
-use crate::{Account, Directory, DirectoryError, Entity, NewAccount, keys};
+use crate::{Account, Directory, DirectoryError, Entity, NewAccount, Noting, keys};
 
 impl Directory {
     /// The account.
@@ -37,18 +37,24 @@ impl Directory {
     ///
     /// # Errors
     /// [`DirectoryError::AlreadyExists`] when the id is taken.
-    pub async fn create_account(&self, new: NewAccount) -> Result<Account, DirectoryError> {
+    pub async fn create_account(
+        &self,
+        new: NewAccount,
+        noting: &dyn Noting<Account>,
+    ) -> Result<Account, DirectoryError> {
         let key = keys::account(new.id)?;
         let record = AccountRecord { id: new.id.to_string(), created: new.created.to_string() };
         let bytes = encode(&record).ok_or_else(|| corrupt(&key, "the record is too large"))?;
-        match self.commit(Commit::new().absent(key.clone()).put(key, bytes)).await? {
-            true => Ok(Account { id: new.id, created: new.created }),
+        let account = Account { id: new.id, created: new.created };
+        let commit = Commit::new().absent(key.clone()).put(key, bytes);
+        match self.commit_noted(commit, noting, &account).await? {
+            true => Ok(account),
             false => Err(DirectoryError::AlreadyExists(Entity::Account(new.id))),
         }
     }
 }
 
-fn parse(key: &Key, entry: &Entry) -> Result<Account, DirectoryError> {
+pub(crate) fn parse(key: &Key, entry: &Entry) -> Result<Account, DirectoryError> {
     let stored: AccountRecord = decode(key, entry)?;
     let id = record::account(&stored.id).map_err(|reason| corrupt(key, reason))?;
     if keys::account(id)? != *key {

@@ -4,14 +4,18 @@ use std::sync::Arc;
 
 use daypass_names::{AccountId, Partition, UniqueId};
 use daypass_store::{Commit, Entry, Key, MAX_VALUE, Revision, Store, StoreError};
-use daypass_token::KeyRing;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify, RwLock};
 
 use crate::cache::Cache;
 use crate::keys::{self, Kind};
-use crate::{AccessKey, DirectoryError, Entity, Limit, Quotas, Role, User};
+use crate::last_used::Uses;
+use crate::revocations::Revocations;
+use crate::{
+    AccessKey, DataKeys, DirectoryError, Entity, Group, Limit, ManagedPolicy, PolicyVersion,
+    Quotas, Role, User,
+};
 
 /// How often a change is tried when others commit to the same keys in between.
 pub(crate) const ATTEMPTS: usize = 8;
@@ -22,16 +26,28 @@ pub(crate) const ATTEMPTS: usize = 8;
 #[derive(Debug)]
 pub struct Directory {
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) data_keys: Arc<KeyRing>,
+    pub(crate) data_keys: DataKeys,
+    pub(crate) revocations: Revocations,
     pub(crate) partition: Partition,
     pub(crate) quotas: Quotas,
-    /// Held by calls that change how many users or roles there are. They all write the counter of
-    /// their account, so that side by side they would only make each other try again; what keeps
-    /// the count right is the compare-and-commit. No read takes it.
+    /// Held by calls that change how many there are of something. They all write the counter of
+    /// their account, group or policy, so that side by side they would only make each other try
+    /// again; what keeps the count right is the compare-and-commit. No read takes it.
     pub(crate) membership: Mutex<()>,
+    /// Held shared by every noted write from before its note is asked for, which may refuse it,
+    /// until the store has answered; a revocation waits for it alone before it answers. No read
+    /// takes it.
+    pub(crate) writing: Arc<RwLock<()>>,
     pub(crate) users: Cache<User>,
+    pub(crate) groups: Cache<Group>,
     pub(crate) roles: Cache<Role>,
+    pub(crate) managed_policies: Cache<ManagedPolicy>,
+    pub(crate) policy_versions: Cache<PolicyVersion>,
     pub(crate) access_keys: Cache<AccessKey>,
+    /// Told of every commit with a note.
+    pub(crate) outbox: Notify,
+    /// What was used since the last flush.
+    pub(crate) uses: Uses,
 }
 
 /// Something that the store holds as one record, and that is parsed and kept.
@@ -57,16 +73,30 @@ pub(crate) struct Editing<T: Stored> {
 
 impl Directory {
     /// A directory on `store`. `data_keys` seal the secrets in it; `partition` stands in the ARNs.
-    pub fn new(store: Arc<dyn Store>, data_keys: Arc<KeyRing>, partition: Partition) -> Self {
+    ///
+    /// Its revocations have not been read: until [`Directory::load_revocations`] has done so,
+    /// [`Directory::revocations`] answers with an error.
+    pub fn new(
+        store: Arc<dyn Store>,
+        data_keys: impl Into<DataKeys>,
+        partition: Partition,
+    ) -> Self {
         Self {
             store,
-            data_keys,
+            data_keys: data_keys.into(),
+            revocations: Revocations::default(),
             partition,
             quotas: Quotas::default(),
             membership: Mutex::new(()),
+            writing: Arc::default(),
             users: Cache::new(),
+            groups: Cache::new(),
             roles: Cache::new(),
+            managed_policies: Cache::new(),
+            policy_versions: Cache::new(),
             access_keys: Cache::new(),
+            outbox: Notify::new(),
+            uses: Uses::default(),
         }
     }
 
@@ -100,7 +130,7 @@ impl Directory {
         }
         let (_, value) = self.parse::<T>(key, &entry)?;
         let value = Arc::new(value);
-        T::cache(self).keep(key.clone(), entry.revision, Arc::clone(&value));
+        T::cache(self).keep(key.clone(), entry.revision, entry.value.len(), Arc::clone(&value));
         Ok(Some(value))
     }
 
@@ -138,7 +168,7 @@ impl Directory {
         }
     }
 
-    /// Adds to `commit` that one more user or role is there, unless the account is full.
+    /// Adds to `commit` that one more of a kind is there, unless the account is full.
     pub(crate) async fn count_one_more(
         &self,
         kind: Kind,
@@ -146,6 +176,8 @@ impl Directory {
         commit: Commit,
     ) -> Result<Commit, DirectoryError> {
         let (max, limit) = match kind {
+            Kind::Group => (self.quotas.groups, Limit::GroupsPerAccount(self.quotas.groups)),
+            Kind::Policy => (self.quotas.policies, Limit::PoliciesPerAccount(self.quotas.policies)),
             Kind::Role => (self.quotas.roles, Limit::RolesPerAccount(self.quotas.roles)),
             Kind::User => (self.quotas.users, Limit::UsersPerAccount(self.quotas.users)),
         };
@@ -160,7 +192,7 @@ impl Directory {
         Ok(commit.put(key, count.saturating_add(1).to_string().into_bytes()))
     }
 
-    /// Adds to `commit` that one user or role is gone.
+    /// Adds to `commit` that one of a kind is gone.
     pub(crate) async fn count_one_less(
         &self,
         kind: Kind,
@@ -168,21 +200,18 @@ impl Directory {
         commit: Commit,
     ) -> Result<Commit, DirectoryError> {
         let key = keys::count(kind, account)?;
-        let Some(entry) = self.store.get(&key).await? else {
-            return Err(corrupt(&key, "the count is missing"));
-        };
-        let count = count_of(&key, &entry)?.checked_sub(1);
+        let (count, revision) = self.counted(&key).await?;
+        let count = count.checked_sub(1);
         let count = count.ok_or_else(|| corrupt(&key, "there are more than were counted"))?;
-        Ok(commit.unchanged(key.clone(), entry.revision).put(key, count.to_string().into_bytes()))
+        Ok(commit.unchanged(key.clone(), revision).put(key, count.to_string().into_bytes()))
     }
 
-    /// Commits; false when others were faster and the change must be made again.
-    pub(crate) async fn commit(&self, commit: Commit) -> Result<bool, DirectoryError> {
-        match self.store.commit(commit).await {
-            Ok(_) => Ok(true),
-            Err(StoreError::Conflict { .. }) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
+    /// A count that must be there, and the revision that it was read at.
+    pub(crate) async fn counted(&self, key: &Key) -> Result<(u32, Revision), DirectoryError> {
+        let Some(entry) = self.store.get(key).await? else {
+            return Err(corrupt(key, "the count is missing"));
+        };
+        Ok((count_of(key, &entry)?, entry.revision))
     }
 
     /// Fails unless we hold the account.
@@ -218,7 +247,7 @@ pub(crate) fn id_of(key: &Key, entry: &Entry) -> Result<UniqueId, DirectoryError
     id.ok_or_else(|| corrupt(key, "the index does not hold an id"))
 }
 
-fn count_of(key: &Key, entry: &Entry) -> Result<u32, DirectoryError> {
+pub(crate) fn count_of(key: &Key, entry: &Entry) -> Result<u32, DirectoryError> {
     let text = std::str::from_utf8(&entry.value).ok();
     text.and_then(|text| text.parse().ok()).ok_or_else(|| corrupt(key, "the count is no number"))
 }

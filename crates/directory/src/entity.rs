@@ -1,11 +1,12 @@
 //! The entities of the directory, and what a new one is made of.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use daypass_names::{
-    AccessKeyId, AccountId, Arn, Path, PolicyName, RoleDescription, RoleName, SecretAccessKey,
-    UniqueId, UserName,
+    AccessKeyId, AccountId, Arn, GroupName, Path, PolicyDescription, PolicyName, PolicyVersionId,
+    Region, RoleDescription, RoleName, SecretAccessKey, UniqueId, UserName,
 };
 use daypass_policy::Policy;
 use jiff::Timestamp;
@@ -39,11 +40,45 @@ pub struct User {
     pub created: Timestamp,
     /// The inline policies, ordered by name.
     pub policies: Vec<InlinePolicy>,
+    /// The ids of the managed policies attached to it, ordered.
+    pub attached: Vec<UniqueId>,
+    /// The id of the managed policy that bounds it.
+    pub boundary: Option<UniqueId>,
+    /// The ids of the groups that it is in, ordered.
+    pub groups: Vec<UniqueId>,
     /// The ids of its access keys, ordered.
     pub access_keys: Vec<AccessKeyId>,
 }
 
 impl User {
+    /// The inline policy of that name.
+    pub fn policy(&self, name: &PolicyName) -> Option<&InlinePolicy> {
+        self.policies.iter().find(|policy| policy.name == *name)
+    }
+}
+
+/// A group with its inline policies, compiled.
+#[derive(Debug)]
+pub struct Group {
+    /// The account that it belongs to.
+    pub account: AccountId,
+    /// What membership hangs on; never given twice.
+    pub id: UniqueId,
+    /// The name, with the case that it was given.
+    pub name: GroupName,
+    /// The path.
+    pub path: Path,
+    /// The ARN, made of account, path and name.
+    pub arn: Arn,
+    /// When it was made.
+    pub created: Timestamp,
+    /// The inline policies, ordered by name.
+    pub policies: Vec<InlinePolicy>,
+    /// The ids of the managed policies attached to it, ordered.
+    pub attached: Vec<UniqueId>,
+}
+
+impl Group {
     /// The inline policy of that name.
     pub fn policy(&self, name: &PolicyName) -> Option<&InlinePolicy> {
         self.policies.iter().find(|policy| policy.name == *name)
@@ -73,6 +108,10 @@ pub struct Role {
     pub trust: TrustPolicy,
     /// The inline policies, ordered by name.
     pub policies: Vec<InlinePolicy>,
+    /// The ids of the managed policies attached to it, ordered.
+    pub attached: Vec<UniqueId>,
+    /// The id of the managed policy that bounds it.
+    pub boundary: Option<UniqueId>,
 }
 
 impl Role {
@@ -85,10 +124,104 @@ impl Role {
 /// An inline policy. Its text is the policy's source.
 #[derive(Clone, Debug)]
 pub struct InlinePolicy {
-    /// The name, unique within its user or role.
+    /// The name, unique within its user, group or role.
     pub name: PolicyName,
     /// The policy. One that no longer parses denies everything.
     pub policy: Arc<Policy>,
+}
+
+/// A customer managed policy, without its documents.
+#[derive(Clone, Debug)]
+pub struct ManagedPolicy {
+    /// The account that it belongs to.
+    pub account: AccountId,
+    /// What attachments hang on; never given twice.
+    pub id: UniqueId,
+    /// The name, with the case that it was given.
+    pub name: PolicyName,
+    /// The path.
+    pub path: Path,
+    /// The ARN, made of account, path and name.
+    pub arn: Arn,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When a version was last added or put in force.
+    pub updated: Timestamp,
+    /// The description; it never changes.
+    pub description: Option<PolicyDescription>,
+    /// The version in force.
+    pub default: PolicyVersionId,
+    /// The versions that are there, oldest first.
+    pub versions: Vec<VersionInfo>,
+    /// How many users, groups and roles it is attached to.
+    pub attachments: u32,
+    /// How many users and roles it bounds.
+    pub boundaries: u32,
+}
+
+/// A version of a managed policy, without its document.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct VersionInfo {
+    /// Its id, never given twice within the policy.
+    pub id: PolicyVersionId,
+    /// When it was made.
+    pub created: Timestamp,
+}
+
+/// A version of a managed policy, compiled.
+#[derive(Clone, Debug)]
+pub struct PolicyVersion {
+    /// The unique id of the policy.
+    pub managed: UniqueId,
+    /// Its id.
+    pub id: PolicyVersionId,
+    /// When it was made.
+    pub created: Timestamp,
+    /// The policy; its source is the document. One that no longer parses denies everything.
+    pub policy: Arc<Policy>,
+    pub(crate) number: NonZeroU32,
+}
+
+/// A user, group or role that has a managed policy.
+#[derive(Clone, Debug)]
+pub enum Holder {
+    /// A group.
+    Group(Arc<Group>),
+    /// A role.
+    Role(Arc<Role>),
+    /// A user.
+    User(Arc<User>),
+}
+
+impl Holder {
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Group(group) => &group.path,
+            Self::Role(role) => &role.path,
+            Self::User(user) => &user.path,
+        }
+    }
+}
+
+/// How a managed policy is used.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum PolicyUsage {
+    /// As a permissions boundary.
+    Boundary,
+    /// Attached.
+    Permissions,
+}
+
+/// When something was last used.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct LastUsed {
+    /// When.
+    pub at: Timestamp,
+    /// The service that an access key was used with, by its signing name; none for a role.
+    pub service: Option<String>,
+    /// The Region that was signed for.
+    pub region: Region,
 }
 
 /// A trust policy whose users and roles are pinned to the unique ids that they had when it was
@@ -165,6 +298,53 @@ pub struct NewUser {
     pub name: UserName,
     /// The path.
     pub path: Path,
+    /// The id of the managed policy that bounds it from the beginning.
+    pub boundary: Option<UniqueId>,
+    /// Now.
+    pub created: Timestamp,
+}
+
+/// What a group is made of.
+#[derive(Clone, Debug)]
+pub struct NewGroup {
+    /// The account.
+    pub account: AccountId,
+    /// An `AGPA` id drawn at random.
+    pub id: UniqueId,
+    /// The name.
+    pub name: GroupName,
+    /// The path.
+    pub path: Path,
+    /// Now.
+    pub created: Timestamp,
+}
+
+/// What a managed policy is made of.
+#[derive(Clone, Debug)]
+pub struct NewManagedPolicy {
+    /// The account.
+    pub account: AccountId,
+    /// An `ANPA` id drawn at random.
+    pub id: UniqueId,
+    /// The name.
+    pub name: PolicyName,
+    /// The path. The API takes fewer characters here than in other paths.
+    pub path: Path,
+    /// The description.
+    pub description: Option<PolicyDescription>,
+    /// The document of the first version.
+    pub text: String,
+    /// Now.
+    pub created: Timestamp,
+}
+
+/// What a further version of a managed policy is made of.
+#[derive(Clone, Debug)]
+pub struct NewPolicyVersion {
+    /// The document.
+    pub text: String,
+    /// Whether it is in force at once.
+    pub set_default: bool,
     /// Now.
     pub created: Timestamp,
 }
@@ -186,6 +366,8 @@ pub struct NewRole {
     pub max_session_duration: u32,
     /// The trust policy document.
     pub trust_text: String,
+    /// The id of the managed policy that bounds it from the beginning.
+    pub boundary: Option<UniqueId>,
     /// Now.
     pub created: Timestamp,
 }

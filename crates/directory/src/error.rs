@@ -1,11 +1,14 @@
 //! Why the directory refuses a call or cannot answer it.
 
-use daypass_names::{AccessKeyId, AccountId, PolicyName, RoleName, UniqueId, UserName};
+use daypass_names::{
+    AccessKeyId, AccountId, Arn, GroupName, PolicyName, PolicyVersionId, RoleName, UniqueId,
+    UserName,
+};
 use daypass_policy::Malformed;
 use daypass_store::{Key, StoreError};
 use thiserror::Error;
 
-use crate::Limit;
+use crate::{Limit, NoteFault, RingsFault};
 
 /// Why the directory refuses a call or cannot answer it. What is the caller's fault prints as AWS
 /// words it where AWS has words.
@@ -27,7 +30,7 @@ pub enum DirectoryError {
         reason: String,
     },
     /// The entity still has something that must be removed first.
-    #[error("Cannot delete entity, {0}")]
+    #[error(transparent)]
     DeleteConflict(DeleteReason),
     /// A trust policy names somebody who does not exist.
     #[error("Invalid principal in policy: {text}")]
@@ -44,10 +47,16 @@ pub enum DirectoryError {
     /// There is no such entity.
     #[error("{}", .0.missing())]
     NotFound(Entity),
+    /// The write could not be noted; nothing was written.
+    #[error(transparent)]
+    Note(#[from] NoteFault),
     /// What was to be written could not be read back: a mistake of the program that called, such
     /// as a role's id for a user.
     #[error("the new record is refused: {0}")]
     Refused(String),
+    /// The key rings failed.
+    #[error(transparent)]
+    Rings(#[from] RingsFault),
     /// A secret could not be sealed: a mistake of ours.
     #[error("the secret cannot be sealed")]
     Seal(#[source] daypass_token::SealFault),
@@ -72,6 +81,27 @@ pub enum Entity {
     AccessKey(AccessKeyId),
     /// An account.
     Account(AccountId),
+    /// A group, by name.
+    Group(GroupName),
+    /// A group, by unique id.
+    GroupId(UniqueId),
+    /// An inline policy of a group.
+    GroupPolicy(PolicyName),
+    /// A managed policy, by name.
+    ManagedPolicy(PolicyName),
+    /// A user in a group.
+    Member {
+        /// The group.
+        group: GroupName,
+        /// The user.
+        user: UserName,
+    },
+    /// A managed policy, by ARN: it is not there, or not attached.
+    Policy(Arn),
+    /// A managed policy, by unique id.
+    PolicyId(UniqueId),
+    /// A version of a managed policy.
+    PolicyVersion(Arn, PolicyVersionId),
     /// A role, by name.
     Role(RoleName),
     /// A role, by unique id.
@@ -92,6 +122,20 @@ impl Entity {
             // AWS ends this one without a full stop.
             Self::AccessKey(id) => format!("The Access Key with id {id} cannot be found"),
             Self::Account(id) => format!("The account with id {id} cannot be found."),
+            Self::Group(name) => format!("The group with name {name} cannot be found."),
+            Self::GroupId(id) => format!("The group with id {id} cannot be found."),
+            Self::GroupPolicy(name) => {
+                format!("The group policy with name {name} cannot be found.")
+            }
+            Self::ManagedPolicy(name) => format!("Policy {name} was not found."),
+            Self::Member { group, user } => {
+                format!("The user with name {user} is not in the group {group}.")
+            }
+            Self::Policy(arn) => format!("Policy {arn} was not found."),
+            Self::PolicyId(id) => format!("Policy {id} was not found."),
+            Self::PolicyVersion(arn, version) => {
+                format!("Policy {arn} version {version} does not exist or is not attachable.")
+            }
             Self::Role(name) => format!("The role with name {name} cannot be found."),
             Self::RoleId(id) => format!("The role with id {id} cannot be found."),
             Self::RolePolicy(name) => format!("The role policy with name {name} cannot be found."),
@@ -105,6 +149,20 @@ impl Entity {
         match self {
             Self::AccessKey(id) => format!("Access Key with id {id} already exists."),
             Self::Account(id) => format!("Account with id {id} already exists."),
+            Self::Group(name) => format!("Group with name {name} already exists."),
+            Self::GroupId(id) => format!("Group with id {id} already exists."),
+            Self::GroupPolicy(name) => format!("Group policy with name {name} already exists."),
+            Self::ManagedPolicy(name) => {
+                format!("A policy called {name} already exists. Duplicate names are not allowed.")
+            }
+            Self::Member { group, user } => {
+                format!("The user with name {user} is in the group {group} already.")
+            }
+            Self::Policy(arn) => format!("Policy {arn} already exists."),
+            Self::PolicyId(id) => format!("Policy with id {id} already exists."),
+            Self::PolicyVersion(arn, version) => {
+                format!("Policy {arn} version {version} already exists.")
+            }
             Self::Role(name) => format!("Role with name {name} already exists."),
             Self::RoleId(id) => format!("Role with id {id} already exists."),
             Self::RolePolicy(name) => format!("Role policy with name {name} already exists."),
@@ -115,13 +173,31 @@ impl Entity {
     }
 }
 
-/// What must be removed before an entity can be deleted.
+/// What must be removed before something can be deleted; it prints as AWS words it.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 pub enum DeleteReason {
     /// Its access keys.
-    #[error("must delete access keys first.")]
+    #[error("Cannot delete entity, must delete access keys first.")]
     AccessKeys,
+    /// What has the policy, or is bounded by it.
+    #[error("Cannot delete a policy attached to entities.")]
+    Attached,
+    /// The managed policies attached to it.
+    #[error("Cannot delete entity, must detach all policies first.")]
+    Attachments,
+    /// The version is the default one.
+    #[error("Cannot delete the default version of a policy.")]
+    DefaultVersion,
+    /// Membership: of the user that is to go, or in the group that is to go.
+    #[error("Cannot delete entity, must remove users from group first.")]
+    Members,
     /// Its inline policies.
-    #[error("must delete policies first.")]
+    #[error("Cannot delete entity, must delete policies first.")]
     Policies,
+    /// The versions of the policy beside the default one.
+    #[error(
+        "This policy has more than one version. Before you delete a policy, you must delete the \
+         policy's versions. The default version is deleted with the policy."
+    )]
+    Versions,
 }

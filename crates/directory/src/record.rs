@@ -3,7 +3,9 @@
 //! A record with a member that this build does not know is refused: what a newer build wrote, a
 //! boundary say, must not be passed over by an older one.
 
-use daypass_names::{AccountId, Constrained, Path, PolicyName, UniqueId};
+use std::num::NonZeroU32;
+
+use daypass_names::{AccountId, Constrained, Path, PolicyName, UniqueId, UniqueIdKind};
 use daypass_policy::{Kind as PolicyKind, Policy};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -17,7 +19,7 @@ pub(crate) struct AccountRecord {
     pub(crate) created: String,
 }
 
-/// What users and roles have in common.
+/// What users, groups and roles have in common.
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct CommonRecord {
@@ -28,6 +30,8 @@ pub(crate) struct CommonRecord {
     pub(crate) created: String,
     /// Ordered by name.
     pub(crate) policies: Vec<PolicyRecord>,
+    /// The ids of the managed policies attached to it, ordered.
+    pub(crate) attached: Vec<String>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -41,14 +45,74 @@ pub(crate) struct PolicyRecord {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct UserRecord {
     pub(crate) common: CommonRecord,
+    /// The id of the managed policy that bounds it.
+    pub(crate) boundary: Option<String>,
+    /// The ids of the groups that the user is in, ordered.
+    pub(crate) groups: Vec<String>,
     /// The ids of the user's access keys, ordered.
     pub(crate) access_keys: Vec<String>,
 }
 
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct GroupRecord {
+    pub(crate) common: CommonRecord,
+}
+
+/// A managed policy without its documents: it changes with every use, they never do.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct ManagedRecord {
+    pub(crate) account: String,
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) path: String,
+    pub(crate) created: String,
+    pub(crate) updated: String,
+    pub(crate) description: Option<String>,
+    /// The number of the version in force.
+    pub(crate) default: NonZeroU32,
+    /// The highest number that was ever given.
+    pub(crate) newest: NonZeroU32,
+    /// Those that are there, ordered by number.
+    pub(crate) versions: Vec<VersionRecord>,
+    /// How many users, groups and roles it is attached to.
+    pub(crate) attachments: u32,
+    /// How many users and roles it bounds.
+    pub(crate) boundaries: u32,
+}
+
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct VersionRecord {
+    pub(crate) number: NonZeroU32,
+    pub(crate) created: String,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct DocumentRecord {
+    pub(crate) policy: String,
+    pub(crate) number: NonZeroU32,
+    pub(crate) created: String,
+    pub(crate) text: String,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct UseRecord {
+    pub(crate) at: String,
+    /// The service that an access key was used with.
+    pub(crate) service: Option<String>,
+    pub(crate) region: String,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct RoleRecord {
     pub(crate) common: CommonRecord,
+    /// The id of the managed policy that bounds it.
+    pub(crate) boundary: Option<String>,
     pub(crate) description: Option<String>,
     pub(crate) max_session_duration: u32,
     pub(crate) trust: TrustRecord,
@@ -95,9 +159,29 @@ pub(crate) struct Common<N> {
     pub(crate) path: Path,
     pub(crate) created: Timestamp,
     pub(crate) policies: Vec<InlinePolicy>,
+    pub(crate) attached: Vec<UniqueId>,
 }
 
 impl CommonRecord {
+    /// The record of something new, with nothing in it.
+    pub(crate) fn new(
+        account: AccountId,
+        id: UniqueId,
+        name: String,
+        path: &Path,
+        created: Timestamp,
+    ) -> Self {
+        Self {
+            account: account.to_string(),
+            id: id.to_string(),
+            name,
+            path: path.to_string(),
+            created: created.to_string(),
+            policies: Vec::new(),
+            attached: Vec::new(),
+        }
+    }
+
     pub(crate) fn parse<N: Constrained>(&self) -> Result<Common<N>, String> {
         let policies = self.policies.iter().map(|record| {
             let name = constrained::<PolicyName>("a policy's name", &record.name)?;
@@ -111,6 +195,7 @@ impl CommonRecord {
             path: constrained("the path", &self.path)?,
             created: timestamp(&self.created)?,
             policies: policies.collect::<Result<_, String>>()?,
+            attached: ids(&self.attached, UniqueIdKind::ManagedPolicy)?,
         })
     }
 }
@@ -121,6 +206,28 @@ pub(crate) fn account(text: &str) -> Result<AccountId, String> {
 
 pub(crate) fn unique_id(text: &str) -> Result<UniqueId, String> {
     UniqueId::parse(text).map_err(|invalid| format!("the unique id: {invalid}"))
+}
+
+/// An id that must be of a kind.
+pub(crate) fn id_of_kind(text: &str, kind: UniqueIdKind) -> Result<UniqueId, String> {
+    let id = unique_id(text)?;
+    match id.kind() == kind {
+        true => Ok(id),
+        false => Err(format!("the id {id} is of another kind")),
+    }
+}
+
+/// A list of ids of a kind, ordered, none twice.
+pub(crate) fn ids(texts: &[String], kind: UniqueIdKind) -> Result<Vec<UniqueId>, String> {
+    if !texts.is_sorted_by(|one, two| one < two) {
+        return Err("the ids are not in order".to_owned());
+    }
+    texts.iter().map(|text| id_of_kind(text, kind)).collect()
+}
+
+/// The boundary of a user or role.
+pub(crate) fn boundary(text: Option<&str>) -> Result<Option<UniqueId>, String> {
+    text.map(|text| id_of_kind(text, UniqueIdKind::ManagedPolicy)).transpose()
 }
 
 pub(crate) fn timestamp(text: &str) -> Result<Timestamp, String> {

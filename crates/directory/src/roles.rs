@@ -10,10 +10,11 @@ use daypass_store::{Key, StoreError};
 use crate::cache::Cache;
 use crate::directory::{ATTEMPTS, Stored, encode};
 use crate::keys::{self, Kind};
-use crate::principal::Principal;
+use crate::named::{Bounded, Holder, Named};
 use crate::record::{self, Common, CommonRecord, RoleRecord};
 use crate::{
-    Directory, DirectoryError, Entity, InlinePolicy, Limit, Listing, NewRole, Quotas, Role, trust,
+    Directory, DirectoryError, Entity, InlinePolicy, Limit, Listing, NewRole, Noting, Quotas, Role,
+    trust,
 };
 
 impl Directory {
@@ -26,7 +27,7 @@ impl Directory {
         account: AccountId,
         name: &RoleName,
     ) -> Result<Arc<Role>, DirectoryError> {
-        self.principal(account, name).await
+        self.entity(account, name).await
     }
 
     /// The role of that id, if it belongs to that account.
@@ -38,7 +39,7 @@ impl Directory {
         account: AccountId,
         id: UniqueId,
     ) -> Result<Arc<Role>, DirectoryError> {
-        let found = self.principal_by_id(account, id).await?;
+        let found = self.entity_by_id(account, id).await?;
         found.ok_or(DirectoryError::NotFound(Entity::RoleId(id)))
     }
 
@@ -52,45 +53,50 @@ impl Directory {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Listing<Role>, DirectoryError> {
-        self.principals(account, prefix, after, limit).await
+        self.entities(account, prefix, after, limit).await
     }
 
     /// Makes a role.
     ///
     /// # Errors
-    /// [`DirectoryError::NotFound`] of the account, [`DirectoryError::AlreadyExists`] when the name
-    /// is taken, in whatever case, [`DirectoryError::LimitExceeded`],
+    /// [`DirectoryError::NotFound`] of the account or the boundary,
+    /// [`DirectoryError::AlreadyExists`] when the name is taken, in whatever case, [`DirectoryError::LimitExceeded`],
     /// [`DirectoryError::Malformed`] or [`DirectoryError::InvalidPrincipal`].
-    pub async fn create_role(&self, new: NewRole) -> Result<Arc<Role>, DirectoryError> {
+    pub async fn create_role(
+        &self,
+        new: NewRole,
+        noting: &dyn Noting<Role>,
+    ) -> Result<Arc<Role>, DirectoryError> {
         let policy = self.parse_trust(&new.trust_text)?;
         let _membership = self.membership.lock().await;
         for _ in 0..ATTEMPTS {
             self.require_account(new.account).await?;
             let resolved = self.resolve_principals(&policy).await?;
             let record = RoleRecord {
-                common: CommonRecord {
-                    account: new.account.to_string(),
-                    id: new.id.to_string(),
-                    name: new.name.to_string(),
-                    path: new.path.to_string(),
-                    created: new.created.to_string(),
-                    policies: Vec::new(),
-                },
+                common: CommonRecord::new(
+                    new.account,
+                    new.id,
+                    new.name.to_string(),
+                    &new.path,
+                    new.created,
+                ),
+                boundary: new.boundary.as_ref().map(UniqueId::to_string),
                 description: new.description.as_ref().map(RoleDescription::to_string),
                 max_session_duration: new.max_session_duration,
                 trust: resolved.record(&new.trust_text),
             };
             let role = self.made::<Role>(&record)?;
             let bytes = encode(&record).ok_or_else(|| self.trust_limit())?;
-            let commit = self.creation(&role, bytes).await?;
-            if self.commit(resolved.required_by(commit)).await? {
+            let commit = resolved.required_by(self.creation(&role, bytes).await?);
+            let commit = self.bound(commit, &role).await?;
+            if self.commit_noted(commit, noting, &role).await? {
                 return Ok(Arc::new(role));
             }
         }
         Err(DirectoryError::Conflict)
     }
 
-    /// Deletes a role that has no policies. Its sessions end with it.
+    /// Deletes a role that has no policies left. Its sessions end with it.
     ///
     /// # Errors
     /// [`DirectoryError::NotFound`] or [`DirectoryError::DeleteConflict`].
@@ -98,12 +104,16 @@ impl Directory {
         &self,
         account: AccountId,
         id: UniqueId,
+        noting: &dyn Noting<()>,
     ) -> Result<(), DirectoryError> {
         let _membership = self.membership.lock().await;
         for _ in 0..ATTEMPTS {
-            let editing = self.edit_principal::<Role>(account, id).await?;
-            let commit = self.deletion(&editing).await?;
-            if self.commit(commit).await? {
+            let editing = self.edit_entity::<Role>(account, id).await?;
+            self.require_bare(&editing.value)?;
+            // When it was last used goes with it.
+            let commit = self.deletion(&editing).await?.delete(keys::role_use(id)?);
+            let commit = self.unbound(commit, &editing).await?;
+            if self.commit_noted(commit, noting, &()).await? {
                 self.roles.forget(&editing.key);
                 return Ok(());
             }
@@ -121,14 +131,15 @@ impl Directory {
         account: AccountId,
         id: UniqueId,
         text: &str,
+        noting: &dyn Noting<()>,
     ) -> Result<(), DirectoryError> {
         let policy = self.parse_trust(text)?;
         for _ in 0..ATTEMPTS {
-            let mut editing = self.edit_principal::<Role>(account, id).await?;
+            let mut editing = self.edit_entity::<Role>(account, id).await?;
             let resolved = self.resolve_principals(&policy).await?;
             editing.record.trust = resolved.record(text);
             let commit = editing.rewrite().ok_or_else(|| self.trust_limit())?;
-            if self.commit(resolved.required_by(commit)).await? {
+            if self.commit_noted(resolved.required_by(commit), noting, &()).await? {
                 return Ok(());
             }
         }
@@ -140,7 +151,8 @@ impl Stored for Role {
     type Record = RoleRecord;
 
     fn from_record(record: &RoleRecord, directory: &Directory) -> Result<Self, String> {
-        let Common { account, id, name, path, created, policies } = record.common.parse()?;
+        let Common { account, id, name, path, created, policies, attached } =
+            record.common.parse()?;
         if id.kind() != UniqueIdKind::Role {
             return Err("the id is not that of a role".to_owned());
         }
@@ -159,6 +171,8 @@ impl Stored for Role {
             max_session_duration: record.max_session_duration,
             trust: trust::pinned(&record.trust)?,
             policies,
+            attached,
+            boundary: record::boundary(record.boundary.as_deref())?,
         })
     }
 
@@ -171,7 +185,7 @@ impl Stored for Role {
     }
 }
 
-impl Principal for Role {
+impl Named for Role {
     type Name = RoleName;
 
     const KIND: Kind = Kind::Role;
@@ -192,14 +206,6 @@ impl Principal for Role {
         &self.path
     }
 
-    fn policies(&self) -> &[InlinePolicy] {
-        &self.policies
-    }
-
-    fn common(record: &mut RoleRecord) -> &mut CommonRecord {
-        &mut record.common
-    }
-
     fn named(name: &RoleName) -> Entity {
         Entity::Role(name.clone())
     }
@@ -207,9 +213,37 @@ impl Principal for Role {
     fn identified(id: UniqueId) -> Entity {
         Entity::RoleId(id)
     }
+}
+
+impl Holder for Role {
+    fn policies(&self) -> &[InlinePolicy] {
+        &self.policies
+    }
+
+    fn attached(&self) -> &[UniqueId] {
+        &self.attached
+    }
+
+    fn common(record: &mut RoleRecord) -> &mut CommonRecord {
+        &mut record.common
+    }
 
     fn policy_limit(quotas: &Quotas, name: &RoleName) -> (usize, Limit) {
         let max = quotas.role_policy_size;
         (max, Limit::RolePolicySize { max, role: name.clone() })
+    }
+
+    fn attachment_limit(quotas: &Quotas) -> (u32, Limit) {
+        (quotas.policies_per_role, Limit::PoliciesPerRole(quotas.policies_per_role))
+    }
+}
+
+impl Bounded for Role {
+    fn boundary(&self) -> Option<UniqueId> {
+        self.boundary
+    }
+
+    fn boundary_record(record: &mut RoleRecord) -> &mut Option<String> {
+        &mut record.boundary
     }
 }

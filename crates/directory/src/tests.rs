@@ -1,16 +1,24 @@
 //! The directory from outside, on a store in memory.
 
 mod access_keys;
+mod check;
 mod damage;
+mod effective;
+mod groups;
+mod inline;
+mod last_used;
 mod laws;
+mod managed;
+mod notes;
 mod roles;
 mod users;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use daypass_names::{
-    AccessKeyId, AccessKeyKind, AccountId, Constrained, Partition, Path, PathPrefix, PolicyName,
-    RoleName, SecretAccessKey, UniqueId, UniqueIdKind, UserName,
+    AccessKeyId, AccessKeyKind, AccountId, Constrained, GroupName, Partition, Path, PathPrefix,
+    PolicyName, RoleName, SecretAccessKey, UniqueId, UniqueIdKind, UserName,
 };
 use daypass_store::memory::Memory;
 use daypass_store::{Commit, Key, Store};
@@ -19,7 +27,8 @@ use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 use crate::{
-    Directory, DirectoryError, NewAccessKey, NewAccount, NewRole, NewUser, Quotas, Role, User,
+    Directory, DirectoryError, Group, ManagedPolicy, NewAccessKey, NewAccount, NewGroup,
+    NewManagedPolicy, NewRole, NewUser, Note, NoteFault, Noting, Quotas, Role, User,
 };
 
 const ACCOUNT: &str = "123456789012";
@@ -44,29 +53,43 @@ impl Fixture {
         let directory = on(&store, 1).with_quotas(quotas);
         for id in [ACCOUNT, OTHER] {
             let new = NewAccount { id: account(id), created: now() };
-            directory.create_account(new).await.unwrap();
+            directory.create_account(new, &Noted).await.unwrap();
         }
         Self { store, directory }
     }
 
     async fn user(&self, text: &str, seed: u8) -> Arc<User> {
-        self.directory.create_user(new_user(text, seed)).await.unwrap()
+        self.directory.create_user(new_user(text, seed), &Noted).await.unwrap()
+    }
+
+    async fn group(&self, text: &str, seed: u8) -> Arc<Group> {
+        self.directory.create_group(new_group(text, seed), &Noted).await.unwrap()
+    }
+
+    async fn policy(&self, text: &str, seed: u8, document: &str) -> Arc<ManagedPolicy> {
+        let new = new_policy(text, seed, document);
+        self.directory.create_managed_policy(new, &Noted).await.unwrap()
     }
 
     async fn role(&self, text: &str, seed: u8, trusted: &str) -> Arc<Role> {
-        self.directory.create_role(new_role(text, seed, trusted)).await.unwrap()
+        self.directory.create_role(new_role(text, seed, trusted), &Noted).await.unwrap()
     }
 
     async fn key(&self, user: &str, seed: u8) -> AccessKeyId {
         let here = account(ACCOUNT);
         let user = self.directory.user(here, &name(user)).await.unwrap();
-        let made = self.directory.create_access_key(here, user.id, new_key(seed)).await;
+        let made = self.directory.create_access_key(here, user.id, new_key(seed), &Noted).await;
         made.unwrap().id.clone()
     }
 
     /// Writes to the store behind the directory's back.
     async fn overwrite(&self, key: &str, value: &[u8]) {
         let commit = Commit::new().put(Key::new(key).unwrap(), value);
+        self.store.commit(commit).await.unwrap();
+    }
+
+    async fn remove(&self, key: &str) {
+        let commit = Commit::new().delete(Key::new(key).unwrap());
         self.store.commit(commit).await.unwrap();
     }
 
@@ -116,10 +139,46 @@ fn role_id(seed: u8) -> UniqueId {
     UniqueId::from_random(UniqueIdKind::Role, [seed; 11])
 }
 
+fn group_id(seed: u8) -> UniqueId {
+    UniqueId::from_random(UniqueIdKind::Group, [seed; 11])
+}
+
+fn policy_id(seed: u8) -> UniqueId {
+    UniqueId::from_random(UniqueIdKind::ManagedPolicy, [seed; 11])
+}
+
 /// A user of `/path/name`.
 fn new_user(text: &str, seed: u8) -> NewUser {
     let (path, user) = split(text);
-    NewUser { account: account(ACCOUNT), id: user_id(seed), name: name(user), path, created: now() }
+    NewUser {
+        account: account(ACCOUNT),
+        id: user_id(seed),
+        name: name(user),
+        path,
+        boundary: None,
+        created: now(),
+    }
+}
+
+/// A group of `/path/name`.
+fn new_group(text: &str, seed: u8) -> NewGroup {
+    let (path, group) = split(text);
+    let name = GroupName::parse(group).unwrap();
+    NewGroup { account: account(ACCOUNT), id: group_id(seed), name, path, created: now() }
+}
+
+/// A managed policy of `/path/name`.
+fn new_policy(text: &str, seed: u8, document: &str) -> NewManagedPolicy {
+    let (path, policy) = split(text);
+    NewManagedPolicy {
+        account: account(ACCOUNT),
+        id: policy_id(seed),
+        name: policy_name(policy),
+        path,
+        description: None,
+        text: document.to_owned(),
+        created: now(),
+    }
 }
 
 /// A role of `/path/name` that trusts one AWS principal.
@@ -133,6 +192,7 @@ fn new_role(text: &str, seed: u8, trusted: &str) -> NewRole {
         description: None,
         max_session_duration: 3600,
         trust_text: trust(trusted),
+        boundary: None,
         created: now(),
     }
 }
@@ -155,6 +215,18 @@ fn trust(principal: &str) -> String {
     format!(
         r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"AWS":"{principal}"}},"Action":"sts:AssumeRole"}}]}}"#
     )
+}
+
+/// Notes any write, each with an event id of its own.
+struct Noted;
+
+impl<T: ?Sized> Noting<T> for Noted {
+    fn note(&self, _: &T) -> Result<Note, NoteFault> {
+        static WRITES: AtomicU64 = AtomicU64::new(1);
+        let number = WRITES.fetch_add(1, Ordering::Relaxed);
+        let event_id = format!("00000000-0000-4000-8000-{number:012x}");
+        Ok(Note { at: now(), event_id, line: b"{}".to_vec() })
+    }
 }
 
 /// What a refusal says, in the words that reach the caller.

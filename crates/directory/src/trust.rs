@@ -13,7 +13,7 @@ use daypass_policy::{Kind as PolicyKind, NamedPrincipal, Policy};
 use daypass_store::{Commit, Key};
 
 use crate::keys::{self, Kind};
-use crate::principal::Principal;
+use crate::named::Named;
 use crate::record::{self, PinRecord, TrustRecord};
 use crate::{Directory, DirectoryError, Limit, Role, TrustPolicy, User};
 
@@ -180,14 +180,14 @@ impl Directory {
     }
 
     /// The user or role whose name ends the resource of an ARN.
-    async fn named_in_arn<T: Principal>(
+    async fn named_in_arn<T: Named>(
         &self,
         account: AccountId,
         resource: &str,
     ) -> Result<Option<Arc<T>>, DirectoryError> {
         let name = resource.rsplit('/').next().unwrap_or(resource);
         let Ok(name) = T::Name::parse(name) else { return Ok(None) };
-        match self.principal::<T>(account, &name).await {
+        match self.entity::<T>(account, &name).await {
             Ok(found) => Ok(Some(found)),
             Err(DirectoryError::NotFound(_)) => Ok(None),
             Err(error) => Err(error),
@@ -205,7 +205,7 @@ impl Directory {
     }
 }
 
-fn pinned_to<T: Principal>(found: Option<Arc<T>>) -> Result<Option<Found>, DirectoryError> {
+fn pinned_to<T: Named>(found: Option<Arc<T>>) -> Result<Option<Found>, DirectoryError> {
     let Some(found) = found else { return Ok(None) };
     Ok(Some(Found { id: Some(found.id()), record: Some(found.key()?) }))
 }

@@ -10,11 +10,11 @@ use daypass_store::{Key, StoreError};
 use crate::cache::Cache;
 use crate::directory::{ATTEMPTS, Stored, encode};
 use crate::keys::{self, Kind};
-use crate::principal::Principal;
+use crate::named::{Bounded, Holder, Named};
 use crate::record::{self, Common, CommonRecord, UserRecord};
 use crate::{
-    DeleteReason, Directory, DirectoryError, Entity, InlinePolicy, Limit, Listing, NewUser, Quotas,
-    User,
+    DeleteReason, Directory, DirectoryError, Entity, InlinePolicy, Limit, Listing, NewUser, Noting,
+    Quotas, User,
 };
 
 impl Directory {
@@ -27,7 +27,7 @@ impl Directory {
         account: AccountId,
         name: &UserName,
     ) -> Result<Arc<User>, DirectoryError> {
-        self.principal(account, name).await
+        self.entity(account, name).await
     }
 
     /// The user of that id, if it belongs to that account.
@@ -39,7 +39,7 @@ impl Directory {
         account: AccountId,
         id: UniqueId,
     ) -> Result<Arc<User>, DirectoryError> {
-        let found = self.principal_by_id(account, id).await?;
+        let found = self.entity_by_id(account, id).await?;
         found.ok_or(DirectoryError::NotFound(Entity::UserId(id)))
     }
 
@@ -53,39 +53,47 @@ impl Directory {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Listing<User>, DirectoryError> {
-        self.principals(account, prefix, after, limit).await
+        self.entities(account, prefix, after, limit).await
     }
 
     /// Makes a user.
     ///
     /// # Errors
-    /// [`DirectoryError::NotFound`] of the account, [`DirectoryError::AlreadyExists`] when the name
-    /// is taken, in whatever case, or [`DirectoryError::LimitExceeded`].
-    pub async fn create_user(&self, new: NewUser) -> Result<Arc<User>, DirectoryError> {
-        let too_large =
-            DirectoryError::LimitExceeded(User::policy_limit(&self.quotas, &new.name).1);
-        let common = CommonRecord {
-            account: new.account.to_string(),
-            id: new.id.to_string(),
-            name: new.name.to_string(),
-            path: new.path.to_string(),
-            created: new.created.to_string(),
-            policies: Vec::new(),
+    /// [`DirectoryError::NotFound`] of the account or the boundary,
+    /// [`DirectoryError::AlreadyExists`] when the name is taken, in whatever case, or
+    /// [`DirectoryError::LimitExceeded`].
+    pub async fn create_user(
+        &self,
+        new: NewUser,
+        noting: &dyn Noting<User>,
+    ) -> Result<Arc<User>, DirectoryError> {
+        let record = UserRecord {
+            common: CommonRecord::new(
+                new.account,
+                new.id,
+                new.name.to_string(),
+                &new.path,
+                new.created,
+            ),
+            boundary: new.boundary.as_ref().map(UniqueId::to_string),
+            groups: Vec::new(),
+            access_keys: Vec::new(),
         };
-        let record = UserRecord { common, access_keys: Vec::new() };
         let user = self.made::<User>(&record)?;
-        let bytes = encode(&record).ok_or(too_large)?;
+        let bytes = encode(&record).ok_or_else(|| user.record_limit(&self.quotas))?;
         let _membership = self.membership.lock().await;
         for _ in 0..ATTEMPTS {
             let commit = self.creation(&user, bytes.clone()).await?;
-            if self.commit(commit).await? {
+            let commit = self.bound(commit, &user).await?;
+            if self.commit_noted(commit, noting, &user).await? {
                 return Ok(Arc::new(user));
             }
         }
         Err(DirectoryError::Conflict)
     }
 
-    /// Deletes a user that has neither access keys nor policies. Its sessions end with it.
+    /// Deletes a user that has neither access keys nor policies and is in no group. Its sessions
+    /// end with it.
     ///
     /// # Errors
     /// [`DirectoryError::NotFound`] or [`DirectoryError::DeleteConflict`].
@@ -93,15 +101,21 @@ impl Directory {
         &self,
         account: AccountId,
         id: UniqueId,
+        noting: &dyn Noting<()>,
     ) -> Result<(), DirectoryError> {
         let _membership = self.membership.lock().await;
         for _ in 0..ATTEMPTS {
-            let editing = self.edit_principal::<User>(account, id).await?;
+            let editing = self.edit_entity::<User>(account, id).await?;
             if !editing.value.access_keys.is_empty() {
                 return Err(DirectoryError::DeleteConflict(DeleteReason::AccessKeys));
             }
+            if !editing.value.groups.is_empty() {
+                return Err(DirectoryError::DeleteConflict(DeleteReason::Members));
+            }
+            self.require_bare(&editing.value)?;
             let commit = self.deletion(&editing).await?;
-            if self.commit(commit).await? {
+            let commit = self.unbound(commit, &editing).await?;
+            if self.commit_noted(commit, noting, &()).await? {
                 self.users.forget(&editing.key);
                 return Ok(());
             }
@@ -114,14 +128,27 @@ impl Stored for User {
     type Record = UserRecord;
 
     fn from_record(record: &UserRecord, directory: &Directory) -> Result<Self, String> {
-        let Common { account, id, name, path, created, policies } = record.common.parse()?;
+        let Common { account, id, name, path, created, policies, attached } =
+            record.common.parse()?;
         if id.kind() != UniqueIdKind::User {
             return Err("the id is not that of a user".to_owned());
         }
         let key_id = |text: &String| record::constrained::<AccessKeyId>("an access key id", text);
         let access_keys = record.access_keys.iter().map(key_id).collect::<Result<_, _>>()?;
         let arn = Arn::user(directory.partition, account, &path, &name);
-        Ok(Self { account, id, name, path, arn, created, policies, access_keys })
+        Ok(Self {
+            account,
+            id,
+            name,
+            path,
+            arn,
+            created,
+            policies,
+            attached,
+            boundary: record::boundary(record.boundary.as_deref())?,
+            groups: record::ids(&record.groups, UniqueIdKind::Group)?,
+            access_keys,
+        })
     }
 
     fn key(&self) -> Result<Key, StoreError> {
@@ -133,7 +160,7 @@ impl Stored for User {
     }
 }
 
-impl Principal for User {
+impl Named for User {
     type Name = UserName;
 
     const KIND: Kind = Kind::User;
@@ -154,14 +181,6 @@ impl Principal for User {
         &self.path
     }
 
-    fn policies(&self) -> &[InlinePolicy] {
-        &self.policies
-    }
-
-    fn common(record: &mut UserRecord) -> &mut CommonRecord {
-        &mut record.common
-    }
-
     fn named(name: &UserName) -> Entity {
         Entity::User(name.clone())
     }
@@ -169,9 +188,41 @@ impl Principal for User {
     fn identified(id: UniqueId) -> Entity {
         Entity::UserId(id)
     }
+}
+
+impl Holder for User {
+    fn policies(&self) -> &[InlinePolicy] {
+        &self.policies
+    }
+
+    fn attached(&self) -> &[UniqueId] {
+        &self.attached
+    }
+
+    fn common(record: &mut UserRecord) -> &mut CommonRecord {
+        &mut record.common
+    }
 
     fn policy_limit(quotas: &Quotas, name: &UserName) -> (usize, Limit) {
         let max = quotas.user_policy_size;
         (max, Limit::UserPolicySize { max, user: name.clone() })
+    }
+
+    fn attachment_limit(quotas: &Quotas) -> (u32, Limit) {
+        (quotas.policies_per_user, Limit::PoliciesPerUser(quotas.policies_per_user))
+    }
+}
+
+impl Bounded for User {
+    fn boundary(&self) -> Option<UniqueId> {
+        self.boundary
+    }
+
+    fn boundary_record(record: &mut UserRecord) -> &mut Option<String> {
+        &mut record.boundary
+    }
+
+    fn groups(&self) -> &[UniqueId] {
+        &self.groups
     }
 }

@@ -5,7 +5,9 @@
 
 use std::fmt;
 
-use crate::{AccountId, Invalid, Partition, Path, RoleName, SessionName, UserName};
+use crate::{
+    AccountId, GroupName, Invalid, Partition, Path, PolicyName, RoleName, SessionName, UserName,
+};
 
 /// The most characters an ARN parameter may have.
 const MAX: usize = 2048;
@@ -83,6 +85,21 @@ impl Arn {
     /// The ARN of a role.
     pub fn role(partition: Partition, account: AccountId, path: &Path, name: &RoleName) -> Self {
         Self::build(partition, "iam", account, format_args!("role{path}{name}"))
+    }
+
+    /// The ARN of a group.
+    pub fn group(partition: Partition, account: AccountId, path: &Path, name: &GroupName) -> Self {
+        Self::build(partition, "iam", account, format_args!("group{path}{name}"))
+    }
+
+    /// The ARN of a customer managed policy.
+    pub fn policy(
+        partition: Partition,
+        account: AccountId,
+        path: &Path,
+        name: &PolicyName,
+    ) -> Self {
+        Self::build(partition, "iam", account, format_args!("policy{path}{name}"))
     }
 
     /// The ARN of a role session; the role's path is not part of it.

@@ -27,6 +27,7 @@ pub use path::{Path, PathPrefix};
 pub use region::Region;
 pub use secret::SecretAccessKey;
 pub use text::{
-    ExternalId, PolicyName, RoleDescription, RoleName, SessionName, SourceIdentity, UserName,
+    ExternalId, GroupName, PolicyDescription, PolicyName, PolicyVersionId, RoleDescription,
+    RoleName, SessionName, SourceIdentity, UserName,
 };
 pub use unique_id::{UniqueId, UniqueIdKind};

@@ -5,114 +5,40 @@
 //! and user id are derived from the key's id, so that the same environment is the same server
 //! every time.
 
-use std::sync::Arc;
-
 use aws_lc_rs::digest::{self, SHA256};
 use daypass_api::{Random, RandomFault};
-use daypass_directory::{Directory, DirectoryError, NewAccessKey, NewAccount, NewUser};
-use daypass_names::{
-    AccessKeyId, AccessKeyKind, AccountId, Constrained, Invalid, Path, PolicyName, SecretAccessKey,
-    UniqueId, UniqueIdKind, UserName,
-};
-use daypass_token::{KeyRing, RingFault, RingKey, RingKeyId};
-use jiff::Timestamp;
+use daypass_directory::{Directory, DirectoryError};
+use daypass_names::{AccessKeyId, AccountId, Invalid, UniqueId, UniqueIdKind};
 use thiserror::Error;
-use zeroize::Zeroizing;
 
+use crate::administrator::NewAdministrator;
 use crate::config::AdminKey;
 
 /// The name of the first user.
 pub const ADMIN: &str = "admin";
-/// The name of its inline policy: that of the AWS managed policy which says the same.
-const ADMIN_POLICY: &str = "AdministratorAccess";
-const ADMIN_POLICY_TEXT: &str = r#"{
-  "Version": "2012-10-17",
-  "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]
-}"#;
-
-/// The two key rings of a deployment, which never share a key.
-#[derive(Debug)]
-pub(crate) struct Rings {
-    /// Seals sessions.
-    pub(crate) sessions: KeyRing,
-    /// Seals the secrets that the store holds.
-    pub(crate) data: Arc<KeyRing>,
-}
-
-impl Rings {
-    /// Two rings of one new key each.
-    pub(crate) fn draw(random: &dyn Random) -> Result<Self, BootstrapFault> {
-        Ok(Self { sessions: draw_ring(random)?, data: Arc::new(draw_ring(random)?) })
-    }
-}
-
-/// What the first start has made.
-#[derive(Debug)]
-pub(crate) struct First {
-    pub(crate) account: AccountId,
-    pub(crate) key: AdminKey,
-}
-
-/// Makes the first account with its administrator; nothing when there is an account already.
-pub(crate) async fn bootstrap(
+/// What the first start is going to make; nothing when there is an account already.
+pub(crate) async fn plan(
     directory: &Directory,
     account: Option<AccountId>,
     key: Option<AdminKey>,
     random: &dyn Random,
-    now: Timestamp,
-) -> Result<Option<First>, BootstrapFault> {
+) -> Result<Option<NewAdministrator>, BootstrapFault> {
     if !directory.accounts().await?.is_empty() {
         return Ok(None);
     }
-    let (account, user, key) = match key {
-        Some(key) => {
-            let account = account.unwrap_or_else(|| derived_account(&key.id));
-            (account, derived_user(&key.id), key)
-        }
-        None => {
-            let account = match account {
-                Some(account) => account,
-                None => AccountId::from_random(u64::from_be_bytes(draw(random)?)),
-            };
-            let user = UniqueId::from_random(UniqueIdKind::User, draw(random)?);
-            (account, user, draw_key(account, random)?)
-        }
+    let Some(key) = key else {
+        let account = match account {
+            Some(account) => account,
+            None => AccountId::from_random(u64::from_be_bytes(random.array()?)),
+        };
+        return Ok(Some(NewAdministrator::draw(account, random)?));
     };
-    directory.create_account(NewAccount { id: account, created: now }).await?;
-    let name = UserName::parse(ADMIN)?;
-    let path = Path::parse("/")?;
-    let new = NewUser { account, id: user, name, path, created: now };
-    let user = directory.create_user(new).await?;
-    let policy = PolicyName::parse(ADMIN_POLICY)?;
-    directory.put_user_policy(account, user.id, policy, ADMIN_POLICY_TEXT).await?;
-    let new = NewAccessKey {
-        id: key.id.clone(),
-        secret: key.secret.clone(),
-        nonce: draw(random)?,
-        created: now,
-    };
-    directory.create_access_key(account, user.id, new).await?;
-    Ok(Some(First { account, key }))
-}
-
-fn draw_ring(random: &dyn Random) -> Result<KeyRing, BootstrapFault> {
-    let mut material = Zeroizing::new([0; 64]);
-    random.fill(material.as_mut_slice())?;
-    let id = RingKeyId::new(1);
-    Ok(KeyRing::new(vec![RingKey::new(id, material)], id)?)
-}
-
-fn draw_key(account: AccountId, random: &dyn Random) -> Result<AdminKey, BootstrapFault> {
-    let id = AccessKeyId::from_random(AccessKeyKind::LongTerm, account, draw(random)?);
-    let mut secret = Zeroizing::new([0; 30]);
-    random.fill(secret.as_mut_slice())?;
-    Ok(AdminKey { id, secret: SecretAccessKey::from_bytes(&secret) })
-}
-
-fn draw<const N: usize>(random: &dyn Random) -> Result<[u8; N], RandomFault> {
-    let mut bytes = [0; N];
-    random.fill(&mut bytes)?;
-    Ok(bytes)
+    Ok(Some(NewAdministrator {
+        account: account.unwrap_or_else(|| derived_account(&key.id)),
+        user: derived_user(&key.id),
+        key,
+        nonce: random.array()?,
+    }))
 }
 
 fn derived_account(key: &AccessKeyId) -> AccountId {
@@ -142,24 +68,29 @@ pub enum BootstrapFault {
     #[error(transparent)]
     Random(#[from] RandomFault),
     /// A mistake of ours.
-    #[error("the key ring could not be made: {0}")]
-    Ring(#[from] RingFault),
-    /// A mistake of ours.
     #[error("a built-in name is wrong: {0}")]
     Name(#[from] Invalid),
 }
 
 #[cfg(test)]
 mod tests {
-    use daypass_names::Partition;
+    use std::sync::Arc;
+
+    use daypass_directory::{Founded, Note, NoteFault};
+    use daypass_names::SecretAccessKey;
+    use daypass_names::{Constrained, Partition, UserName};
     use daypass_store::memory::Memory;
+    use daypass_token::{KeyRing, RingKey, RingKeyId};
+    use zeroize::Zeroizing;
 
     use super::*;
+    use crate::administrator;
     use crate::system::SystemRandom;
 
     fn empty() -> Directory {
-        let rings = Rings::draw(&SystemRandom::new()).unwrap();
-        Directory::new(Arc::new(Memory::new()), rings.data, Partition::Aws)
+        let id = RingKeyId::new(1);
+        let ring = KeyRing::new(vec![RingKey::new(id, Zeroizing::new([1; 64]))], id).unwrap();
+        Directory::new(Arc::new(Memory::new()), Arc::new(ring), Partition::Aws)
     }
 
     fn fixed() -> AdminKey {
@@ -173,9 +104,15 @@ mod tests {
         directory: &Directory,
         account: Option<AccountId>,
         key: Option<AdminKey>,
-    ) -> Option<First> {
+    ) -> Option<NewAdministrator> {
         let now = "2026-01-02T03:04:05Z".parse().unwrap();
-        bootstrap(directory, account, key, &SystemRandom::new(), now).await.unwrap()
+        let note = |_: &Founded| -> Result<Note, NoteFault> {
+            let event_id = "00000000-0000-0000-0000-000000000001".to_owned();
+            Ok(Note { at: now, event_id, line: b"{}".to_vec() })
+        };
+        let new = plan(directory, account, key, &SystemRandom::new()).await.unwrap()?;
+        administrator::make(directory, &new, now, &note).await.unwrap();
+        Some(new)
     }
 
     #[tokio::test]

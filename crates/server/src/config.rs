@@ -13,6 +13,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use daypass_names::{AccessKeyId, AccessKeyKind, AccountId, Constrained, Region, SecretAccessKey};
+use jiff::SignedDuration;
 use serde::Deserialize;
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -26,6 +27,15 @@ pub const DEFAULT_REGION: &str = "us-east-1";
 /// What is logged unless told otherwise, as a `tracing` filter.
 pub const DEFAULT_LOG: &str = "info";
 
+/// Days after which a ring key is followed by a new one, unless told otherwise.
+const DEFAULT_ROTATE_KEYS_DAYS: u32 = 30;
+/// Days that archives of the trail are kept, unless told otherwise.
+const DEFAULT_TRAIL_KEEP_DAYS: u32 = 90;
+/// Mebibytes that archives of the trail may take, unless told otherwise.
+const DEFAULT_TRAIL_KEEP_MIB: u64 = 10 * 1024;
+
+/// The most days that a setting may name.
+const MAX_DAYS: u32 = 36_500;
 /// The longest configuration file that is read, in bytes.
 const CONFIG_FILE_MAX: u64 = 1 << 20;
 /// The longest secret file that is read, in bytes: a secret has at most 128 characters.
@@ -65,6 +75,23 @@ pub struct Layer {
     pub admin_secret_access_key: Option<SecretText>,
     /// The file that holds the secret of the first access key.
     pub admin_secret_access_key_file: Option<PathBuf>,
+    /// The key-encryption key; only from the environment.
+    #[serde(skip)]
+    pub kek: Option<SecretText>,
+    /// The file that holds the key-encryption key.
+    pub kek_file: Option<PathBuf>,
+    /// The file that holds the key-encryption key before the last change.
+    pub previous_kek_file: Option<PathBuf>,
+    /// Days after which a ring key is followed by a new one.
+    pub rotate_keys_days: Option<u32>,
+    /// When the records of reads are durable: `usual` or `strict`.
+    pub audit: Option<String>,
+    /// Days that archives of the trail are kept; 0 for ever.
+    pub trail_keep_days: Option<u32>,
+    /// Mebibytes that archives of the trail may take; 0 for any.
+    pub trail_keep_mib: Option<u64>,
+    /// Address and port of the metrics listener.
+    pub metrics_listen: Option<String>,
     /// What is logged, as a `tracing` filter.
     pub log: Option<String>,
     /// How log lines look: `text` or `json`.
@@ -87,7 +114,9 @@ impl Layer {
     /// the same wherever the server is started.
     fn resolve_paths(&mut self, folder: &Path) {
         let secret = &mut self.admin_secret_access_key_file;
-        for path in [&mut self.data, &mut self.tls_cert, &mut self.tls_key, secret] {
+        let keks = [&mut self.kek_file, &mut self.previous_kek_file];
+        let files = [&mut self.data, &mut self.tls_cert, &mut self.tls_key, secret];
+        for path in files.into_iter().chain(keks) {
             // An empty path stays one, to be refused as such.
             *path = path.take().map(|path| match path.as_os_str().is_empty() {
                 true => path,
@@ -115,6 +144,9 @@ impl Layer {
             self.admin_secret_access_key.is_some() || self.admin_secret_access_key_file.is_some();
         let lower_secret = if own_secret { None } else { lower.admin_secret_access_key };
         let lower_secret_file = if own_secret { None } else { lower.admin_secret_access_key_file };
+        let own_kek = self.kek.is_some() || self.kek_file.is_some();
+        let lower_kek = if own_kek { None } else { lower.kek };
+        let lower_kek_file = if own_kek { None } else { lower.kek_file };
         Self {
             listen: self.listen.or(lower.listen),
             data: self.data.or(lower.data),
@@ -129,6 +161,14 @@ impl Layer {
             admin_access_key_id: self.admin_access_key_id.or(lower.admin_access_key_id),
             admin_secret_access_key: self.admin_secret_access_key.or(lower_secret),
             admin_secret_access_key_file: self.admin_secret_access_key_file.or(lower_secret_file),
+            kek: self.kek.or(lower_kek),
+            kek_file: self.kek_file.or(lower_kek_file),
+            previous_kek_file: self.previous_kek_file.or(lower.previous_kek_file),
+            rotate_keys_days: self.rotate_keys_days.or(lower.rotate_keys_days),
+            audit: self.audit.or(lower.audit),
+            trail_keep_days: self.trail_keep_days.or(lower.trail_keep_days),
+            trail_keep_mib: self.trail_keep_mib.or(lower.trail_keep_mib),
+            metrics_listen: self.metrics_listen.or(lower.metrics_listen),
             log: self.log.or(lower.log),
             log_format: self.log_format.or(lower.log_format),
         }
@@ -143,6 +183,11 @@ impl SecretText {
     /// Takes the text over.
     pub fn new(text: String) -> Self {
         Self(Zeroizing::new(text))
+    }
+
+    /// The secret itself, for the one who parses it.
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
     }
 }
 
@@ -201,6 +246,20 @@ pub struct Config {
     /// The file of the secret, when its group or everybody can read it: to be warned of once
     /// there is a log.
     pub exposed_secret_file: Option<PathBuf>,
+    /// Where the key-encryption key comes from.
+    pub kek: KekSource,
+    /// The file of the key-encryption key before the last change, to open what it still seals.
+    pub previous_kek: Option<PathBuf>,
+    /// After how long a ring key is followed by a new one.
+    pub rotate_keys_after: SignedDuration,
+    /// Whether the records of reads, too, are durable before the reply.
+    pub strict_audit: bool,
+    /// How long archives of the trail are kept; `None` for ever.
+    pub trail_keep_for: Option<SignedDuration>,
+    /// How many bytes the archives of the trail may take; `None` for any.
+    pub trail_keep_bytes: Option<u64>,
+    /// Where metrics are served, if anywhere.
+    pub metrics_listen: Option<SocketAddr>,
     /// What is logged, as a `tracing` filter.
     pub log: String,
     /// How log lines look.
@@ -214,6 +273,17 @@ pub enum DataPlace {
     Folder(PathBuf),
     /// A private temporary folder that is removed at exit.
     Temporary,
+}
+
+/// Where the key-encryption key comes from.
+#[derive(Clone, Debug)]
+pub enum KekSource {
+    /// A file in the data folder, made at the first start.
+    DataFolder,
+    /// A file that the operator keeps elsewhere.
+    File(PathBuf),
+    /// The environment.
+    Environment(SecretText),
 }
 
 /// The two files of a TLS identity.
@@ -277,6 +347,15 @@ impl Config {
             layer.admin_secret_access_key,
             layer.admin_secret_access_key_file,
         )?;
+        let kek = match (layer.kek, layer.kek_file) {
+            (Some(_), Some(_)) => {
+                let reason = "it is given both in the environment and as a file: give one";
+                return Err(ConfigFault::setting("kek", reason));
+            }
+            (Some(text), None) => KekSource::Environment(text),
+            (None, Some(path)) => KekSource::File(path),
+            (None, None) => KekSource::DataFolder,
+        };
         let config = Self {
             listen,
             data,
@@ -289,6 +368,25 @@ impl Config {
             allow_empty_region: layer.allow_empty_region.unwrap_or(false),
             admin_key,
             exposed_secret_file,
+            kek,
+            previous_kek: layer.previous_kek_file,
+            rotate_keys_after: days(parse_days(
+                "rotate_keys_days",
+                layer.rotate_keys_days.unwrap_or(DEFAULT_ROTATE_KEYS_DAYS),
+            )?),
+            strict_audit: layer.audit.map_or(Ok(false), |text| parse_audit(&text))?,
+            trail_keep_for: match layer.trail_keep_days.unwrap_or(DEFAULT_TRAIL_KEEP_DAYS) {
+                0 => None,
+                keep => Some(days(parse_days("trail_keep_days", keep)?)),
+            },
+            trail_keep_bytes: match layer.trail_keep_mib.unwrap_or(DEFAULT_TRAIL_KEEP_MIB) {
+                0 => None,
+                keep => Some(keep.saturating_mul(1 << 20)),
+            },
+            metrics_listen: layer
+                .metrics_listen
+                .map(|text| parse_address("metrics_listen", "127.0.0.1:4701", &text))
+                .transpose()?,
             log: layer.log.unwrap_or_else(|| DEFAULT_LOG.to_owned()),
             log_format: layer
                 .log_format
@@ -312,8 +410,14 @@ impl Config {
     /// SECURITY: session tokens and replies with secrets travel in the body, so plain HTTP leaves
     /// the machine only towards a proxy that was named.
     fn refuse_cleartext(&self) -> Result<(), ConfigFault> {
-        let loopback = self.listen.ip().to_canonical().is_loopback();
-        if loopback || self.tls.is_some() || !self.trusted_proxies.is_empty() {
+        if let Some(metrics) = self.metrics_listen.filter(|address| !is_loopback(*address)) {
+            let reason = format!(
+                "{metrics} can be reached from other machines, and metrics are served without TLS: \
+                 listen on 127.0.0.1 and let a proxy or an agent on this machine take them from there"
+            );
+            return Err(ConfigFault::setting("metrics_listen", reason));
+        }
+        if is_loopback(self.listen) || self.tls.is_some() || !self.trusted_proxies.is_empty() {
             return Ok(());
         }
         Err(ConfigFault::Cleartext { listen: self.listen })
@@ -385,17 +489,44 @@ impl ConfigFault {
     }
 }
 
+fn is_loopback(address: SocketAddr) -> bool {
+    address.ip().to_canonical().is_loopback()
+}
+
+fn days(number: u32) -> SignedDuration {
+    SignedDuration::from_hours(24 * i64::from(number))
+}
+
+fn parse_days(name: &'static str, number: u32) -> Result<u32, ConfigFault> {
+    match number {
+        1..=MAX_DAYS => Ok(number),
+        _ => Err(ConfigFault::setting(name, format!("{number} is not 1 to {MAX_DAYS} days"))),
+    }
+}
+
+fn parse_audit(text: &str) -> Result<bool, ConfigFault> {
+    match text {
+        "usual" => Ok(false),
+        "strict" => Ok(true),
+        _ => {
+            let reason = format!("`{text}` is neither `usual` nor `strict`");
+            Err(ConfigFault::setting("audit", reason))
+        }
+    }
+}
+
 fn parse_listen(text: &str) -> Result<SocketAddr, ConfigFault> {
+    parse_address("listen", DEFAULT_LISTEN, text)
+}
+
+fn parse_address(name: &'static str, example: &str, text: &str) -> Result<SocketAddr, ConfigFault> {
     if let Some(port) = text.strip_prefix("localhost:").and_then(|port| port.parse().ok()) {
         return Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
     }
     text.parse().map_err(|_| {
-        ConfigFault::setting(
-            "listen",
-            format!(
-                "`{text}` is not an address and a port, such as `{DEFAULT_LISTEN}` or `[::]:4700`"
-            ),
-        )
+        let reason =
+            format!("`{text}` is not an address and a port, such as `{example}` or `[::]:4700`");
+        ConfigFault::setting(name, reason)
     })
 }
 
@@ -484,7 +615,7 @@ fn parse_admin_key(
 }
 
 /// Reads a secret file; the line end that editors add is not part of the secret.
-fn read_secret(path: &Path) -> Result<SecretText, ConfigFault> {
+pub(crate) fn read_secret(path: &Path) -> Result<SecretText, ConfigFault> {
     let unreadable = |cause| ConfigFault::Unreadable { path: path.to_owned(), cause };
     let bytes = Zeroizing::new(read_at_most(path, SECRET_FILE_MAX).map_err(unreadable)?);
     let text = str::from_utf8(&bytes).map_err(|_| ConfigFault::not_text(path, 1))?;
@@ -492,7 +623,7 @@ fn read_secret(path: &Path) -> Result<SecretText, ConfigFault> {
 }
 
 /// Whether the group of a file or everybody can read it.
-fn readable_by_others(path: &Path) -> bool {
+pub(crate) fn readable_by_others(path: &Path) -> bool {
     let mode = fs::metadata(path).map(|file| file.permissions().mode());
     mode.is_ok_and(|mode| mode & 0o044 != 0)
 }

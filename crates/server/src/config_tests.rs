@@ -28,7 +28,52 @@ fn without_any_setting_the_defaults_hold() {
     assert_eq!(config.signing_regions, None);
     assert!(!config.allow_empty_region);
     assert!(config.admin_key.is_none());
+    assert!(matches!(config.kek, KekSource::DataFolder) && config.previous_kek.is_none());
+    assert_eq!(config.rotate_keys_after, SignedDuration::from_hours(24 * 30));
+    assert!(!config.strict_audit);
+    assert_eq!(config.trail_keep_for, Some(SignedDuration::from_hours(24 * 90)));
+    assert_eq!(config.trail_keep_bytes, Some(10 << 30));
+    assert_eq!(config.metrics_listen, None);
     assert_eq!((config.log.as_str(), config.log_format), ("info", LogFormat::Text));
+}
+
+#[test]
+fn keys_trail_and_metrics_are_set_within_bounds() {
+    let config = resolve(
+        "rotate_keys_days = 1\naudit = 'strict'\ntrail_keep_days = 0\ntrail_keep_mib = 0\n\
+         metrics_listen = 'localhost:4701'\nkek_file = '/k'\nprevious_kek_file = '/old'",
+        "audit = 'usual'\ntrail_keep_days = 7",
+    )
+    .unwrap();
+    assert_eq!(config.rotate_keys_after, SignedDuration::from_hours(24));
+    assert!(config.strict_audit);
+    assert_eq!((config.trail_keep_for, config.trail_keep_bytes), (None, None));
+    assert_eq!(config.metrics_listen, Some("127.0.0.1:4701".parse().unwrap()));
+    assert!(matches!(&config.kek, KekSource::File(path) if path == Path::new("/k")));
+    assert_eq!(config.previous_kek.as_deref(), Some(Path::new("/old")));
+    for (text, says) in [
+        ("rotate_keys_days = 0", "setting `rotate_keys_days`: 0 is not 1 to"),
+        ("trail_keep_days = 4000000", "setting `trail_keep_days`: 4000000 is not 1 to"),
+        ("audit = 'never'", "`never` is neither `usual` nor `strict`"),
+        ("metrics_listen = 'x'", "setting `metrics_listen`: `x` is not an address and a port"),
+        ("metrics_listen = '0.0.0.0:1'", "metrics are served without TLS"),
+    ] {
+        let fault = resolve(text, "").unwrap_err().to_string();
+        assert!(fault.contains(says), "{fault}");
+    }
+}
+
+/// The key itself comes from the environment, and hides a file that the configuration names.
+#[test]
+fn the_key_encryption_key_has_one_source() {
+    let given = |file: &str| Layer {
+        kek: Some(SecretText::new("text".to_owned())),
+        ..parse(file).unwrap()
+    };
+    let config = Config::resolve(given("").over(parse("kek_file = '/k'").unwrap()), &home());
+    assert!(matches!(config.unwrap().kek, KekSource::Environment(_)));
+    let fault = Config::resolve(given("kek_file = '/k'"), &home()).unwrap_err().to_string();
+    assert!(fault.contains("give one") && !fault.contains("text"), "{fault}");
 }
 
 /// Each setting in the file, and the same setting in the layer above it.

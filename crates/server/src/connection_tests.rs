@@ -20,7 +20,7 @@ struct Client {
 }
 
 fn connect(protocol: Protocol) -> Client {
-    connect_to(Arc::new(Edge::new(Recorder::default(), Proxies::default())), protocol)
+    connect_to(Arc::new(Edge::new(Arc::new(Recorder::default()), Proxies::default())), protocol)
 }
 
 fn connect_to(edge: Arc<Edge<Recorder>>, protocol: Protocol) -> Client {
@@ -167,7 +167,7 @@ async fn stopping_ends_idle_connections_at_once_and_lets_the_others_finish() {
 #[tokio::test(start_paused = true)]
 async fn a_client_that_hangs_up_does_not_end_its_operation() {
     let app = Recorder { gate: Some(Semaphore::new(0)), ..Recorder::default() };
-    let edge = Arc::new(Edge::new(app, Proxies::default()));
+    let edge = Arc::new(Edge::new(Arc::new(app), Proxies::default()));
     let mut client = connect_to(Arc::clone(&edge), Protocol::Http1);
     client.send(REQUEST).await;
     edge.app().begun.notified().await;
@@ -186,7 +186,7 @@ async fn a_client_that_hangs_up_does_not_end_its_operation() {
 async fn an_absolute_target_must_agree_with_the_host() {
     for (target, hosts) in [("/", 1), ("http://x/", 1), ("http://other/", 2), ("http://x:4700/", 2)]
     {
-        let edge = Arc::new(Edge::new(Recorder::default(), Proxies::default()));
+        let edge = Arc::new(Edge::new(Arc::new(Recorder::default()), Proxies::default()));
         let mut client = connect_to(Arc::clone(&edge), Protocol::Http1);
         client.send(&format!("POST {target} HTTP/1.1\r\nhost: x\r\n\r\n")).await;
         client.read_to("handled").await;

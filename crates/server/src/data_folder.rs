@@ -112,6 +112,42 @@ pub enum FolderFault {
         /// What the system said.
         cause: io::Error,
     },
+    /// It cannot be written.
+    #[error(
+        "`{}` is read-only for this user ({cause}): let this user write there (for its own folder \
+         `chmod u+rwx`, for a mount `mount -o remount,rw`), or choose another folder with --data",
+        path.display()
+    )]
+    ReadOnly {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// A deployment was here, and its store is not.
+    #[error(
+        "`{}` is missing or empty, although `{}` shows that a deployment was here: put the store \
+         back, restore a backup with `daypass restore`, or choose another folder with --data (also \
+         when only servers with --ephemeral used this one, or move its trail away); nothing was \
+         overwritten",
+        store.display(), evidence.display()
+    )]
+    Founded {
+        /// Where the store should be.
+        store: PathBuf,
+        /// What shows that there was one.
+        evidence: PathBuf,
+    },
+    /// A server without a store was to write its files over those of one that has a store.
+    #[error(
+        "the folder `{}` holds a deployment that is kept, and --ephemeral would write over its \
+         credentials: choose another folder with --data, or leave --data out",
+        path.display()
+    )]
+    Durable {
+        /// The folder.
+        path: PathBuf,
+    },
     /// Others may enter it.
     #[error(
         "the folder `{}` is open to other users (mode {mode:04o}): run `chmod 700 '{}'`",
@@ -149,7 +185,12 @@ impl FolderFault {
     /// Says which file or folder the system refused.
     pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
-        move |cause| Self::Io { path, cause }
+        move |cause| match cause.kind() {
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                Self::ReadOnly { path, cause }
+            }
+            _ => Self::Io { path, cause },
+        }
     }
 }
 
@@ -229,6 +270,15 @@ mod tests {
         assert!(matches!(DataFolder::open(&place), Err(FolderFault::InUse { .. })));
         drop(first);
         DataFolder::open(&place).unwrap();
+    }
+
+    #[test]
+    fn a_read_only_folder_says_what_to_do() {
+        for kind in [io::ErrorKind::PermissionDenied, io::ErrorKind::ReadOnlyFilesystem] {
+            let fault = FolderFault::at(Path::new("/srv/daypass"))(kind.into()).to_string();
+            assert!(fault.starts_with("`/srv/daypass` is read-only for this user"), "{fault}");
+            assert!(fault.contains("chmod u+rwx") && fault.contains("--data"), "{fault}");
+        }
     }
 
     #[test]

@@ -2,9 +2,9 @@
 //!
 //! Here a request is bounded and completed, and nothing in it is believed: the body is read whole
 //! within its limits, HTTP/2's `:authority` becomes a `host` field, and the address it came from
-//! is settled. `GET /healthz` is answered without credentials; everything
-//! else is the application's to answer or refuse. Query strings and bodies are never logged: some
-//! clients put passwords and tokens there.
+//! is settled. `GET /healthz` is answered without credentials; everything else is the
+//! application's to answer or refuse, and is counted and measured. Query strings and bodies are
+//! never logged: some clients put passwords and tokens there.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -13,17 +13,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use daypass_api::{App, Code, Fault, Received, RequestId};
-use http::header::{CONTENT_TYPE, EXPECT, HOST};
+use daypass_api::{App, Code, Fault, Handled, Received, RequestId};
+use http::header::{EXPECT, HOST};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version};
 use http_body_util::Full;
 use hyper::body::Body;
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::body::{Bodies, Turn, Whole};
+use crate::health::Health;
+use crate::metrics::Metrics;
 use crate::proxies::{Origin, Proxies};
 
 /// Most operations at a time, over all connections. A client that hangs up does not end its
@@ -65,16 +67,26 @@ pub(crate) struct Edge<A> {
     proxies: Proxies,
     bodies: Bodies,
     operations: Arc<Semaphore>,
+    metrics: Arc<Metrics>,
+    health: Arc<Health>,
 }
 
 impl<A: Answer> Edge<A> {
-    pub(crate) fn new(app: A, proxies: Proxies) -> Self {
+    pub(crate) fn new(app: Arc<A>, proxies: Proxies) -> Self {
         Self {
-            app: Arc::new(app),
+            app,
             proxies,
             bodies: Bodies::new(),
             operations: Arc::new(Semaphore::new(OPERATIONS as usize)),
+            metrics: Arc::new(Metrics::new()),
+            health: Arc::default(),
         }
+    }
+
+    /// The same edge, which counts in these metrics and answers for this health.
+    #[must_use]
+    pub(crate) fn observed(self, metrics: Arc<Metrics>, health: Arc<Health>) -> Self {
+        Self { metrics, health, ..self }
     }
 
     /// Whether a connection from `address` may go on without TLS.
@@ -113,15 +125,18 @@ impl<A: Answer> Edge<A> {
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
         if is_health_check(&request) {
-            return healthy().map(Full::new);
+            return self.health.response().map(Full::new);
         }
+        let (_under_way, begun) = (self.metrics.begin(), Instant::now());
         let id = self.app.request_id();
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let answered = match self.receive(id, peer, request).await {
             Ok((received, turn)) => self.handle(received, turn).await,
             Err(fault) => Err(fault),
         };
+        let Handled { operation, outcome } = handled(&answered);
         let response = answered.unwrap_or_else(|fault| self.app.refuse(&id, &fault));
+        self.metrics.answered(operation, outcome, begun.elapsed());
         let status = response.status().as_u16();
         tracing::debug!(request_id = %id, peer = %peer.address, %method, ?path, status, "answered");
         response.map(Full::new)
@@ -195,11 +210,17 @@ fn is_health_check<B>(request: &Request<B>) -> bool {
         && (request.method() == Method::GET || request.method() == Method::HEAD)
 }
 
-fn healthy() -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from_static(b"ok\n"));
-    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
-    response.headers_mut().insert(CONTENT_TYPE, plain);
-    response
+/// What was handled, for metrics. What the edge refused is of no operation yet.
+fn handled(answered: &Result<Response<Bytes>, Fault>) -> Handled {
+    let operation = Handled::NO_OPERATION;
+    match answered {
+        Ok(response) => response
+            .extensions()
+            .get()
+            .copied()
+            .unwrap_or(Handled { operation, outcome: Handled::OK }),
+        Err(fault) => Handled { operation, outcome: fault.code().as_str() },
+    }
 }
 
 /// The header fields with what the target says of the host: HTTP/2's `:authority` (RFC 9113,

@@ -52,7 +52,7 @@ impl Answer for Recorder {
 
 fn edge() -> Edge<Recorder> {
     let proxies = Proxies::parse(&["10.0.0.1".to_owned()]).unwrap();
-    Edge::new(Recorder::default(), proxies)
+    Edge::new(Arc::new(Recorder::default()), proxies)
 }
 
 fn peer(address: &str) -> Origin {
@@ -249,7 +249,7 @@ async fn large_bodies_wait_for_their_turn_and_small_ones_do_not() {
 #[tokio::test]
 async fn an_operation_ends_also_when_nobody_waits_for_the_reply() {
     let app = Recorder { gate: Some(Semaphore::new(0)), ..Recorder::default() };
-    let edge = Edge::new(app, Proxies::default());
+    let edge = Edge::new(Arc::new(app), Proxies::default());
     tokio::select! {
         _ = edge.answer(peer("192.0.2.7"), post(chunks(1))) => panic!("the gate is closed"),
         () = edge.app.begun.notified() => {}
@@ -266,7 +266,7 @@ async fn an_operation_ends_also_when_nobody_waits_for_the_reply() {
 #[tokio::test]
 async fn an_operation_that_panics_is_answered() {
     let app = Recorder { panics: true, ..Recorder::default() };
-    let edge = Edge::new(app, Proxies::default());
+    let edge = Edge::new(Arc::new(app), Proxies::default());
     let refused = (418, "InternalFailure".to_owned());
     for _ in 0..2 {
         assert_eq!(answer(&edge, post(chunks(1))).await, refused);
@@ -292,7 +292,7 @@ async fn large_bodies_are_counted_by_the_address_that_a_proxy_names() {
 
     let app = Recorder { gate: Some(Semaphore::new(0)), ..Recorder::default() };
     let proxies = Proxies::parse(&["10.0.0.1".to_owned()]).unwrap();
-    let edge = Arc::new(Edge::new(app, proxies));
+    let edge = Arc::new(Edge::new(Arc::new(app), proxies));
     let send = |client: &str| {
         let request = Request::post("/").header("x-forwarded-for", client).body(chunks(1));
         let (edge, request) = (Arc::clone(&edge), request.unwrap());
@@ -312,4 +312,34 @@ async fn large_bodies_are_counted_by_the_address_that_a_proxy_names() {
         assert_eq!(answered.await.unwrap().status(), StatusCode::OK);
     }
     assert_eq!(send("198.51.100.1").await.status(), StatusCode::OK);
+}
+
+/// What was handled and refused is counted under its name, health checks are not.
+#[tokio::test]
+async fn requests_are_counted_and_measured() {
+    use crate::metrics::tests::{parse, value};
+
+    let metrics = Arc::new(Metrics::new());
+    let edge = edge().observed(Arc::clone(&metrics), Arc::default());
+    answer(&edge, post(Full::from("x"))).await;
+    answer(&edge, post(Full::from(vec![b'x'; BODY_MAX + 1]))).await;
+    answer(&edge, Request::get("/healthz").body(Empty::new()).unwrap()).await;
+    let samples = parse(&metrics.text(&crate::metrics::Gathered::default()).unwrap());
+    for outcome in ["ok", "RequestEntityTooLarge"] {
+        let labels = [("operation", "none"), ("outcome", outcome)];
+        assert_eq!(value(&samples, "daypass_requests_total", &labels), 1.0, "{outcome}");
+    }
+    let labels = [("operation", "none")];
+    assert_eq!(value(&samples, "daypass_request_duration_seconds_count", &labels), 2.0);
+    assert_eq!(value(&samples, "daypass_requests_in_flight", &[]), 0.0);
+}
+
+/// The public answer to a health check tells what is wrong, and not more.
+#[tokio::test]
+async fn an_unhealthy_server_says_so() {
+    let trouble = crate::health::Trouble { what: "it is ill", detail: Some("why".to_owned()) };
+    let health = Health::of(vec![Box::new(move || Some(trouble.clone()))]);
+    let edge = edge().observed(Arc::new(Metrics::new()), Arc::new(health));
+    let request = Request::get("/healthz").body(Empty::<Bytes>::new()).unwrap();
+    assert_eq!(answer(&edge, request).await, (503, "it is ill\n".to_owned()));
 }

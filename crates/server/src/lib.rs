@@ -8,27 +8,40 @@
 //!
 //! Only the module `system` reads the machine's clock and randomness.
 
+mod administrator;
 mod body;
 mod bootstrap;
 mod config;
 mod connection;
 mod data_folder;
 mod edge;
+mod founded;
+mod health;
+mod kept;
+mod key_encryption;
 mod listener;
+mod metrics;
+mod metrics_listener;
+pub mod offline;
+pub mod operator;
+mod own_records;
 mod per_address;
 mod proxies;
 mod running;
 mod shared_files;
 mod system;
+mod tasks;
 mod tls;
+mod upkeep;
 
 pub use bootstrap::{ADMIN, BootstrapFault};
 pub use config::{
     AdminKey, Config, ConfigFault, DEFAULT_LISTEN, DEFAULT_LOG, DEFAULT_REGION, DataPlace, Home,
-    Layer, LogFormat, SecretText, TlsFiles,
+    KekSource, Layer, LogFormat, SecretText, TlsFiles,
 };
 pub use data_folder::FolderFault;
 pub use daypass_api::Clock;
+pub use key_encryption::KeyFault;
 pub use proxies::{Proxies, ProxyFault};
 pub use running::{Running, Server, StartFault};
 pub use shared_files::{PROFILE, SharedFileFault};

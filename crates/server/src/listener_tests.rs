@@ -50,7 +50,7 @@ async fn start_with(with_tls: bool, app: Recorder, proxies: Proxies) -> Running 
     };
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = socket.local_addr().unwrap();
-    let edge = Arc::new(Edge::new(app, proxies));
+    let edge = Arc::new(Edge::new(Arc::new(app), proxies));
     let (stop, stopped) = oneshot::channel::<()>();
     let listener = Listener { socket, tls, edge: Arc::clone(&edge) };
     let shares = PerAddress::new(SHARE);

@@ -2,28 +2,39 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use daypass_api::{App, Clock, Parts, Settings};
-use daypass_audit::{Durability, Trail, TrailError};
-use daypass_directory::Directory;
+use daypass_api::{App, Clock, Parts, Random, Settings};
+use daypass_audit::TrailError;
+use daypass_directory::{DirectoryError, Founded, RevocationFault, RingsFault};
 use daypass_names::{AccountId, Partition};
-use daypass_store::memory::Memory;
+use daypass_store::StoreError;
+use daypass_store::embedded::OpenFault;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::bootstrap::{BootstrapFault, First, Rings, bootstrap};
+use crate::administrator;
+use crate::bootstrap::{self, BootstrapFault};
 use crate::config::Config;
 use crate::data_folder::{DataFolder, FolderFault};
 use crate::edge::Edge;
+use crate::founded;
+use crate::kept::{self, Kept};
+use crate::key_encryption::{self, KeyFault};
 use crate::listener::Listener;
+use crate::metrics_listener::MetricsListener;
+use crate::operator::{Deployment, Foundations, OperatorSocket, SocketFault};
+use crate::own_records::OwnRecords;
 use crate::shared_files::{Profile, SharedFileFault, SharedFiles};
 use crate::system::{SystemClock, SystemRandom};
 use crate::tls::{self, Certificates, TlsFault};
+use crate::upkeep::Upkeep;
 
 /// How often the certificate files are looked at.
 const CERTIFICATE_CHECK: Duration = Duration::from_secs(60);
@@ -39,8 +50,13 @@ pub struct Running {
     certificates: Option<Arc<Certificates>>,
     address: SocketAddr,
     url: String,
-    account: AccountId,
+    accounts: Vec<AccountId>,
+    is_first: bool,
     files: SharedFiles,
+    upkeep: Upkeep,
+    deployment: Arc<Deployment>,
+    operators: OperatorSocket,
+    metrics: Option<MetricsListener>,
     /// Last, so that nothing writes there any more when a temporary folder is removed.
     folder: DataFolder,
 }
@@ -48,9 +64,6 @@ pub struct Running {
 impl Server {
     /// Starts a server, short of answering requests.
     pub async fn start(config: Config) -> Result<Running, StartFault> {
-        if !config.ephemeral {
-            return Err(StartFault::NotDurable);
-        }
         if let Some(file) = &config.exposed_secret_file {
             tracing::warn!(
                 "other users of this machine can read the secret access key `{}`: run `chmod go-r` \
@@ -58,7 +71,7 @@ impl Server {
                 file.display()
             );
         }
-        let certificates = config.tls.map(Certificates::load).transpose()?;
+        let certificates = config.tls.clone().map(Certificates::load).transpose()?;
         let tls = certificates.clone().map(tls::server_config).transpose()?;
         let folder = DataFolder::open(&config.data)?;
         let files = SharedFiles::in_folder(folder.path());
@@ -67,42 +80,116 @@ impl Server {
         let socket = TcpListener::bind(config.listen).await.map_err(bind)?;
         let address = socket.local_addr().map_err(bind)?;
 
-        let (clock, random) = (SystemClock, SystemRandom::new());
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let random: Arc<dyn Random> = Arc::new(SystemRandom::new());
         let partition = Partition::default();
-        let rings = Rings::draw(&random)?;
-        let directory = Directory::new(Arc::new(Memory::new()), rings.data, partition);
-        let first = bootstrap(&directory, config.account, config.admin_key, &random, clock.now());
-        // A store in memory is empty at every start.
-        let First { account, key } = first.await?.ok_or(StartFault::NotEmpty)?;
-        // What goes away with its folder need not reach the disk.
-        let durability = match folder.is_temporary() {
-            true => Durability::Buffered,
-            false => Durability::Sync,
+        let Kept { embedded, rings, directory, trail, refusals } =
+            Kept::open(&config, &folder, partition, &*clock, &*random).await?;
+        let fixed = config.admin_key.is_some();
+        let first = bootstrap::plan(&directory, config.account, config.admin_key, &*random).await?;
+        let accounts = match &first {
+            Some(new) => {
+                if !config.ephemeral {
+                    founded::refuse_empty(folder.path())?;
+                    // The key of a first start that was cut short never worked; any other may.
+                    let begun = founded::begun(folder.path());
+                    if let Some(aside) = files.set_credentials_aside(begun.as_deref())? {
+                        let aside = aside.display();
+                        tracing::warn!("the credentials of another deployment are now `{aside}`");
+                    }
+                    founded::begin(folder.path(), &new.key.id)?;
+                }
+                // The key is written down before it works: the other way round, a stop in between
+                // would leave an account that nobody can enter.
+                files.write_credentials(&new.key)?;
+                let now = clock.now();
+                let own = OwnRecords { random: &*random, region: &config.region, now };
+                let noting = |founded: &Founded| own.founded(founded);
+                administrator::make(&directory, new, now, &noting).await?;
+                if !config.ephemeral {
+                    founded::finish(folder.path())?;
+                }
+                vec![new.account]
+            }
+            None => {
+                if fixed {
+                    tracing::warn!(
+                        "the admin access key of the settings is for the first start only, and is \
+                         not looked at any more"
+                    );
+                }
+                // A start that was cut short may have left it undone.
+                founded::finish(folder.path())?;
+                directory.accounts().await?.iter().map(|account| account.id).collect()
+            }
         };
-        let trail = Trail::open(folder.subfolder("trail")?.join("trail.jsonl"), durability)?;
         let url = client_url(address, tls.is_some());
-        files.write(&Profile {
-            key: &key.id,
-            secret: &key.secret,
-            region: &config.region,
-            endpoint_url: &url,
-        })?;
+        files.write_config(&Profile { region: &config.region, endpoint_url: &url })?;
         let app = App::new(Parts {
-            directory,
-            sessions: rings.sessions,
-            trail: Arc::new(trail),
-            clock: Arc::new(clock),
-            random: Arc::new(random),
+            directory: Arc::clone(&directory),
+            rings: Arc::clone(&rings),
+            trail: Arc::clone(&trail),
+            refusals: Some(refusals),
+            clock: Arc::clone(&clock),
+            random: Arc::clone(&random),
             settings: Settings {
                 partition,
-                region: config.region,
+                region: config.region.clone(),
                 signing_regions: config.signing_regions,
                 allow_empty_region: config.allow_empty_region,
+                strict_audit: config.strict_audit,
             },
         });
-        let edge = Arc::new(Edge::new(app, config.trusted_proxies));
+        let app = Arc::new(app?);
+        let upkeep = Upkeep {
+            app: Arc::clone(&app),
+            directory: Arc::clone(&directory),
+            rings: Arc::clone(&rings),
+            trail: Arc::clone(&trail),
+            clock: Arc::clone(&clock),
+            random: Arc::clone(&random),
+            region: config.region.clone(),
+            rotate_keys_after: config.rotate_keys_after,
+        };
+        let foundations = Foundations {
+            directory,
+            rings,
+            trail,
+            store: embedded,
+            app: Arc::clone(&app),
+            started: clock.now(),
+            clock,
+            random,
+            region: config.region,
+            address,
+        };
+        let deployment = Arc::new(Deployment::on(foundations));
+        let operators = OperatorSocket::bind(folder.path())?;
+        let metrics = match config.metrics_listen {
+            None => None,
+            Some(listen) => {
+                let bound = MetricsListener::bind(listen).await;
+                Some(bound.map_err(|cause| StartFault::Bind { address: listen, cause })?)
+            }
+        };
+        let edge = Edge::new(app, config.trusted_proxies);
+        let observed = edge.observed(deployment.metrics.clone(), deployment.health.clone());
+        let edge = Arc::new(observed);
         let listener = Listener { socket, tls, edge };
-        Ok(Running { listener, certificates, address, url, account, files, folder })
+        Ok(Running {
+            listener,
+            certificates,
+            address,
+            url,
+            accounts,
+            is_first: first.is_some(),
+            files,
+            upkeep,
+            deployment,
+            operators,
+            metrics,
+            folder,
+        })
     }
 }
 
@@ -117,9 +204,9 @@ impl Running {
         &self.url
     }
 
-    /// The account that was made.
-    pub fn account(&self) -> AccountId {
-        self.account
+    /// The accounts that there are; at the first start the one that was made.
+    pub fn accounts(&self) -> &[AccountId] {
+        &self.accounts
     }
 
     /// The file for `AWS_SHARED_CREDENTIALS_FILE`.
@@ -132,33 +219,38 @@ impl Running {
         self.files.config()
     }
 
+    /// The address of the metrics listener, if there is one.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().and_then(|metrics| metrics.address().ok())
+    }
+
     /// What to tell the person who started the server: where it listens, where the files are, and
     /// lines to paste. The secret is not in it.
     pub fn announcement(&self) -> String {
         let scheme = if self.certificates.is_some() { "https" } else { "http" };
-        let kept = if self.folder.is_temporary() { "removed at exit" } else { "kept" };
         let authority = match self.certificates {
             Some(_) => "(When the certificate is of a private CA: export AWS_CA_BUNDLE=FILE.)\n",
             None => "",
         };
         format!(
-            "account {account}, user {admin}, everything in memory until the server stops\n\
+            "{who}\n\
              listening on {scheme}://{address}\n\
+             {metrics}\
              \n\
-             The files are in {folder} ({kept}):\n  \
-               credentials        the access key of user {admin}\n  \
-               config             a profile with the endpoint\n  \
-               trail/trail.jsonl  the audit trail\n\
+             {files}\
              \n\
              To use them, paste:\n  \
                export AWS_SHARED_CREDENTIALS_FILE={credentials} AWS_CONFIG_FILE={config} AWS_PROFILE={profile}\n  \
                aws sts get-caller-identity\n\
              (An AWS CLI older than 2.13 needs --endpoint-url {url} as well.)\n\
              {authority}",
-            account = self.account,
-            admin = crate::bootstrap::ADMIN,
+            who = self.who(),
             address = self.address,
-            folder = self.folder.path().display(),
+            metrics = match self.metrics_address() {
+                Some(metrics) => format!("metrics on http://{metrics}/metrics\n"),
+                None => String::new(),
+            },
+            files = self.file_lines(),
             credentials = shell_word(self.files.credentials()),
             config = shell_word(self.files.config()),
             profile = crate::shared_files::PROFILE,
@@ -166,19 +258,87 @@ impl Running {
         )
     }
 
+    /// Which accounts there are and whether they stay.
+    fn who(&self) -> String {
+        let admin = crate::bootstrap::ADMIN;
+        match (&*self.accounts, self.is_durable()) {
+            ([account], false) => {
+                format!(
+                    "account {account}, user {admin}, everything in memory until the server stops"
+                )
+            }
+            ([account], true) if self.is_first => {
+                format!("account {account}, made with user {admin}")
+            }
+            ([account], true) => format!("account {account}"),
+            (accounts, _) => format!("{} accounts (daypass account list)", accounts.len()),
+        }
+    }
+
+    fn file_lines(&self) -> String {
+        let kept = if self.folder.is_temporary() { "removed at exit" } else { "kept" };
+        let mut lines = format!("The files are in {} ({kept}):\n", self.folder.path().display());
+        let mut line = |name: &str, what: &str| lines.push_str(&format!("  {name:<20}{what}\n"));
+        line("credentials", "the access key of the first user");
+        line("config", "a profile with the endpoint");
+        if self.is_durable() {
+            line(kept::STORE, "users, roles, keys and policies");
+            if self.folder.path().join(key_encryption::FILE).exists() {
+                line(key_encryption::FILE, "what seals them: keep a copy apart from backups");
+            }
+        }
+        line("trail/trail.jsonl", "the audit trail");
+        line("operator.sock", "for `daypass status`, `revoke`, `keys` and others");
+        lines
+    }
+
+    fn is_durable(&self) -> bool {
+        self.deployment.store.is_some()
+    }
+
     /// Answers requests until `shutdown` is done, then finishes what is under way within 10
     /// seconds. SIGHUP and a change of the files replace the certificate meanwhile.
     pub async fn serve_until(self, shutdown: impl Future<Output = ()>) {
-        let Self { listener, certificates, folder, .. } = self;
-        let serving = listener.serve_until(shutdown);
-        match certificates {
-            None => serving.await,
-            Some(certificates) => tokio::select! {
-                () = serving => {}
-                () = keep_fresh(&certificates) => {}
-            },
+        let Self { listener, certificates, upkeep, deployment, operators, metrics, folder, .. } =
+            self;
+        let (stop, stopped) = watch::channel(false);
+        let until = || {
+            let mut stopped = stopped.clone();
+            async move {
+                // The sender lives until all have been told.
+                let _ = stopped.wait_for(|stopped| *stopped).await;
+            }
+        };
+        let mut background = JoinSet::new();
+        let tasks = &deployment.tasks;
+        upkeep.begin(tasks, &mut background);
+        let watched = Arc::clone(&deployment);
+        tasks.spawn(&mut background, "health", move || {
+            let watched = Arc::clone(&watched);
+            async move { watched.keep_watch().await }
+        });
+        if let Some(certificates) = certificates {
+            tasks.spawn(&mut background, "certificates", move || {
+                let certificates = Arc::clone(&certificates);
+                async move { keep_fresh(&certificates).await }
+            });
         }
+        if let Some(metrics) = metrics {
+            background.spawn(metrics.serve_until(Arc::clone(&deployment), until()));
+        }
+        let asked = async {
+            shutdown.await;
+            deployment.stop();
+            // Nobody who waits for it is gone yet.
+            let _ = stop.send(true);
+        };
+        let serving = listener.serve_until(until());
+        let operating = operators.serve_until(Arc::clone(&deployment), until());
+        tokio::join!(asked, serving, operating);
+        background.shutdown().await;
+        upkeep.finish().await;
         tracing::info!("stopped");
+        drop((upkeep, deployment));
         drop(folder);
     }
 }
@@ -252,15 +412,38 @@ fn shell_word(path: &Path) -> String {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StartFault {
-    /// Nothing would be kept.
-    #[error(
-        "this version keeps users, roles and keys only in memory, so it would lose them at exit: \
-         say so with --ephemeral to run it"
-    )]
-    NotDurable,
-    /// A store in memory cannot be anything but empty.
-    #[error("the store is not empty")]
-    NotEmpty,
+    /// The store's file.
+    #[error(transparent)]
+    Store(#[from] OpenFault),
+    /// The store, once it is open.
+    #[error("the store cannot be read: {0}")]
+    Read(#[from] StoreError),
+    /// The key-encryption key.
+    #[error(transparent)]
+    Key(#[from] KeyFault),
+    /// The key rings.
+    #[error(transparent)]
+    Rings(#[from] RingsFault),
+    /// The revocations.
+    #[error("the revocations cannot be read: {0}")]
+    Revocations(#[from] RevocationFault),
+    /// The directory.
+    #[error("the directory cannot be read: {0}")]
+    Directory(#[from] DirectoryError),
+    /// The log of refusals before authentication.
+    #[error("`{}` cannot be opened: {cause}", path.display())]
+    RefusalLog {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// A mistake of ours.
+    #[error("the store could not be opened: {0}")]
+    Thread(JoinError),
+    /// The operators' socket.
+    #[error(transparent)]
+    Socket(#[from] SocketFault),
     /// The socket.
     #[error("cannot listen on {address}: {cause}")]
     Bind {

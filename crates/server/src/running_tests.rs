@@ -10,12 +10,6 @@ fn config(layer: Layer) -> Config {
 }
 
 #[tokio::test]
-async fn a_server_that_would_forget_must_be_told_to() {
-    let fault = Server::start(config(Layer::default())).await.unwrap_err().to_string();
-    assert!(fault.contains("--ephemeral"), "{fault}");
-}
-
-#[tokio::test]
 async fn start_writes_the_files_and_says_where_they_are() {
     let home = tempfile::tempdir().unwrap();
     let folder = home.path().join("da ta");
@@ -27,7 +21,7 @@ async fn start_writes_the_files_and_says_where_they_are() {
         ..Layer::default()
     };
     let running = Server::start(config(layer())).await.unwrap();
-    assert_eq!(running.account().as_str(), "123456789012");
+    assert_eq!(running.accounts()[0].as_str(), "123456789012");
     assert_eq!(running.url(), format!("http://{}", running.address()));
     assert_ne!(running.address().port(), 0);
     let told = running.announcement();

@@ -8,22 +8,29 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use daypass_names::{AccessKeyId, Region, SecretAccessKey};
+use daypass_names::Region;
 use tempfile::NamedTempFile;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use crate::config::AdminKey;
+
 /// The profile's name in both files.
 pub const PROFILE: &str = "daypass";
 
-/// The first line of a file that may be overwritten.
-const MARKER: &str = "# Written by `daypass serve`, which overwrites this file at every start.";
+/// The first line of a file that may be overwritten. The credentials are written when the first
+/// account is made, the rest at every start.
+const MARKER: &str = "# Written by `daypass serve`, which may overwrite this file when it starts.";
+
+/// Most bytes that are read of credentials.
+const MAX_CREDENTIALS: u64 = 1 << 20;
+
+/// Names tried for credentials that are set aside.
+const MAX_ASIDE: u32 = 10_000;
 
 /// What the profile says.
 #[derive(Debug)]
 pub(crate) struct Profile<'p> {
-    pub(crate) key: &'p AccessKeyId,
-    pub(crate) secret: &'p SecretAccessKey,
     pub(crate) region: &'p Region,
     pub(crate) endpoint_url: &'p str,
 }
@@ -57,19 +64,52 @@ impl SharedFiles {
         refuse_foreign(&self.config)
     }
 
-    /// Writes both files.
-    pub(crate) fn write(&self, profile: &Profile<'_>) -> Result<(), SharedFileFault> {
+    /// Gives credentials that are there another name, which is told, unless they are of the key
+    /// with the id `unused`.
+    pub(crate) fn set_credentials_aside(
+        &self,
+        unused: Option<&str>,
+    ) -> Result<Option<PathBuf>, SharedFileFault> {
+        refuse_foreign(&self.credentials)?;
+        let at = |cause| SharedFileFault::Io { path: self.credentials.clone(), cause };
+        let mut text = Zeroizing::new(String::new());
+        let read = File::open(&self.credentials)
+            .and_then(|file| file.take(MAX_CREDENTIALS).read_to_string(&mut text));
+        match read {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(at(error)),
+            Ok(_) => {}
+        }
+        let mut ids = text.lines().filter_map(|line| line.strip_prefix("aws_access_key_id = "));
+        if unused.is_some() && ids.next() == unused && ids.next().is_none() {
+            return Ok(None);
+        }
+        let aside = (1..=MAX_ASIDE)
+            .map(|number| self.credentials.with_file_name(format!("credentials.replaced-{number}")))
+            .find(|aside| fs::symlink_metadata(aside).is_err())
+            .ok_or_else(|| at(io::Error::other("too many were set aside: remove some")))?;
+        fs::rename(&self.credentials, &aside).map_err(at)?;
+        Ok(Some(aside))
+    }
+
+    /// Writes the credentials.
+    pub(crate) fn write_credentials(&self, key: &AdminKey) -> Result<(), SharedFileFault> {
         self.refuse_foreign()?;
-        replace(&self.credentials, credentials(profile).as_bytes())?;
+        replace(&self.credentials, credentials(key).as_bytes())
+    }
+
+    /// Writes the profile.
+    pub(crate) fn write_config(&self, profile: &Profile<'_>) -> Result<(), SharedFileFault> {
+        self.refuse_foreign()?;
         replace(&self.config, config(profile).as_bytes())
     }
 }
 
-fn credentials(profile: &Profile<'_>) -> Zeroizing<String> {
+fn credentials(key: &AdminKey) -> Zeroizing<String> {
     Zeroizing::new(format!(
         "{MARKER}\n[{PROFILE}]\naws_access_key_id = {}\naws_secret_access_key = {}\n",
-        profile.key,
-        profile.secret.expose(),
+        key.id,
+        key.secret.expose(),
     ))
 }
 
@@ -138,19 +178,23 @@ pub enum SharedFileFault {
 mod tests {
     use std::os::unix::fs::MetadataExt;
 
-    use daypass_names::Constrained;
+    use daypass_names::{AccessKeyId, Constrained, SecretAccessKey};
 
     use super::*;
 
     const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 
     fn write(files: &SharedFiles, endpoint_url: &str) -> Result<(), SharedFileFault> {
-        files.write(&Profile {
-            key: &AccessKeyId::parse("AKIAIOSFODNN7EXAMPLE").unwrap(),
-            secret: &SecretAccessKey::parse(SECRET).unwrap(),
-            region: &Region::parse("eu-west-1").unwrap(),
-            endpoint_url,
-        })
+        files.write_credentials(&key())?;
+        let region = &Region::parse("eu-west-1").unwrap();
+        files.write_config(&Profile { region, endpoint_url })
+    }
+
+    fn key() -> AdminKey {
+        AdminKey {
+            id: AccessKeyId::parse("AKIAIOSFODNN7EXAMPLE").unwrap(),
+            secret: SecretAccessKey::parse(SECRET).unwrap(),
+        }
     }
 
     #[test]
@@ -160,14 +204,14 @@ mod tests {
         write(&files, "http://127.0.0.1:4700").unwrap();
         assert_eq!(
             fs::read_to_string(files.credentials()).unwrap(),
-            "# Written by `daypass serve`, which overwrites this file at every start.\n\
+            "# Written by `daypass serve`, which may overwrite this file when it starts.\n\
              [daypass]\n\
              aws_access_key_id = AKIAIOSFODNN7EXAMPLE\n\
              aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\n"
         );
         assert_eq!(
             fs::read_to_string(files.config()).unwrap(),
-            "# Written by `daypass serve`, which overwrites this file at every start.\n\
+            "# Written by `daypass serve`, which may overwrite this file when it starts.\n\
              [profile daypass]\n\
              region = eu-west-1\n\
              endpoint_url = http://127.0.0.1:4700\n\
@@ -207,6 +251,28 @@ mod tests {
     }
 
     #[test]
+    fn only_a_key_that_never_worked_is_written_over() {
+        let other = Some("AKIAI44QH8DHBEXAMPLE");
+        let same = Some("AKIAIOSFODNN7EXAMPLE");
+        for (unused, aside) in [(None, true), (other, true), (same, false)] {
+            let folder = tempfile::tempdir().unwrap();
+            let files = SharedFiles::in_folder(folder.path());
+            assert_eq!(files.set_credentials_aside(unused).unwrap(), None);
+            for number in 1..=2 {
+                write(&files, "http://127.0.0.1:4700").unwrap();
+                let before = fs::read(files.credentials()).unwrap();
+                let told = files.set_credentials_aside(unused).unwrap();
+                assert_eq!(told.is_some(), aside, "{unused:?}");
+                if let Some(told) = told {
+                    assert!(told.ends_with(format!("credentials.replaced-{number}")), "{told:?}");
+                    assert!(fs::read(&told).unwrap() == before && !files.credentials().exists());
+                    assert_eq!(fs::metadata(&told).unwrap().mode() & 0o7777, 0o600);
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_link_is_not_followed() {
         let folder = tempfile::tempdir().unwrap();
         let files = SharedFiles::in_folder(folder.path());
@@ -218,12 +284,6 @@ mod tests {
 
     #[test]
     fn the_secret_never_prints() {
-        let profile = Profile {
-            key: &AccessKeyId::parse("AKIAIOSFODNN7EXAMPLE").unwrap(),
-            secret: &SecretAccessKey::parse(SECRET).unwrap(),
-            region: &Region::parse("eu-west-1").unwrap(),
-            endpoint_url: "http://127.0.0.1:4700",
-        };
-        assert!(!format!("{profile:?}").contains(SECRET));
+        assert!(!format!("{:?}", key()).contains(SECRET));
     }
 }

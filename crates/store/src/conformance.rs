@@ -2,12 +2,19 @@
 //!
 //! The suite panics nowhere: a broken law comes back as a [`Violation`] that names it.
 
-use std::future::{Future, poll_fn};
+mod durable;
+mod log;
+mod races;
+mod sizes;
+mod support;
+
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 
 use thiserror::Error;
+
+use self::support::{Verdict, bytes, ensure, key, keys_of, same, seen, text, write};
 
 use crate::{
     ChangeKind, Changes, Commit, Entry, Key, MAX_COMMIT_BYTES, MAX_COMMIT_KEYS, MAX_KEY, MAX_SCAN,
@@ -24,12 +31,11 @@ pub struct Violation {
     pub detail: String,
 }
 
-type Verdict = Result<(), String>;
 type Law = for<'a> fn(&'a dyn Store) -> Pin<Box<dyn Future<Output = Verdict> + Send + 'a>>;
 
-/// Runs every law on a store of its own.
+/// Runs every law that holds for all engines, each on a new, empty store.
 pub async fn check(fresh: impl Fn() -> Arc<dyn Store>) -> Result<(), Violation> {
-    let laws: [(&'static str, Law); 12] = [
+    let laws: [(&'static str, Law); 19] = [
         ("what is put is read back", |s| Box::pin(reads_back(s))),
         ("preconditions decide", |s| Box::pin(preconditions(s))),
         ("a refused commit writes nothing", |s| Box::pin(all_or_nothing(s))),
@@ -41,13 +47,38 @@ pub async fn check(fresh: impl Fn() -> Arc<dyn Store>) -> Result<(), Violation> 
         ("bounds are enforced", |s| Box::pin(bounds(s))),
         ("no key is written twice in a commit", |s| Box::pin(ambiguous(s))),
         ("the feed tells every change once, in order", |s| Box::pin(feed(s))),
-        ("writers at once lose no update", |s| Box::pin(writers(s))),
+        ("large values are kept whole", |s| Box::pin(sizes::large_values(s))),
+        ("a commit may be as large as is allowed", |s| Box::pin(sizes::large_commits(s))),
+        ("writers at once lose no update", |s| Box::pin(races::writers(s))),
+        ("of rivals one wins", |s| Box::pin(races::rivals(s))),
+        ("reads see what was replied before", |s| Box::pin(races::replies(s))),
+        ("pages lose and double nothing while others write", |s| Box::pin(races::pages(s))),
+        ("a scan or feed never shows half a commit", |s| Box::pin(races::snapshots(s))),
+        ("a commit that nobody waits for is whole or nothing", |s| Box::pin(races::dropped(s))),
     ];
     for (law, hold) in laws {
         let store = fresh();
         hold(&*store).await.map_err(|detail| Violation { law, detail })?;
     }
     Ok(())
+}
+
+/// Runs the laws of a log that forgets, on new, empty stores that keep at most as many changes as
+/// the argument says.
+pub async fn check_log(with_log: impl Fn(usize) -> Arc<dyn Store>) -> Result<(), Violation> {
+    let broken = |law: &'static str| move |detail| Violation { law, detail };
+    let forgets = "the log forgets whole commits, oldest first";
+    log::forgets(&*with_log(3)).await.map_err(broken(forgets))?;
+    let follows = "who follows the feed, starting over when told to, holds what the store holds";
+    log::follows(&*with_log(5)).await.map_err(broken(follows))
+}
+
+/// Runs the laws of engines that outlive their process.
+///
+/// `open` opens one store, empty at first; the suite drops what it opened before it opens again.
+pub async fn check_durable(open: impl Fn() -> Arc<dyn Store>) -> Result<(), Violation> {
+    let law = "everything acknowledged is there after closing and opening";
+    durable::reopens(&open).await.map_err(|detail| Violation { law, detail })
 }
 
 async fn reads_back(store: &dyn Store) -> Verdict {
@@ -267,27 +298,6 @@ async fn feed(store: &dyn Store) -> Verdict {
     same("a revision never given", store.changes(future, 10).await, Ok(Changes::TooOld))
 }
 
-async fn writers(store: &dyn Store) -> Verdict {
-    let mut running: Vec<Pin<Box<dyn Future<Output = Verdict> + Send + '_>>> = Vec::new();
-    for _ in 0..8 {
-        running.push(Box::pin(add_to_counter(store, 10)));
-    }
-    let mut failure = None;
-    poll_fn(|context| {
-        running.retain_mut(|writer| match writer.as_mut().poll(context) {
-            Poll::Pending => true,
-            Poll::Ready(verdict) => {
-                failure = failure.take().or(verdict.err());
-                false
-            }
-        });
-        if running.is_empty() { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
-    failure.map_or(Ok(()), Err)?;
-    same("the sum", counter(store).await, Ok(80))
-}
-
 /// Adds one to a counter, `times` times, by reading, comparing and committing until it works.
 pub async fn add_to_counter(store: &dyn Store, times: usize) -> Result<(), String> {
     let counter = key("counter")?;
@@ -322,60 +332,4 @@ pub async fn counter(store: &dyn Store) -> Result<u64, String> {
 fn number(entry: &Entry) -> Result<u64, String> {
     let digits = std::str::from_utf8(&entry.value).map_err(|error| error.to_string())?;
     digits.parse().map_err(|_| format!("`{digits}` is no number"))
-}
-
-async fn write(store: &dyn Store, commit: Commit) -> Result<Revision, String> {
-    store.commit(commit).await.map_err(text)
-}
-
-async fn keys_of(
-    store: &dyn Store,
-    prefix: &[u8],
-    after: Option<&Key>,
-    limit: usize,
-) -> Result<Vec<String>, String> {
-    let found = store.scan(prefix, after, limit).await.map_err(text)?;
-    Ok(found.into_iter().map(|(key, _)| key.to_string()).collect())
-}
-
-/// The changes of one call, those of one commit ordered by key: their order is left open.
-async fn seen(
-    store: &dyn Store,
-    since: Revision,
-    limit: usize,
-) -> Result<Vec<(Revision, String, ChangeKind)>, String> {
-    let Changes::These(changes) = store.changes(since, limit).await.map_err(text)? else {
-        return Err("the feed is too old".to_owned());
-    };
-    let in_order = changes.windows(2).all(|pair| match pair {
-        [one, two] => one.revision <= two.revision,
-        _ => true,
-    });
-    ensure("the feed is not in order", in_order)?;
-    let mut seen: Vec<_> = changes
-        .into_iter()
-        .map(|change| (change.revision, change.key.to_string(), change.kind))
-        .collect();
-    seen.sort_by(|one, two| (one.0, &one.1).cmp(&(two.0, &two.1)));
-    Ok(seen)
-}
-
-fn key(name: &str) -> Result<Key, String> {
-    Key::new(name).map_err(text)
-}
-
-fn bytes(value: &str) -> Arc<[u8]> {
-    value.as_bytes().into()
-}
-
-fn text(error: StoreError) -> String {
-    error.to_string()
-}
-
-fn ensure(what: &str, holds: bool) -> Verdict {
-    if holds { Ok(()) } else { Err(what.to_owned()) }
-}
-
-fn same<T: PartialEq + std::fmt::Debug>(what: &str, got: T, wanted: T) -> Verdict {
-    if got == wanted { Ok(()) } else { Err(format!("{what}: {got:?} instead of {wanted:?}")) }
 }

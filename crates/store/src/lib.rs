@@ -9,9 +9,14 @@
 mod commit;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+pub mod embedded;
 mod entry;
 mod error;
+#[cfg(any(test, feature = "conformance"))]
+pub mod faulty;
+mod feed;
 pub mod memory;
+pub mod read_cache;
 
 use std::fmt;
 use std::future::Future;

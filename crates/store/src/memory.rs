@@ -4,9 +4,11 @@
 //! waiting for anything.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::convert::Infallible;
 use std::ops::Bound;
 use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use crate::feed::whole_commits;
 use crate::{
     Answer, Change, ChangeKind, Changes, Commit, Entry, Key, MAX_SCAN, Revision, Store, StoreError,
 };
@@ -159,23 +161,11 @@ impl State {
             return Changes::TooOld;
         }
         let start = self.log.partition_point(|change| change.revision <= since);
-        let mut these: Vec<Change> = Vec::new();
-        for change in self.log.range(start..) {
-            let commit_ended = these.last().is_some_and(|last| last.revision != change.revision);
-            if these.len() >= limit && commit_ended {
-                break;
-            }
-            these.push(change.clone());
+        let behind = self.log.range(start..).cloned().map(Ok::<_, Infallible>);
+        match whole_commits(behind, limit) {
+            Ok(these) => Changes::These(these),
+            Err(impossible) => match impossible {},
         }
-        // A commit that would exceed the limit waits for the next call, unless it is the first.
-        if these.len() > limit {
-            let newest = these.last().map(|change| change.revision);
-            let whole = these.partition_point(|change| Some(change.revision) < newest);
-            if whole > 0 {
-                these.truncate(whole);
-            }
-        }
-        Changes::These(these)
     }
 }
 
@@ -199,27 +189,7 @@ mod tests {
     #[tokio::test]
     async fn it_conforms() {
         conformance::check(|| Arc::new(Memory::new())).await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn the_log_forgets_whole_commits() {
-        let store = Memory::with_log(3);
-        let commit = |keys: &[&str]| {
-            keys.iter().fold(Commit::new(), |commit, name| commit.put(key(name), b"v".as_slice()))
-        };
-        let first = store.commit(commit(&["a", "b"])).await.unwrap();
-        let second = store.commit(commit(&["c"])).await.unwrap();
-        assert!(matches!(store.changes(Revision::ZERO, 10).await, Ok(Changes::These(_))));
-        store.commit(commit(&["d"])).await.unwrap();
-        // Four changes do not fit: of the first commit nothing is left, not its second half.
-        assert_eq!(store.changes(Revision::ZERO, 10).await, Ok(Changes::TooOld));
-        let Ok(Changes::These(left)) = store.changes(first, 10).await else { panic!("too old") };
-        assert_eq!(left.len(), 2);
-        assert_eq!(left[0].revision, second);
-        // A commit larger than the log leaves nothing but its own revision to continue from.
-        let last = store.commit(commit(&["e", "f", "g", "h"])).await.unwrap();
-        assert_eq!(store.changes(second, 10).await, Ok(Changes::TooOld));
-        assert_eq!(store.changes(last, 10).await, Ok(Changes::These(Vec::new())));
+        conformance::check_log(|changes| Arc::new(Memory::with_log(changes))).await.unwrap();
     }
 
     #[tokio::test]

@@ -7,8 +7,11 @@ use daypass_names::{
 };
 
 use crate::fields::{Input, each_field, put_block, put_field};
-use crate::packed::{ID_LENGTH, chunks, id, id_bytes, pack, pairs, percent, text, unpack};
-use crate::{MAX_CHAIN_DEPTH, OpenCause, Origin, OriginKind, SealFault, Session, SessionKind};
+use crate::packed::{ID_LENGTH, id, id_bytes, pack, pairs, percent, text, unpack};
+use crate::{
+    Ancestor, MAX_CHAIN_DEPTH, OpenCause, Origin, OriginKind, SealFault, Session, SessionKind,
+    ancestor,
+};
 
 /// The version of the contents. A change that tagged fields cannot express raises it.
 const VERSION: u8 = 1;
@@ -32,6 +35,8 @@ const FEDERATED_NAME: u64 = 16;
 const FEDERATION_FACTS: u64 = 17;
 const ALL_REGIONS: u64 = 18;
 const DELIVERY: u64 = 19;
+const ORIGIN_ACCOUNT: u64 = 20;
+const ORIGIN_PROVIDER: u64 = 21;
 
 /// A session in bytes, and the share that its packed part takes of its limit, in percent.
 pub(crate) struct Encoded {
@@ -73,7 +78,7 @@ pub(crate) fn encode(session: &Session) -> Result<Encoded, SealFault> {
         put_field(&mut out, CREATING_ACCESS_KEY, key.as_str().as_bytes());
     }
     if !session.ancestors.is_empty() {
-        put_field(&mut out, ANCESTORS, session.ancestors.as_flattened());
+        put_field(&mut out, ANCESTORS, &ancestor::write(&session.ancestors));
     }
     if let Some(creator) = &session.creator {
         put_field(&mut out, CREATOR, &id_bytes(creator));
@@ -92,6 +97,12 @@ pub(crate) fn encode(session: &Session) -> Result<Encoded, SealFault> {
     put_field(&mut out, ALL_REGIONS, &[u8::from(session.all_regions)]);
     if let Some(delivery) = &session.delivery {
         put_field(&mut out, DELIVERY, delivery.as_bytes());
+    }
+    if let Some(account) = session.origin.account {
+        put_field(&mut out, ORIGIN_ACCOUNT, &account_bytes(account));
+    }
+    if let Some(provider) = &session.origin.provider {
+        put_field(&mut out, ORIGIN_PROVIDER, provider);
     }
     Ok(Encoded { bytes: out, packed_percent: packed.map(|packed| percent(packed.len())) })
 }
@@ -137,19 +148,19 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Session, OpenCause> {
                 let key = AccessKeyId::parse(text(value)?).map_err(|_| INVALID)?;
                 optional.creating_access_key = Some(key);
             }
-            ANCESTORS => optional.ancestors = chunks(value)?,
+            ANCESTORS => optional.ancestors = ancestor::read(value)?,
             CREATOR => optional.creator = Some(id(exact(value)?)?),
             FEDERATED_NAME => optional.federated_name = Some(text(value)?.to_owned()),
             FEDERATION_FACTS => optional.federation_facts = pairs(value)?,
             ALL_REGIONS => all_regions = Some(read_bool(exact(value)?)?),
             DELIVERY => optional.delivery = Some(text(value)?.to_owned()),
+            ORIGIN_ACCOUNT => optional.origin_account = Some(read_account(exact(value)?)?),
+            ORIGIN_PROVIDER => optional.origin_provider = Some(exact(value)?),
             _ => return Ok(false),
         }
         Ok(true)
     })?;
-    if optional.ancestors.len() > usize::from(MAX_CHAIN_DEPTH) {
-        return Err(OpenCause::Contents("there are too many ancestors"));
-    }
+    let origin = origin.ok_or(MISSING)?;
     let mut session = Session {
         kind: kind.ok_or(MISSING)?,
         partition: partition.ok_or(MISSING)?,
@@ -164,7 +175,11 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Session, OpenCause> {
         tags: Vec::new(),
         transitive_tag_keys: Vec::new(),
         source_identity: optional.source_identity,
-        origin: origin.ok_or(MISSING)?,
+        origin: Origin {
+            account: optional.origin_account,
+            provider: optional.origin_provider,
+            ..origin
+        },
         creating_access_key: optional.creating_access_key,
         ancestors: optional.ancestors,
         creator: optional.creator,
@@ -187,11 +202,13 @@ struct Optional {
     mfa_at_s: Option<i64>,
     source_identity: Option<SourceIdentity>,
     creating_access_key: Option<AccessKeyId>,
-    ancestors: Vec<[u8; 16]>,
+    ancestors: Vec<Ancestor>,
     creator: Option<UniqueId>,
     federated_name: Option<String>,
     federation_facts: Vec<(String, String)>,
     delivery: Option<String>,
+    origin_account: Option<AccountId>,
+    origin_provider: Option<[u8; 16]>,
 }
 
 /// A value of exactly `N` bytes.
@@ -241,7 +258,8 @@ fn origin_code(kind: OriginKind) -> u8 {
     }
 }
 
-/// Kind (1 byte), digest (16), begin (8) and the principal (14) when there is one.
+/// Kind (1 byte), digest (16), begin (8) and the principal (14) when there is one. What else
+/// there is to an origin has fields of its own.
 fn origin_bytes(origin: &Origin) -> Vec<u8> {
     let mut bytes = vec![origin_code(origin.kind)];
     bytes.extend_from_slice(&origin.digest);
@@ -267,18 +285,18 @@ fn read_origin(value: &[u8]) -> Result<Origin, OpenCause> {
     let began_ms = i64::from_be_bytes(input.array()?);
     let principal = if input.is_empty() { None } else { Some(id(input.array::<ID_LENGTH>()?)?) };
     input.end()?;
-    Ok(Origin { kind, principal, digest, began_ms })
+    Ok(Origin { kind, principal, digest, began_ms, account: None, provider: None })
 }
 
 /// The account as a number of five bytes, big-endian.
-fn account_bytes(account: AccountId) -> [u8; 5] {
+pub(crate) fn account_bytes(account: AccountId) -> [u8; 5] {
     let digits = account.as_str().bytes();
     let number = digits.fold(0_u64, |number, digit| number * 10 + u64::from(digit - b'0'));
     let [_, _, _, bytes @ ..] = number.to_be_bytes();
     bytes
 }
 
-fn read_account(bytes: [u8; 5]) -> Result<AccountId, OpenCause> {
+pub(crate) fn read_account(bytes: [u8; 5]) -> Result<AccountId, OpenCause> {
     let number = bytes.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
     AccountId::parse(&format!("{number:012}"))
         .map_err(|_| OpenCause::Contents("an account is not valid"))

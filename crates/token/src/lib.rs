@@ -10,10 +10,12 @@
 //! **whether a session has expired or was revoked is for the caller to check**. It refuses
 //! everything that is not exactly one encoding of what a key of the ring has sealed.
 
+mod ancestor;
 mod body;
 mod crypto;
 mod fault;
 mod fields;
+mod kek;
 mod packed;
 mod ring;
 mod seal;
@@ -22,12 +24,13 @@ mod session;
 mod tests;
 
 pub use fault::{OpenCause, OpenFault, SealFault};
+pub use kek::{Fingerprint, KekFault, KeyEncryptionKey, UnwrapFault};
 pub use packed::PACKED_LIMIT;
 pub use ring::{KeyRing, Nonce, RingFault, RingKey, RingKeyId, SessionId};
 pub use seal::{
     MAX_TOKEN, MAX_VALUE, Opened, Purpose, Sealed, open_session, open_value, seal_session,
-    seal_value,
+    seal_value, sealed_by,
 };
 pub use session::{
-    MAX_CHAIN_DEPTH, Origin, OriginKind, Session, SessionKind, SessionPolicies, Tag,
+    Ancestor, MAX_CHAIN_DEPTH, Origin, OriginKind, Session, SessionKind, SessionPolicies, Tag,
 };

@@ -46,6 +46,9 @@ pub enum Purpose {
     PageMarker,
     /// The encoded message of a refused request.
     AuthorizationMessage,
+    /// The material of a ring key, in the store. Only a
+    /// [`KeyEncryptionKey`](crate::KeyEncryptionKey) seals for it.
+    RingKey,
 }
 
 impl Purpose {
@@ -54,6 +57,7 @@ impl Purpose {
             Self::StoredSecret => b"daypass stored secret",
             Self::PageMarker => b"daypass page marker",
             Self::AuthorizationMessage => b"daypass authorization message",
+            Self::RingKey => b"daypass ring key",
         }
     }
 }
@@ -187,6 +191,13 @@ pub fn open_value(
     let mut buffer = Zeroizing::new(sealed.to_vec());
     let opened = open(ring, purpose.label(), owner, &mut buffer)?;
     Ok(Zeroizing::new(opened.contents.to_vec()))
+}
+
+/// The ring key that a sealed value names as its own; none when it is too short or of a layout
+/// that this build does not know. Nothing is verified.
+pub fn sealed_by(sealed: &[u8]) -> Option<RingKeyId> {
+    let [version, a, b, c, d, ..] = *sealed.first_chunk::<HEADER_LENGTH>()?;
+    (version == VERSION).then(|| RingKeyId::new(u32::from_be_bytes([a, b, c, d])))
 }
 
 pub(crate) fn seal(

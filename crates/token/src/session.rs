@@ -49,6 +49,10 @@ pub struct Origin {
     pub digest: [u8; 16],
     /// When the chain began, in milliseconds since 1970.
     pub began_ms: i64,
+    /// The account of the long-term key that the chain began with; none for other proofs.
+    pub account: Option<AccountId>,
+    /// [`Origin::digest_of`] the identity provider alone, for proofs that come from one.
+    pub provider: Option<[u8; 16]>,
 }
 
 impl Origin {
@@ -64,6 +68,21 @@ impl Origin {
         }
         short_digest(&text)
     }
+}
+
+/// An earlier session of a chain: all that a revocation may name it by.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Ancestor {
+    /// [`SessionId::digest`](crate::SessionId::digest) of the session.
+    pub session: [u8; 16],
+    /// The access key id that it went with.
+    pub access_key_id: AccessKeyId,
+    /// Its user or role, as in [`Session::principal`].
+    pub principal: Option<UniqueId>,
+    /// The account that it acted in.
+    pub account: AccountId,
+    /// When it was issued, in milliseconds since 1970.
+    pub issued_ms: i64,
 }
 
 /// The policies that narrow a session. Present but empty is not the same as absent: what that
@@ -119,9 +138,8 @@ pub struct Session {
     pub origin: Origin,
     /// The long-term key that made a user or federated session, which ends with it.
     pub creating_access_key: Option<AccessKeyId>,
-    /// [`SessionId::digest`](crate::SessionId::digest) of every earlier session of the chain, at
-    /// most [`MAX_CHAIN_DEPTH`].
-    pub ancestors: Vec<[u8; 16]>,
+    /// Every earlier session of the chain, the nearest last; at most [`MAX_CHAIN_DEPTH`].
+    pub ancestors: Vec<Ancestor>,
     /// The user who made a federated user's session.
     pub creator: Option<UniqueId>,
     /// The name of a federated user.

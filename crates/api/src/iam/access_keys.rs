@@ -1,6 +1,6 @@
 //! CreateAccessKey, ListAccessKeys, DeleteAccessKey.
 
-use daypass_directory::{AccessKeyStatus, NewAccessKey, User};
+use daypass_directory::{AccessKey, AccessKeyStatus, NewAccessKey, User};
 use daypass_names::{AccessKeyId, AccessKeyKind, SecretAccessKey};
 use daypass_query::Fields;
 use serde::Serialize;
@@ -14,7 +14,8 @@ use crate::authorise::{Need, Permit};
 use crate::date::Date;
 use crate::decode::required;
 use crate::handed_out::HandedOut;
-use crate::operation::{Operation, Recorded, Void};
+use crate::noting::noting;
+use crate::operation::{Effect, Operation, Recorded, Void};
 
 /// IAM API reference, "CreateAccessKey": the only reply that ever shows a long-term secret.
 #[derive(Debug)]
@@ -38,7 +39,7 @@ struct AccessKeyOut {
 
 impl Operation for CreateAccessKey {
     const NAME: &'static str = "CreateAccessKey";
-    const READ_ONLY: bool = false;
+    const EFFECT: Effect = Effect::Writes;
     const RECORDED: &'static [Recorded] = &[Recorded::Text("UserName")];
     /// `None` for the calling user.
     type Input = Option<String>;
@@ -65,23 +66,24 @@ impl Operation for CreateAccessKey {
         let random = &call.app.random;
         let kind = AccessKeyKind::LongTerm;
         let id = AccessKeyId::from_random(kind, user.account, random.array()?);
-        let secret = SecretAccessKey::from_bytes(&Zeroizing::new(random.array()?));
         let key = NewAccessKey {
-            id: id.clone(),
-            secret: secret.clone(),
+            id,
+            secret: SecretAccessKey::from_bytes(&Zeroizing::new(random.array()?)),
             nonce: random.array()?,
             created: call.now,
         };
-        call.app.directory.create_access_key(user.account, user.id, key).await?;
-        Ok(CreateAccessKeyOutput {
+        let output = |key: &AccessKey| CreateAccessKeyOutput {
             access_key: AccessKeyOut {
                 user_name: user.name.to_string(),
-                access_key_id: id.to_string(),
+                access_key_id: key.id.to_string(),
                 status: "Active",
-                secret_access_key: HandedOut::from(&secret),
-                create_date: Date(call.now),
+                secret_access_key: HandedOut::from(&key.secret),
+                create_date: Date(key.created),
             },
-        })
+        };
+        let note = noting(call, permit, output);
+        let directory = &call.app.directory;
+        Ok(output(&*directory.create_access_key(user.account, user.id, key, &note).await?))
     }
 }
 
@@ -114,7 +116,7 @@ struct Metadata {
 
 impl Operation for ListAccessKeys {
     const NAME: &'static str = "ListAccessKeys";
-    const READ_ONLY: bool = true;
+    const EFFECT: Effect = Effect::Reads;
     const RECORDED: &'static [Recorded] =
         &[Recorded::Text("UserName"), Recorded::Number("MaxItems")];
     type Input = ListAccessKeysInput;
@@ -175,7 +177,7 @@ pub(crate) struct DeleteAccessKeyInput {
 
 impl Operation for DeleteAccessKey {
     const NAME: &'static str = "DeleteAccessKey";
-    const READ_ONLY: bool = false;
+    const EFFECT: Effect = Effect::Writes;
     const VOID: bool = true;
     const RECORDED: &'static [Recorded] =
         &[Recorded::Text("UserName"), Recorded::Text("AccessKeyId")];
@@ -200,7 +202,8 @@ impl Operation for DeleteAccessKey {
     async fn perform(call: &Authenticated<'_>, permit: &Permit<Self>) -> Result<Void, Fault> {
         let user = permit.subject().get()?;
         let id = &permit.input().id;
-        call.app.directory.delete_access_key(user.account, user.id, id).await?;
+        let note = noting(call, permit, |&(): &()| Void);
+        call.app.directory.delete_access_key(user.account, user.id, id, &note).await?;
         call.app.signing_keys.forget(id);
         Ok(Void)
     }

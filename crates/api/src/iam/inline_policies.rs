@@ -5,7 +5,7 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use daypass_directory::{InlinePolicy, Role, User};
+use daypass_directory::{InlinePolicy, Noting, Role, User};
 use daypass_names::PolicyName;
 use daypass_query::Fields;
 use serde::ser::SerializeStruct;
@@ -17,7 +17,8 @@ use super::paging::Page;
 use crate::authenticate::Authenticated;
 use crate::authorise::{Need, Permit};
 use crate::decode::{POLICY_DOCUMENT, required};
-use crate::operation::{Operation, Recorded, Void};
+use crate::noting::noting;
+use crate::operation::{Effect, Operation, Recorded, Void};
 use crate::{Code, Fault};
 
 /// A kind of entity that holds inline policies.
@@ -50,11 +51,13 @@ pub(crate) trait Holder: fmt::Debug + Send + Sync + 'static {
         entity: &Self::Entity,
         name: &PolicyName,
         text: &str,
+        note: &dyn Noting<()>,
     ) -> impl Future<Output = Result<(), Fault>> + Send;
     fn delete(
         call: &Authenticated<'_>,
         entity: &Self::Entity,
         name: &PolicyName,
+        note: &dyn Noting<()>,
     ) -> impl Future<Output = Result<(), Fault>> + Send;
 }
 
@@ -96,12 +99,20 @@ impl Holder for OfUser {
         user: &User,
         name: &PolicyName,
         text: &str,
+        note: &dyn Noting<()>,
     ) -> Result<(), Fault> {
-        Ok(call.app.directory.put_user_policy(user.account, user.id, name.clone(), text).await?)
+        let directory = &call.app.directory;
+        Ok(directory.put_user_policy(user.account, user.id, name.clone(), text, note).await?)
     }
 
-    async fn delete(call: &Authenticated<'_>, user: &User, name: &PolicyName) -> Result<(), Fault> {
-        Ok(call.app.directory.delete_user_policy(user.account, user.id, name).await?)
+    async fn delete(
+        call: &Authenticated<'_>,
+        user: &User,
+        name: &PolicyName,
+        note: &dyn Noting<()>,
+    ) -> Result<(), Fault> {
+        let directory = &call.app.directory;
+        Ok(directory.delete_user_policy(user.account, user.id, name, note).await?)
     }
 }
 
@@ -143,12 +154,20 @@ impl Holder for OfRole {
         role: &Role,
         name: &PolicyName,
         text: &str,
+        note: &dyn Noting<()>,
     ) -> Result<(), Fault> {
-        Ok(call.app.directory.put_role_policy(role.account, role.id, name.clone(), text).await?)
+        let directory = &call.app.directory;
+        Ok(directory.put_role_policy(role.account, role.id, name.clone(), text, note).await?)
     }
 
-    async fn delete(call: &Authenticated<'_>, role: &Role, name: &PolicyName) -> Result<(), Fault> {
-        Ok(call.app.directory.delete_role_policy(role.account, role.id, name).await?)
+    async fn delete(
+        call: &Authenticated<'_>,
+        role: &Role,
+        name: &PolicyName,
+        note: &dyn Noting<()>,
+    ) -> Result<(), Fault> {
+        let directory = &call.app.directory;
+        Ok(directory.delete_role_policy(role.account, role.id, name, note).await?)
     }
 }
 
@@ -165,7 +184,7 @@ pub(crate) struct PutInput {
 
 impl<H: Holder> Operation for PutInlinePolicy<H> {
     const NAME: &'static str = H::PUT[0];
-    const READ_ONLY: bool = false;
+    const EFFECT: Effect = Effect::Writes;
     const VOID: bool = true;
     const RECORDED: &'static [Recorded] =
         &[Recorded::Text(H::NAME), Recorded::Text("PolicyName"), Recorded::Text("PolicyDocument")];
@@ -189,7 +208,8 @@ impl<H: Holder> Operation for PutInlinePolicy<H> {
 
     async fn perform(call: &Authenticated<'_>, permit: &Permit<Self>) -> Result<Void, Fault> {
         let PutInput { policy, document, .. } = permit.input();
-        H::put(call, H::get(permit.subject())?, policy, document).await?;
+        let note = noting(call, permit, |&(): &()| Void);
+        H::put(call, H::get(permit.subject())?, policy, document, &note).await?;
         Ok(Void)
     }
 }
@@ -225,7 +245,7 @@ impl<H: Holder> Serialize for GetOutput<H> {
 
 impl<H: Holder> Operation for GetInlinePolicy<H> {
     const NAME: &'static str = H::GET[0];
-    const READ_ONLY: bool = true;
+    const EFFECT: Effect = Effect::Reads;
     const RECORDED: &'static [Recorded] = &[Recorded::Text(H::NAME), Recorded::Text("PolicyName")];
     type Input = OneInput;
     type Subject = Named<H::Entity>;
@@ -268,7 +288,7 @@ pub(crate) struct DeleteInlinePolicy<H>(PhantomData<H>);
 
 impl<H: Holder> Operation for DeleteInlinePolicy<H> {
     const NAME: &'static str = H::DELETE[0];
-    const READ_ONLY: bool = false;
+    const EFFECT: Effect = Effect::Writes;
     const VOID: bool = true;
     const RECORDED: &'static [Recorded] = &[Recorded::Text(H::NAME), Recorded::Text("PolicyName")];
     type Input = OneInput;
@@ -287,7 +307,8 @@ impl<H: Holder> Operation for DeleteInlinePolicy<H> {
     }
 
     async fn perform(call: &Authenticated<'_>, permit: &Permit<Self>) -> Result<Void, Fault> {
-        H::delete(call, H::get(permit.subject())?, &permit.input().policy).await?;
+        let note = noting(call, permit, |&(): &()| Void);
+        H::delete(call, H::get(permit.subject())?, &permit.input().policy, &note).await?;
         Ok(Void)
     }
 }
@@ -312,7 +333,7 @@ pub(crate) struct ListOutput {
 
 impl<H: Holder> Operation for ListInlinePolicies<H> {
     const NAME: &'static str = H::LIST[0];
-    const READ_ONLY: bool = true;
+    const EFFECT: Effect = Effect::Reads;
     const RECORDED: &'static [Recorded] = &[Recorded::Text(H::NAME), Recorded::Number("MaxItems")];
     type Input = ListInput;
     type Subject = Named<H::Entity>;

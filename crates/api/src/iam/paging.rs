@@ -47,7 +47,7 @@ impl Page {
         let invalid = || Fault::new(Code::ValidationError, "Invalid Marker.");
         let sealed = BASE64URL_NOPAD.decode(marker.as_bytes()).map_err(|_| invalid())?;
         let owner = owner(call, list);
-        let opened = open_value(&call.app.sessions, Purpose::PageMarker, &owner, &sealed)
+        let opened = open_value(&call.app.rings.sessions(), Purpose::PageMarker, &owner, &sealed)
             .map_err(|fault| invalid().because(fault.cause().to_string()))?;
         let after = std::str::from_utf8(&opened).map_err(|_| invalid())?;
         Ok(Some(after.to_owned()))
@@ -61,9 +61,14 @@ impl Page {
     ) -> Result<String, Fault> {
         let nonce = Nonce::from_random(call.app.random.array()?);
         let owner = owner(call, list);
-        let sealed =
-            seal_value(&call.app.sessions, Purpose::PageMarker, &owner, nonce, last.as_bytes())
-                .map_err(|fault| Fault::internal(format!("sealing a marker: {fault}")))?;
+        let sealed = seal_value(
+            &call.app.rings.sessions(),
+            Purpose::PageMarker,
+            &owner,
+            nonce,
+            last.as_bytes(),
+        )
+        .map_err(|fault| Fault::internal(format!("sealing a marker: {fault}")))?;
         Ok(BASE64URL_NOPAD.encode(&sealed))
     }
 }

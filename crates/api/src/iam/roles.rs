@@ -13,7 +13,8 @@ use crate::authenticate::Authenticated;
 use crate::authorise::{Need, Permit};
 use crate::date::Date;
 use crate::decode::{POLICY_DOCUMENT, optional, required, unsupported};
-use crate::operation::{Operation, Recorded, Void};
+use crate::noting::noting;
+use crate::operation::{Effect, Operation, Recorded, Void};
 
 /// What a role's sessions may last when its creator does not say, in seconds.
 const DEFAULT_MAX_SESSION: u32 = 3600;
@@ -41,17 +42,22 @@ impl RoleOut {
     /// A role with its trust policy as it reads now: principals that are gone appear by id.
     async fn new(call: &Authenticated<'_>, role: &Role) -> Result<Self, Fault> {
         let trust = call.app.directory.trust_text(role).await?;
-        Ok(Self {
+        Ok(Self::with_trust(role, &trust))
+    }
+
+    /// A role with that text of its trust policy.
+    fn with_trust(role: &Role, trust: &str) -> Self {
+        Self {
             path: role.path.to_string(),
             role_name: role.name.to_string(),
             role_id: role.id.to_string(),
             arn: role.arn.to_string(),
             create_date: Date(role.created),
-            assume_role_policy_document: encoded(&trust),
+            assume_role_policy_document: encoded(trust),
             description: role.description.as_ref().map(ToString::to_string),
             max_session_duration: None,
             role_last_used: None,
-        })
+        }
     }
 }
 
@@ -76,7 +82,7 @@ pub(crate) struct CreateRoleInput {
 
 impl Operation for CreateRole {
     const NAME: &'static str = "CreateRole";
-    const READ_ONLY: bool = false;
+    const EFFECT: Effect = Effect::Writes;
     const RECORDED: &'static [Recorded] = &[
         Recorded::Text("RoleName"),
         Recorded::Text("Path"),
@@ -120,9 +126,12 @@ impl Operation for CreateRole {
             description: input.description.clone(),
             max_session_duration: input.max_session_duration.unwrap_or(DEFAULT_MAX_SESSION),
             trust_text: input.trust.clone(),
+            boundary: None,
         };
-        let role = call.app.directory.create_role(role).await?;
-        Ok(OneRole { role: RoleOut::new(call, &role).await? })
+        // Whoever is named was there when the role was made: the text reads as it was given.
+        let output = |role: &Role| OneRole { role: RoleOut::with_trust(role, &input.trust) };
+        let note = noting(call, permit, output);
+        Ok(output(&*call.app.directory.create_role(role, &note).await?))
     }
 }
 
@@ -132,7 +141,7 @@ pub(crate) struct GetRole;
 
 impl Operation for GetRole {
     const NAME: &'static str = "GetRole";
-    const READ_ONLY: bool = true;
+    const EFFECT: Effect = Effect::Reads;
     const RECORDED: &'static [Recorded] = &[Recorded::Text("RoleName")];
     type Input = String;
     type Subject = Named<Role>;
@@ -179,7 +188,7 @@ pub(crate) struct ListRolesOutput {
 
 impl Operation for ListRoles {
     const NAME: &'static str = "ListRoles";
-    const READ_ONLY: bool = true;
+    const EFFECT: Effect = Effect::Reads;
     const RECORDED: &'static [Recorded] =
         &[Recorded::Text("PathPrefix"), Recorded::Number("MaxItems")];
     type Input = ListRolesInput;
@@ -225,7 +234,7 @@ pub(crate) struct DeleteRole;
 
 impl Operation for DeleteRole {
     const NAME: &'static str = "DeleteRole";
-    const READ_ONLY: bool = false;
+    const EFFECT: Effect = Effect::Writes;
     const VOID: bool = true;
     const RECORDED: &'static [Recorded] = &[Recorded::Text("RoleName")];
     type Input = String;
@@ -246,7 +255,8 @@ impl Operation for DeleteRole {
 
     async fn perform(call: &Authenticated<'_>, permit: &Permit<Self>) -> Result<Void, Fault> {
         let role = permit.subject().get()?;
-        call.app.directory.delete_role(role.account, role.id).await?;
+        let note = noting(call, permit, |&(): &()| Void);
+        call.app.directory.delete_role(role.account, role.id, &note).await?;
         Ok(Void)
     }
 }
@@ -263,7 +273,7 @@ pub(crate) struct UpdateAssumeRolePolicyInput {
 
 impl Operation for UpdateAssumeRolePolicy {
     const NAME: &'static str = "UpdateAssumeRolePolicy";
-    const READ_ONLY: bool = false;
+    const EFFECT: Effect = Effect::Writes;
     const VOID: bool = true;
     const RECORDED: &'static [Recorded] =
         &[Recorded::Text("RoleName"), Recorded::Text("PolicyDocument")];
@@ -288,7 +298,8 @@ impl Operation for UpdateAssumeRolePolicy {
     async fn perform(call: &Authenticated<'_>, permit: &Permit<Self>) -> Result<Void, Fault> {
         let role = permit.subject().get()?;
         let document = &permit.input().document;
-        call.app.directory.set_trust_policy(role.account, role.id, document).await?;
+        let note = noting(call, permit, |&(): &()| Void);
+        call.app.directory.set_trust_policy(role.account, role.id, document, &note).await?;
         Ok(Void)
     }
 }

@@ -11,7 +11,8 @@ use crate::authenticate::Authenticated;
 use crate::authorise::{Need, Permit};
 use crate::date::Date;
 use crate::decode::{optional, required, unsupported};
-use crate::operation::{Operation, Recorded, Void};
+use crate::noting::noting;
+use crate::operation::{Effect, Operation, Recorded, Void};
 use crate::{Code, Fault};
 
 /// `User` of replies.
@@ -55,7 +56,7 @@ pub(crate) struct CreateUserInput {
 
 impl Operation for CreateUser {
     const NAME: &'static str = "CreateUser";
-    const READ_ONLY: bool = false;
+    const EFFECT: Effect = Effect::Writes;
     const RECORDED: &'static [Recorded] = &[Recorded::Text("UserName"), Recorded::Text("Path")];
     type Input = CreateUserInput;
     type Subject = ();
@@ -84,9 +85,11 @@ impl Operation for CreateUser {
             name: name.clone(),
             path: path.clone(),
             created: call.now,
+            boundary: None,
         };
-        let user = call.app.directory.create_user(user).await?;
-        Ok(OneUser { user: UserOut::from(&*user) })
+        let output = |user: &User| OneUser { user: UserOut::from(user) };
+        let note = noting(call, permit, output);
+        Ok(output(&*call.app.directory.create_user(user, &note).await?))
     }
 }
 
@@ -96,7 +99,7 @@ pub(crate) struct GetUser;
 
 impl Operation for GetUser {
     const NAME: &'static str = "GetUser";
-    const READ_ONLY: bool = true;
+    const EFFECT: Effect = Effect::Reads;
     const RECORDED: &'static [Recorded] = &[Recorded::Text("UserName")];
     /// `None` for the calling user.
     type Input = Option<String>;
@@ -140,7 +143,7 @@ pub(crate) struct ListUsersOutput {
 
 impl Operation for ListUsers {
     const NAME: &'static str = "ListUsers";
-    const READ_ONLY: bool = true;
+    const EFFECT: Effect = Effect::Reads;
     const RECORDED: &'static [Recorded] =
         &[Recorded::Text("PathPrefix"), Recorded::Number("MaxItems")];
     type Input = ListUsersInput;
@@ -184,7 +187,7 @@ pub(crate) struct DeleteUser;
 
 impl Operation for DeleteUser {
     const NAME: &'static str = "DeleteUser";
-    const READ_ONLY: bool = false;
+    const EFFECT: Effect = Effect::Writes;
     const VOID: bool = true;
     const RECORDED: &'static [Recorded] = &[Recorded::Text("UserName")];
     type Input = String;
@@ -205,7 +208,8 @@ impl Operation for DeleteUser {
 
     async fn perform(call: &Authenticated<'_>, permit: &Permit<Self>) -> Result<Void, Fault> {
         let user = permit.subject().get()?;
-        match call.app.directory.delete_user(user.account, user.id).await {
+        let note = noting(call, permit, |&(): &()| Void);
+        match call.app.directory.delete_user(user.account, user.id, &note).await {
             Ok(()) => Ok(Void),
             // As recorded of AWS, which for users no longer says what is in the way.
             Err(DirectoryError::DeleteConflict(reason)) => {

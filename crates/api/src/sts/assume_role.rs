@@ -18,7 +18,7 @@ use crate::caller::Caller;
 use crate::convert::found;
 use crate::decode::{SESSION_POLICY, arn, optional, required, unsupported};
 use crate::issue::{Credentials, SHORTEST, issue, session};
-use crate::operation::{Operation, Recorded};
+use crate::operation::{Effect, Operation, Recorded};
 use crate::{Code, Fault};
 
 /// What a session lasts when nothing is asked for, in seconds, whatever the role's maximum.
@@ -72,8 +72,7 @@ struct AssumedRoleUser {
 
 impl Operation for AssumeRole {
     const NAME: &'static str = "AssumeRole";
-    const READ_ONLY: bool = true;
-    const RECORDS_RESPONSE: bool = true;
+    const EFFECT: Effect = Effect::Grants;
     const RECORDED: &'static [Recorded] = &[
         Recorded::Text("RoleArn"),
         Recorded::Text("RoleSessionName"),

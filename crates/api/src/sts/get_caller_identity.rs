@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::Fault;
 use crate::authenticate::Authenticated;
 use crate::authorise::{Need, Permit};
-use crate::operation::Operation;
+use crate::operation::{Effect, Operation};
 
 /// AWS STS API reference, "GetCallerIdentity".
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(crate) struct Output {
 
 impl Operation for GetCallerIdentity {
     const NAME: &'static str = "GetCallerIdentity";
-    const READ_ONLY: bool = true;
+    const EFFECT: Effect = Effect::Reads;
     type Input = ();
     type Subject = ();
     type Output = Output;

@@ -10,7 +10,7 @@ use crate::authorise::{Need, Permit};
 use crate::caller::{Caller, Identity};
 use crate::decode::unsupported;
 use crate::issue::{Credentials, SHORTEST, issue, session};
-use crate::operation::{Operation, Recorded};
+use crate::operation::{Effect, Operation, Recorded};
 use crate::{Code, Fault};
 
 /// What a user gets when nothing is asked for, in seconds.
@@ -38,8 +38,7 @@ pub(crate) struct Output {
 
 impl Operation for GetSessionToken {
     const NAME: &'static str = "GetSessionToken";
-    const READ_ONLY: bool = true;
-    const RECORDS_RESPONSE: bool = true;
+    const EFFECT: Effect = Effect::Grants;
     const RECORDED: &'static [Recorded] = &[Recorded::Number("DurationSeconds")];
     type Input = Input;
     type Subject = ();

@@ -78,7 +78,7 @@ async fn populated() -> World {
 /// What the token of a session says.
 fn facts(world: &World, credentials: &Credentials) -> Session {
     let token = credentials.session_token.as_ref().unwrap();
-    open_session(&world.app.sessions, token, &credentials.access_key_id).unwrap().session
+    open_session(&world.app.rings.sessions(), token, &credentials.access_key_id).unwrap().session
 }
 
 /// The credentials of a session, sealed as if it had been issued with `ring`.
@@ -187,7 +187,7 @@ async fn cve_2021_41137_a_session_policy_that_cannot_be_read_denies() {
     ] {
         let mut changed = facts(&world, &session);
         changed.session_policies = policies;
-        let credentials = sealed(&world.app.sessions, &changed);
+        let credentials = sealed(&world.app.rings.sessions(), &changed);
         let answer = world.iam(&credentials, LIST_USERS).await;
         if may {
             answer.ok();
@@ -546,7 +546,7 @@ async fn offensai_2025_what_is_taken_away_is_gone_at_the_next_request() {
     let ann = world.iam(&world.admin, &[create[0], user]).await.ok().credentials();
     let mut loose = facts(&world, &world.sts(&ann, &token).await.ok().credentials());
     loose.creating_access_key = None;
-    let session = sealed(&world.app.sessions, &loose);
+    let session = sealed(&world.app.rings.sessions(), &loose);
     let key = ("AccessKeyId", ann.access_key_id.as_str());
     admin(&[("Action", "DeleteAccessKey"), user, key]).await;
     admin(&[("Action", "DeleteUserPolicy"), user, ("PolicyName", "p")]).await;
@@ -737,7 +737,7 @@ async fn rustfs_ghsa_ccrv_48rf_xvfh_m77q_what_is_sealed_serves_one_purpose() {
     world.role("Admin", &trust_account(), Some(&statement("Allow", "*", "*"))).await;
     let session = world.assume(&world.admin, "Admin", &[]).await.ok().credentials();
     let genuine = facts(&world, &session);
-    let rings = &world.app.sessions;
+    let rings = &world.app.rings.sessions();
     // The seal of the test is that of the server.
     world.iam(&sealed(rings, &genuine), LIST_USERS).await.ok();
 
@@ -867,7 +867,7 @@ async fn cve_2021_20288_and_kiam_499_a_recreated_user_inherits_no_session() {
     // One that does not end with its key.
     let mut loose = facts(&world, &session);
     loose.creating_access_key = None;
-    let loose = sealed(&world.app.sessions, &loose);
+    let loose = sealed(&world.app.rings.sessions(), &loose);
     let name = world.whoami(&loose).await.ok().text("Arn").unwrap().to_owned();
     let key = ("AccessKeyId", old.access_key_id.as_str());
     for delete in
@@ -886,8 +886,8 @@ async fn cve_2021_20288_and_kiam_499_a_recreated_user_inherits_no_session() {
     assert_eq!(code(&world.whoami(&mixed).await), UNKNOWN);
     let mut facts = facts(&world, &loose);
     facts.creating_access_key = Some(new.access_key_id.clone());
-    assert_eq!(code(&world.whoami(&sealed(&world.app.sessions, &facts)).await), UNKNOWN);
+    assert_eq!(code(&world.whoami(&sealed(&world.app.rings.sessions(), &facts)).await), UNKNOWN);
     facts.account = AccountId::parse("111111111111").unwrap();
-    assert_eq!(code(&world.whoami(&sealed(&world.app.sessions, &facts)).await), UNKNOWN);
+    assert_eq!(code(&world.whoami(&sealed(&world.app.rings.sessions(), &facts)).await), UNKNOWN);
     world.whoami(&new).await.ok();
 }

@@ -1,5 +1,10 @@
 //! STS as a client sees it.
 
+use std::sync::Arc;
+
+use daypass_audit::{Faults, Trail, TrailSettings};
+use daypass_names::{AccountId, Constrained, UserName};
+
 use super::world::{ACCOUNT, World, statement, trust, trust_account};
 
 #[tokio::test]
@@ -398,34 +403,98 @@ async fn every_proven_call_is_recorded_and_no_other() {
     insta::assert_snapshot!("refused_record", pretty(1));
 }
 
+/// A deployment whose trail is in a folder and can be made to fail.
+async fn on_a_disk() -> (World, Arc<Trail>, Faults, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let faults = Faults::new();
+    let settings = TrailSettings::new(folder.path().join("trail"));
+    let start = "2026-01-02T03:04:05Z".parse().unwrap();
+    let trail = Trail::open_with(settings, start, Arc::new(faults.clone())).unwrap();
+    let world = World::with_trail(trail).await;
+    let trail = world.trail();
+    (world, trail, faults, folder)
+}
+
+const UNRECORDED: &str = "The service is unable to record the request. Try again.";
+
 #[tokio::test]
 async fn nothing_is_changed_or_granted_while_no_record_can_be_kept() {
-    use daypass_audit::{Durability, Trail};
-    use daypass_names::{AccountId, Constrained, UserName};
-    // A device on which every write fails for want of space.
-    let trail = Trail::open("/dev/full", Durability::Buffered).unwrap();
-    let world = World::with_trail(trail).await;
-    // Without a record there is no answer, not even to a read.
-    let text = "The service is unable to record the request. Try again.";
-    world.whoami(&world.admin).await.refused(503, "ServiceUnavailable", text);
+    let (world, trail, faults, _folder) = on_a_disk().await;
+    world.role("Reader", &trust_account(), None).await;
+    faults.break_down();
+    // A grant finds out by itself, because its record comes before its reply.
+    let refused = world.assume(&world.admin, "Reader", &[]).await;
+    refused.refused(503, "ServiceUnavailable", UNRECORDED);
+    assert!(!refused.body.contains("SecretAccessKey"));
+    // From now on nothing has an effect, and nothing is answered.
     let create = [("Action", "CreateUser"), ("UserName", "Ann")];
-    world.iam(&world.admin, &create).await.refused(503, "ServiceUnavailable", text);
+    world.iam(&world.admin, &create).await.refused(503, "ServiceUnavailable", UNRECORDED);
+    world.whoami(&world.admin).await.refused(503, "ServiceUnavailable", UNRECORDED);
     let account = AccountId::parse(ACCOUNT).unwrap();
     let ann = world.app.directory.user(account, &UserName::parse("Ann").unwrap()).await;
     assert!(ann.is_err(), "a user was made without a record");
+
+    faults.heal();
+    trail.tick(world.now()).await.unwrap();
+    world.iam(&world.admin, &create).await.ok();
+    world.assume(&world.admin, "Reader", &[]).await.ok();
 }
 
+/// The record of a write is in the store with the write: a trail that fails in between delays it.
 #[tokio::test]
-async fn a_trail_that_works_again_ends_the_refusals() {
-    let world = World::new().await;
+async fn the_record_of_a_write_waits_in_the_store_while_the_trail_fails() {
+    let (world, trail, faults, folder) = on_a_disk().await;
+    faults.break_down();
     let create = [("Action", "CreateUser"), ("UserName", "Ann")];
-    world.app.lose_trail();
-    let text = "The service is unable to record the request. Try again.";
-    world.iam(&world.admin, &create).await.refused(503, "ServiceUnavailable", text);
-    assert_eq!(world.records().last().unwrap()["errorCode"], "ServiceUnavailable");
     world.iam(&world.admin, &create).await.ok();
-    // A read is answered, and its record tells as well that there is a trail again.
-    world.app.lose_trail();
-    world.whoami(&world.admin).await.ok();
-    world.iam(&world.admin, &[("Action", "DeleteUser"), ("UserName", "Ann")]).await.ok();
+    assert_eq!(world.app.directory.outbox(10).await.unwrap().len(), 1);
+    world.app.deliver_notes().await.unwrap_err();
+    faults.heal();
+    trail.tick(world.now()).await.unwrap();
+    assert_eq!(world.app.deliver_notes().await.unwrap(), 1);
+    assert!(world.app.directory.outbox(10).await.unwrap().is_empty());
+    let lines = std::fs::read_to_string(folder.path().join("trail/trail.jsonl")).unwrap();
+    let created = lines.lines().filter(|line| line.contains("\"eventName\":\"CreateUser\""));
+    assert_eq!(created.count(), 1, "{lines}");
+}
+
+/// Reads are on the disk by the next flush, or before the reply where the operator wants it.
+#[tokio::test]
+async fn strict_audit_keeps_the_records_of_reads_before_the_reply() {
+    for (strict, synced) in [(false, false), (true, true)] {
+        let (mut world, trail, faults, _folder) = on_a_disk().await;
+        world.app.settings.strict_audit = strict;
+        trail.flush().await.unwrap();
+        let before = faults.syncs();
+        world.whoami(&world.admin).await.ok();
+        assert_eq!(faults.syncs() > before, synced, "strict: {strict}");
+        trail.flush().await.unwrap();
+        assert!(faults.syncs() > before);
+    }
+}
+
+/// What stands in the outbox and is no record keeps nothing behind it from the trail.
+#[tokio::test]
+async fn a_note_that_is_no_record_does_not_stop_the_outbox() {
+    let (world, _trail, _faults, folder) = on_a_disk().await;
+    let account = AccountId::parse("210987654321").unwrap();
+    let new = daypass_directory::NewAccount { id: account, created: world.now() };
+    let note = |_: &daypass_directory::Account| {
+        Ok::<_, daypass_directory::NoteFault>(daypass_directory::Note {
+            at: "2026-01-01T00:00:00Z".parse().unwrap(),
+            event_id: "00000000-0000-4000-8000-00000000000f".to_owned(),
+            line: b"{\n\xff".to_vec(),
+        })
+    };
+    world.app.directory.create_account(new, &note).await.unwrap();
+    let create = [("Action", "CreateUser"), ("UserName", "Ann")];
+    world.iam(&world.admin, &create).await.ok();
+    world.app.deliver_notes().await.unwrap();
+    assert!(world.app.directory.outbox(10).await.unwrap().is_empty());
+    let lines = std::fs::read_to_string(folder.path().join("trail/trail.jsonl")).unwrap();
+    let count = |part: &str| lines.lines().filter(|line| line.contains(part)).count();
+    assert_eq!(count("\"eventName\":\"CreateUser\""), 1, "{lines}");
+    assert_eq!(count("\"eventName\":\"UnreadableRecord\""), 1, "{lines}");
+    assert_eq!(count("\"base64\":\"ewr/\""), 1, "{lines}");
+    assert_eq!(count("00000000-0000-4000-8000-00000000000f"), 1, "{lines}");
 }

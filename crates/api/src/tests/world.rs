@@ -6,17 +6,19 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use daypass_audit::Trail;
-use daypass_directory::{Directory, NewAccessKey, NewAccount, NewUser};
+use daypass_directory::{
+    Directory, NewAccessKey, NewAccount, NewUser, NoRandomness, Note, NoteFault, RingChange, Rings,
+};
 use daypass_names::{
     AccessKeyId, AccountId, Constrained, Partition, Path, PolicyName, Region, SecretAccessKey,
     UniqueId, UniqueIdKind, UserName,
 };
 use daypass_sigv4::{Credentials, Request, sign};
+use daypass_store::Store;
 use daypass_store::memory::Memory;
-use daypass_token::{KeyRing, RingKey, RingKeyId};
+use daypass_token::KeyEncryptionKey;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use jiff::{SignedDuration, Timestamp};
-use zeroize::Zeroizing;
 
 use crate::{App, Clock, Parts, Random, RandomFault, Received, Settings};
 
@@ -102,54 +104,57 @@ impl World {
 
     /// A deployment whose records go to `trail`.
     pub(super) async fn with_trail(trail: Trail) -> Self {
-        let start: Timestamp = "2026-01-02T03:04:05.678Z".parse().unwrap();
-        let ring = |byte| {
-            let id = RingKeyId::new(1);
-            KeyRing::new(vec![RingKey::new(id, Zeroizing::new([byte; 64]))], id).unwrap()
-        };
+        Self::on(Arc::new(Memory::new()), trail).await
+    }
+
+    /// A deployment on `store` whose records go to `trail`.
+    pub(super) async fn on(store: Arc<dyn Store>, trail: Trail) -> Self {
+        Self::started(store, trail, "2026-01-02T03:04:05.678Z".parse().unwrap(), 0).await
+    }
+
+    /// A deployment that starts at that instant, perhaps on what an earlier one left; `chance` keeps
+    /// the random bytes of the two apart.
+    pub(super) async fn started(
+        store: Arc<dyn Store>,
+        trail: Trail,
+        start: Timestamp,
+        chance: u64,
+    ) -> Self {
         let partition = Partition::Aws;
-        let directory = Directory::new(Arc::new(Memory::new()), Arc::new(ring(1)), partition);
-        let account = AccountId::parse(ACCOUNT).unwrap();
-        let admin = UserName::parse("admin").unwrap();
-        directory.create_account(NewAccount { id: account, created: start }).await.unwrap();
-        let user = NewUser {
-            account,
-            id: UniqueId::from_random(UniqueIdKind::User, [9; 11]),
-            name: admin,
-            path: Path::default(),
-            created: start,
-        };
-        let user = directory.create_user(user).await.unwrap();
-        let all = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
-        let policy = PolicyName::parse("AdministratorAccess").unwrap();
-        directory.put_user_policy(account, user.id, policy, all).await.unwrap();
+        let random = Arc::new(Counter(AtomicU64::new(chance)));
+        let kek = KeyEncryptionKey::from_random([1; 32]).unwrap();
+        let drawn = Arc::clone(&random);
+        let fill = move |bytes: &mut [u8]| drawn.fill(bytes).map_err(|_| NoRandomness);
+        let rings = Rings::open(store.clone(), &kek, None, &fill, start, &noted::<RingChange>);
+        let rings = Arc::new(rings.await.unwrap());
+        let directory = Directory::new(store, rings.clone(), partition);
+        directory.load_revocations().await.unwrap();
         let credentials = Credentials {
             access_key_id: AccessKeyId::parse(ADMIN_KEY).unwrap(),
             secret_access_key: SecretAccessKey::parse(ADMIN_SECRET).unwrap(),
             session_token: None,
         };
-        let key = NewAccessKey {
-            id: credentials.access_key_id.clone(),
-            secret: credentials.secret_access_key.clone(),
-            nonce: [3; 24],
-            created: start,
-        };
-        directory.create_access_key(account, user.id, key).await.unwrap();
+        if directory.accounts().await.unwrap().is_empty() {
+            found(&directory, &credentials, start).await;
+        }
         let clock = Arc::new(TestClock(Mutex::new(start)));
         let trail = Arc::new(trail);
         let app = App::new(Parts {
-            directory,
-            sessions: ring(2),
+            directory: Arc::new(directory),
+            rings,
             trail: trail.clone(),
+            refusals: None,
             clock: clock.clone(),
-            random: Arc::new(Counter(AtomicU64::new(0))),
+            random,
             settings: Settings {
                 partition,
                 region: Region::parse("us-east-1").unwrap(),
                 signing_regions: None,
                 allow_empty_region: false,
+                strict_audit: false,
             },
-        });
+        })
+        .unwrap();
         Self { app, clock, trail, admin: credentials }
     }
 
@@ -160,6 +165,11 @@ impl World {
     /// Moves the clock.
     pub(super) fn pass(&self, seconds: i64) {
         *self.clock.0.lock().unwrap() += SignedDuration::from_secs(seconds);
+    }
+
+    /// The trail.
+    pub(super) fn trail(&self) -> Arc<Trail> {
+        Arc::clone(&self.trail)
     }
 
     /// The records so far.
@@ -243,6 +253,8 @@ impl World {
 
     pub(super) async fn send(&self, received: Received) -> Answer {
         let response = self.app.handle(received).await;
+        // The trail may be one that fails.
+        let _ = self.app.deliver_notes().await;
         Answer {
             status: response.status().as_u16(),
             body: String::from_utf8(response.body().to_vec()).unwrap(),
@@ -309,6 +321,46 @@ impl World {
     pub(super) async fn whoami(&self, credentials: &Credentials) -> Answer {
         self.sts(credentials, &[("Action", "GetCallerIdentity")]).await
     }
+}
+
+/// Makes the account and its administrator.
+async fn found(directory: &Directory, credentials: &Credentials, start: Timestamp) {
+    let account = AccountId::parse(ACCOUNT).unwrap();
+    let admin = UserName::parse("admin").unwrap();
+    directory.create_account(NewAccount { id: account, created: start }, &noted).await.unwrap();
+    let user = NewUser {
+        account,
+        id: UniqueId::from_random(UniqueIdKind::User, [9; 11]),
+        name: admin,
+        path: Path::default(),
+        created: start,
+        boundary: None,
+    };
+    let user = directory.create_user(user, &noted).await.unwrap();
+    let all =
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
+    let policy = PolicyName::parse("AdministratorAccess").unwrap();
+    directory.put_user_policy(account, user.id, policy, all, &noted).await.unwrap();
+    let key = NewAccessKey {
+        id: credentials.access_key_id.clone(),
+        secret: credentials.secret_access_key.clone(),
+        nonce: [3; 24],
+        created: start,
+    };
+    directory.create_access_key(account, user.id, key, &noted).await.unwrap();
+    // What was made here no call has made.
+    while let waiting @ [_, ..] = &*directory.outbox(100).await.unwrap() {
+        let keys: Vec<_> = waiting.iter().map(|(key, _)| key.clone()).collect();
+        directory.clear_outbox(&keys).await.unwrap();
+    }
+}
+
+/// The note of what a test makes without a call.
+pub(super) fn noted<T: ?Sized>(_made: &T) -> Result<Note, NoteFault> {
+    static MADE: AtomicU64 = AtomicU64::new(0);
+    let number = MADE.fetch_add(1, Ordering::Relaxed);
+    let event_id = format!("00000000-0000-0000-0000-{number:012x}");
+    Ok(Note { at: Timestamp::UNIX_EPOCH, event_id, line: b"{}".to_vec() })
 }
 
 /// A trust policy that names one principal, with a condition if one is given.

@@ -84,19 +84,19 @@ async fn keys_belong_to_their_user() {
     let (ann, bob) = (user_id(1), user_id(2));
     let not_hers = format!("The Access Key with id {id} cannot be found");
     let inactive = AccessKeyStatus::Inactive;
-    assert_eq!(said(directory.delete_access_key(here, bob, &id).await), not_hers);
-    let set = directory.set_access_key_status(here, bob, &id, inactive);
+    assert_eq!(said(directory.delete_access_key(here, bob, &id, &Noted).await), not_hers);
+    let set = directory.set_access_key_status(here, bob, &id, inactive, &Noted);
     assert_eq!(said(set.await), not_hers);
 
-    directory.set_access_key_status(here, ann, &id, inactive).await.unwrap();
+    directory.set_access_key_status(here, ann, &id, inactive, &Noted).await.unwrap();
     assert_eq!(directory.access_key(&id).await.unwrap().status, inactive);
     let active = AccessKeyStatus::Active;
-    directory.set_access_key_status(here, ann, &id, active).await.unwrap();
+    directory.set_access_key_status(here, ann, &id, active, &Noted).await.unwrap();
     assert_eq!(directory.access_key(&id).await.unwrap().status, active);
 
-    directory.delete_access_key(here, ann, &id).await.unwrap();
+    directory.delete_access_key(here, ann, &id, &Noted).await.unwrap();
     assert_eq!(said(directory.access_key(&id).await), not_hers);
-    assert_eq!(said(directory.delete_access_key(here, ann, &id).await), not_hers);
+    assert_eq!(said(directory.delete_access_key(here, ann, &id, &Noted).await), not_hers);
 }
 
 #[tokio::test]
@@ -106,7 +106,7 @@ async fn a_user_has_two_keys_at_most() {
     let directory = &fixture.directory;
     let (here, ann) = (account(ACCOUNT), user_id(1));
     let mut ids = [fixture.key("Ann", 9).await, fixture.key("Ann", 3).await];
-    let third = directory.create_access_key(here, ann, new_key(4)).await;
+    let third = directory.create_access_key(here, ann, new_key(4), &Noted).await;
     assert_eq!(said(third), "Cannot exceed quota for AccessKeysPerUser: 2");
     ids.sort();
 
@@ -116,10 +116,10 @@ async fn a_user_has_two_keys_at_most() {
     let listed = directory.access_keys(here, ann, listed.next.as_deref(), 1).await.unwrap();
     assert_eq!((listed.items[0].id.clone(), listed.next), (ids[1].clone(), None));
 
-    directory.delete_access_key(here, ann, &ids[0]).await.unwrap();
+    directory.delete_access_key(here, ann, &ids[0], &Noted).await.unwrap();
     fixture.user("/Bob", 2).await;
     let taken = NewAccessKey { id: ids[1].clone(), ..new_key(7) };
-    let refusal = directory.create_access_key(here, user_id(2), taken).await.unwrap_err();
+    let refusal = directory.create_access_key(here, user_id(2), taken, &Noted).await.unwrap_err();
     assert!(matches!(refusal, DirectoryError::AlreadyExists(Entity::AccessKey(_))));
     fixture.key("Ann", 5).await;
 }
@@ -134,7 +134,7 @@ async fn the_quota_of_keys_holds_for_creates_at_once() {
             let directory = Arc::clone(&directory);
             tokio::spawn(async move {
                 let key = new_key(seed);
-                directory.create_access_key(account(ACCOUNT), user_id(1), key).await
+                directory.create_access_key(account(ACCOUNT), user_id(1), key, &Noted).await
             })
         })
         .collect();

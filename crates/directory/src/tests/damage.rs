@@ -48,8 +48,9 @@ async fn damaged_records_are_refused() {
         corrupt(directory.user(here, &name("Ann")).await, what);
         corrupt(directory.user_by_id(here, user_id(1)).await, what);
         corrupt(directory.users(here, &prefix("/"), None, 10).await, what);
-        corrupt(directory.delete_user(here, user_id(1)).await, what);
-        let put = directory.put_user_policy(here, user_id(1), policy_name("p"), ALLOW).await;
+        corrupt(directory.delete_user(here, user_id(1), &Noted).await, what);
+        let put =
+            directory.put_user_policy(here, user_id(1), policy_name("p"), ALLOW, &Noted).await;
         corrupt(put, what);
         // A role that trusts the user cannot be shown as if the user were gone.
         let role = directory.role(here, &role_name("Reader")).await.unwrap();
@@ -87,17 +88,17 @@ async fn damaged_records_are_refused() {
     // Whoever has nothing left is still not deleted when the name that would go is not theirs.
     let of_bob = fixture.value("user-name/123456789012/bob").await;
     fixture.overwrite("user-name/123456789012/bob", user_id(1).to_string().as_bytes()).await;
-    corrupt(directory.delete_user(here, user_id(2)).await, "an index of another");
+    corrupt(directory.delete_user(here, user_id(2), &Noted).await, "an index of another");
     fixture.overwrite("user-name/123456789012/bob", of_bob.as_bytes()).await;
     directory.user(here, &name("Bob")).await.unwrap();
     fixture.overwrite("user-name/123456789012/\u{fffd}", b"nobody").await;
     corrupt(directory.users(here, &prefix("/"), None, 10).await, "an index without id");
     for count in [&b""[..], b"-1", b"many", b"\xff"] {
         fixture.overwrite("user-count/123456789012", count).await;
-        corrupt(directory.create_user(new_user("/Carl", 3)).await, "a bad count");
+        corrupt(directory.create_user(new_user("/Carl", 3), &Noted).await, "a bad count");
     }
     fixture.overwrite("user-count/123456789012", b"0").await;
-    corrupt(directory.delete_user(here, user_id(2)).await, "a count that is too low");
+    corrupt(directory.delete_user(here, user_id(2), &Noted).await, "a count that is too low");
     fixture.overwrite("account/123456789012", b"{}").await;
     corrupt(directory.account(here).await, "an account");
     corrupt(directory.accounts().await, "all accounts");
@@ -109,7 +110,7 @@ async fn a_policy_that_no_longer_parses_stays() {
     let fixture = Fixture::new().await;
     fixture.user("/Ann", 1).await;
     let (here, ann) = (account(ACCOUNT), name("Ann"));
-    let put = fixture.directory.put_user_policy(here, user_id(1), policy_name("p"), ALLOW);
+    let put = fixture.directory.put_user_policy(here, user_id(1), policy_name("p"), ALLOW, &Noted);
     put.await.unwrap();
     let key = format!("user/{}", user_id(1));
     let damaged = fixture.value(&key).await.replace("2012-10-17", "2112-10-17");
@@ -162,9 +163,9 @@ async fn a_store_that_fails_fails_the_call() {
         directory.access_key(&new_key(1).id).await.map(drop),
         directory.accounts().await.map(drop),
         directory.users(here, &prefix("/"), None, 10).await.map(drop),
-        directory.create_user(new_user("/Ann", 1)).await.map(drop),
-        directory.create_role(new_role("/Ann", 1, OTHER)).await.map(drop),
-        directory.create_account(NewAccount { id: here, created: now() }).await.map(drop),
+        directory.create_user(new_user("/Ann", 1), &Noted).await.map(drop),
+        directory.create_role(new_role("/Ann", 1, OTHER), &Noted).await.map(drop),
+        directory.create_account(NewAccount { id: here, created: now() }, &Noted).await.map(drop),
     ];
     for failure in failures {
         assert!(matches!(failure, Err(DirectoryError::Store(StoreError::Unavailable { .. }))));

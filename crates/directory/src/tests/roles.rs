@@ -15,7 +15,7 @@ async fn a_role_is_found_by_name_and_by_id() {
         max_session_duration: 7200,
         ..new_role("/ci/Reader", 1, ACCOUNT)
     };
-    fixture.directory.create_role(new).await.unwrap();
+    fixture.directory.create_role(new, &Noted).await.unwrap();
     let by_name = fixture.directory.role(account(ACCOUNT), &role_name("Reader")).await.unwrap();
     let by_id = fixture.directory.role_by_id(account(ACCOUNT), role_id(1)).await.unwrap();
     assert!(Arc::ptr_eq(&by_name, &by_id));
@@ -38,10 +38,10 @@ async fn refusals_of_roles() {
     // No such id, another kind of id, another account.
     for (account, id) in [(here, role_id(9)), (here, user_id(1)), (account(OTHER), reader)] {
         let refusals = [
-            directory.delete_role(account, id).await,
-            directory.set_trust_policy(account, id, &trust(ACCOUNT)).await,
-            directory.put_role_policy(account, id, policy.clone(), ALLOW).await,
-            directory.delete_role_policy(account, id, &policy).await,
+            directory.delete_role(account, id, &Noted).await,
+            directory.set_trust_policy(account, id, &trust(ACCOUNT), &Noted).await,
+            directory.put_role_policy(account, id, policy.clone(), ALLOW, &Noted).await,
+            directory.delete_role_policy(account, id, &policy, &Noted).await,
         ];
         for refusal in refusals {
             assert!(
@@ -50,11 +50,11 @@ async fn refusals_of_roles() {
         }
     }
     assert_eq!(
-        said(directory.delete_role_policy(here, reader, &policy).await),
+        said(directory.delete_role_policy(here, reader, &policy, &Noted).await),
         "The role policy with name p cannot be found."
     );
     assert_eq!(
-        said(directory.create_role(new_role("/x/READER", 2, ACCOUNT)).await),
+        said(directory.create_role(new_role("/x/READER", 2, ACCOUNT), &Noted).await),
         "Role with name READER already exists."
     );
     for (account, id) in [(account(OTHER), role_id(1)), (here, user_id(1)), (here, role_id(9))] {
@@ -62,15 +62,15 @@ async fn refusals_of_roles() {
         assert!(matches!(refusal, DirectoryError::NotFound(Entity::RoleId(_))));
     }
 
-    directory.put_role_policy(here, reader, policy.clone(), ALLOW).await.unwrap();
+    directory.put_role_policy(here, reader, policy.clone(), ALLOW, &Noted).await.unwrap();
     assert_eq!(
-        said(directory.delete_role(here, reader).await),
+        said(directory.delete_role(here, reader, &Noted).await),
         "Cannot delete entity, must delete policies first."
     );
     let listed = directory.roles(here, &prefix("/"), None, 10).await.unwrap();
     assert_eq!(listed.items[0].policies.len(), 1);
-    directory.delete_role_policy(here, reader, &policy).await.unwrap();
-    directory.delete_role(here, reader).await.unwrap();
+    directory.delete_role_policy(here, reader, &policy, &Noted).await.unwrap();
+    directory.delete_role(here, reader, &Noted).await.unwrap();
     assert!(directory.role_by_id(here, role_id(1)).await.is_err());
 }
 
@@ -92,8 +92,8 @@ async fn trust_policies_are_bounded_and_parsed() {
     ] {
         let create = NewRole { trust_text: text.clone(), ..new_role("/Other", 2, ACCOUNT) };
         let outcomes = [
-            directory.set_trust_policy(here, reader, &text).await,
-            directory.create_role(create).await.map(drop),
+            directory.set_trust_policy(here, reader, &text, &Noted).await,
+            directory.create_role(create, &Noted).await.map(drop),
         ];
         for outcome in outcomes {
             assert_eq!(outcome.err().map(|error| error.to_string()).as_deref(), wanted);
@@ -121,7 +121,7 @@ async fn whom_a_trust_policy_names_must_exist() {
         &user,
         &role,
     ] {
-        directory.set_trust_policy(here, role_id(1), &trust(there)).await.expect(there);
+        directory.set_trust_policy(here, role_id(1), &trust(there), &Noted).await.expect(there);
     }
     let (no_user, no_role) = (user_id(7).to_string(), role_id(7).to_string());
     for missing in [
@@ -145,16 +145,16 @@ async fn whom_a_trust_policy_names_must_exist() {
     ] {
         let text = trust(missing);
         let wanted = format!("Invalid principal in policy: \"AWS\":\"{missing}\"");
-        let set = directory.set_trust_policy(here, role_id(1), &text).await;
+        let set = directory.set_trust_policy(here, role_id(1), &text, &Noted).await;
         assert_eq!(said(set), wanted);
-        assert_eq!(said(directory.create_role(new_role("/New", 9, missing)).await), wanted);
+        assert_eq!(said(directory.create_role(new_role("/New", 9, missing), &Noted).await), wanted);
     }
     // One that exists does not vouch for another, and escapes are read before they are looked up.
     let mixed = trust(ACCOUNT).replace(
         &format!("\"{ACCOUNT}\""),
         &format!("[\"{ANN}\", \"arn:aws:iam::123456789012:user\\/Bob\"]"),
     );
-    let set = directory.set_trust_policy(here, role_id(1), &mixed).await;
+    let set = directory.set_trust_policy(here, role_id(1), &mixed, &Noted).await;
     assert_eq!(
         said(set),
         "Invalid principal in policy: \"AWS\":\"arn:aws:iam::123456789012:user/Bob\""
@@ -178,7 +178,7 @@ async fn principals_from_outside_need_not_exist() {
     ]) {
         let text = trust(ACCOUNT).replace(&aws, principal).replace("sts:AssumeRole", action);
         let new = NewRole { trust_text: text.clone(), ..new_role(&format!("/r{seed}"), seed, "") };
-        let role = fixture.directory.create_role(new).await.unwrap();
+        let role = fixture.directory.create_role(new, &Noted).await.unwrap();
         assert_eq!(fixture.directory.trust_text(&role).await.unwrap(), text);
     }
 }
@@ -216,10 +216,10 @@ async fn a_recreated_principal_is_somebody_else() {
          \"Action\": \"sts:AssumeRole\"}}]\n}}\n"
     );
     let new = NewRole { trust_text: text.clone(), ..new_role("/Trusting", 2, ACCOUNT) };
-    directory.create_role(new).await.unwrap();
+    directory.create_role(new, &Noted).await.unwrap();
     assert_eq!(shown().await, text);
 
-    directory.delete_user(here, user_id(1)).await.unwrap();
+    directory.delete_user(here, user_id(1), &Noted).await.unwrap();
     let without_ann = text.replace(ANN, &user_id(1).to_string());
     assert_eq!(shown().await, without_ann);
     let anew = fixture.user("/team/Ann", 8).await;
@@ -228,7 +228,7 @@ async fn a_recreated_principal_is_somebody_else() {
     assert!(trusts(user_id(1)).await);
     assert!(!trusts(anew.id).await);
 
-    directory.delete_role(here, role_id(1)).await.unwrap();
+    directory.delete_role(here, role_id(1), &Noted).await.unwrap();
     fixture.role("/ci/Reader", 9, ACCOUNT).await;
     let without_both = without_ann.replace(READER, &role_id(1).to_string());
     assert_eq!(shown().await, without_both);
@@ -237,13 +237,16 @@ async fn a_recreated_principal_is_somebody_else() {
     assert_eq!(role.trust.text(), text);
 
     let dead = format!("Invalid principal in policy: \"AWS\":\"{}\"", user_id(1));
-    assert_eq!(said(directory.set_trust_policy(here, role_id(2), &without_both).await), dead);
+    assert_eq!(
+        said(directory.set_trust_policy(here, role_id(2), &without_both, &Noted).await),
+        dead
+    );
     // Saved again by ARN, it is about those who have the names now.
-    directory.set_trust_policy(here, role_id(2), &text).await.unwrap();
+    directory.set_trust_policy(here, role_id(2), &text, &Noted).await.unwrap();
     assert_eq!(shown().await, text);
     assert!(trusts(anew.id).await);
     assert!(!trusts(user_id(1)).await);
-    directory.delete_user(here, anew.id).await.unwrap();
+    directory.delete_user(here, anew.id, &Noted).await.unwrap();
     assert_eq!(shown().await, text.replace(ANN, &user_id(8).to_string()));
 }
 
@@ -256,14 +259,14 @@ async fn calls_can_move_between_threads() {
     let fixture = Fixture::new().await;
     let directory = &fixture.directory;
     let (here, reader) = (account(ACCOUNT), role_name("Reader"));
-    check(directory.create_role(new_role("/Reader", 1, ACCOUNT))).await.unwrap();
+    check(directory.create_role(new_role("/Reader", 1, ACCOUNT), &Noted)).await.unwrap();
     let role = check(directory.role(here, &reader)).await.unwrap();
     check(directory.trust_text(&role)).await.unwrap();
     check(directory.roles(here, &prefix("/"), None, 10)).await.unwrap();
-    check(directory.set_trust_policy(here, role.id, &trust(OTHER))).await.unwrap();
+    check(directory.set_trust_policy(here, role.id, &trust(OTHER), &Noted)).await.unwrap();
     let policy = policy_name("p");
-    check(directory.put_role_policy(here, role.id, policy.clone(), ALLOW)).await.unwrap();
-    check(directory.delete_role_policy(here, role.id, &policy)).await.unwrap();
-    check(directory.delete_role(here, role.id)).await.unwrap();
+    check(directory.put_role_policy(here, role.id, policy.clone(), ALLOW, &Noted)).await.unwrap();
+    check(directory.delete_role_policy(here, role.id, &policy, &Noted)).await.unwrap();
+    check(directory.delete_role(here, role.id, &Noted)).await.unwrap();
     check(directory.accounts()).await.unwrap();
 }

@@ -27,7 +27,10 @@ async fn an_unchanged_user_is_compiled_once() {
     assert!(Arc::ptr_eq(&first, &second));
     // A change by another node is seen at once.
     let other = on(&fixture.store, 1);
-    other.put_user_policy(account(ACCOUNT), user_id(1), policy_name("p"), ALLOW).await.unwrap();
+    other
+        .put_user_policy(account(ACCOUNT), user_id(1), policy_name("p"), ALLOW, &Noted)
+        .await
+        .unwrap();
     assert_eq!(read().await.policies.len(), 1);
     assert!(first.policies.is_empty());
 }
@@ -41,7 +44,7 @@ async fn who_is_not_there_is_not_found() {
     let nobody = "The user with name Bob cannot be found.";
     assert_eq!(said(directory.user(here, &name("Bob")).await), nobody);
     assert_eq!(
-        said(directory.delete_user_policy(here, user_id(1), &policy_name("p")).await),
+        said(directory.delete_user_policy(here, user_id(1), &policy_name("p"), &Noted).await),
         "The user policy with name p cannot be found."
     );
     // Another case, another account, another kind of id.
@@ -59,7 +62,7 @@ async fn who_is_not_there_is_not_found() {
     let missing = directory.account(account("999999999999")).await;
     assert_eq!(said(missing), "The account with id 999999999999 cannot be found.");
     let homeless = NewUser { account: account("999999999999"), ..new_user("/Eve", 3) };
-    let refusal = directory.create_user(homeless).await.unwrap_err();
+    let refusal = directory.create_user(homeless, &Noted).await.unwrap_err();
     assert!(matches!(refusal, DirectoryError::NotFound(Entity::Account(_))));
 }
 
@@ -68,17 +71,17 @@ async fn names_are_unique_ignoring_case_and_path() {
     let fixture = Fixture::new().await;
     fixture.user("/team/Ann", 1).await;
     for (text, seed) in [("/team/Ann", 2), ("/ANN", 3), ("/other/ann", 4)] {
-        let refusal = said(fixture.directory.create_user(new_user(text, seed)).await);
+        let refusal = said(fixture.directory.create_user(new_user(text, seed), &Noted).await);
         let (_, user) = split(text);
         assert_eq!(refusal, format!("User with name {user} already exists."));
     }
     // Another account and another kind have names of their own.
     let foreign = NewUser { account: account(OTHER), ..new_user("/Ann", 5) };
-    fixture.directory.create_user(foreign).await.unwrap();
+    fixture.directory.create_user(foreign, &Noted).await.unwrap();
     fixture.role("/Ann", 1, ACCOUNT).await;
     let again = NewAccount { id: account(ACCOUNT), created: now() };
     assert_eq!(
-        said(fixture.directory.create_account(again).await),
+        said(fixture.directory.create_account(again, &Noted).await),
         "Account with id 123456789012 already exists."
     );
     let ids: Vec<_> = fixture.directory.accounts().await.unwrap().iter().map(|a| a.id).collect();
@@ -90,10 +93,10 @@ async fn names_are_unique_ignoring_case_and_path() {
 async fn an_id_of_another_kind_is_refused() {
     let fixture = Fixture::new().await;
     let wrong = NewUser { id: role_id(1), ..new_user("/Ann", 1) };
-    let refusal = fixture.directory.create_user(wrong).await.unwrap_err();
+    let refusal = fixture.directory.create_user(wrong, &Noted).await.unwrap_err();
     assert!(matches!(refusal, DirectoryError::Refused(_)));
     let wrong = NewRole { id: user_id(1), ..new_role("/Ann", 1, ACCOUNT) };
-    let refusal = fixture.directory.create_role(wrong).await.unwrap_err();
+    let refusal = fixture.directory.create_role(wrong, &Noted).await.unwrap_err();
     assert!(matches!(refusal, DirectoryError::Refused(_)));
 }
 
@@ -109,17 +112,17 @@ async fn a_user_with_belongings_is_not_deleted() {
         Err(DirectoryError::DeleteConflict(reason)) => reason,
         other => panic!("{other:?}"),
     };
-    assert_eq!(reason(directory.delete_user(here, id).await), DeleteReason::AccessKeys);
-    directory.delete_access_key(here, id, &key).await.unwrap();
-    directory.put_user_policy(here, id, policy_name("p"), ALLOW).await.unwrap();
-    let refusal = directory.delete_user(here, id).await;
+    assert_eq!(reason(directory.delete_user(here, id, &Noted).await), DeleteReason::AccessKeys);
+    directory.delete_access_key(here, id, &key, &Noted).await.unwrap();
+    directory.put_user_policy(here, id, policy_name("p"), ALLOW, &Noted).await.unwrap();
+    let refusal = directory.delete_user(here, id, &Noted).await;
     assert_eq!(
         refusal.as_ref().unwrap_err().to_string(),
         "Cannot delete entity, must delete policies first."
     );
     assert_eq!(reason(refusal), DeleteReason::Policies);
-    directory.delete_user_policy(here, id, &policy_name("p")).await.unwrap();
-    directory.delete_user(here, id).await.unwrap();
+    directory.delete_user_policy(here, id, &policy_name("p"), &Noted).await.unwrap();
+    directory.delete_user(here, id, &Noted).await.unwrap();
 
     // Nothing is left of it, and the name is free for somebody else.
     assert!(directory.user_by_id(here, user_id(1)).await.is_err());
@@ -138,10 +141,10 @@ async fn who_took_a_name_is_not_touched() {
     let policy = policy_name("p");
 
     let old = fixture.user("/Ann", 1).await.id;
-    directory.delete_user(here, old).await.unwrap();
+    directory.delete_user(here, old, &Noted).await.unwrap();
     let new = fixture.user("/Ann", 2).await.id;
     let key = fixture.key("Ann", 3).await;
-    directory.put_user_policy(here, new, policy.clone(), ALLOW).await.unwrap();
+    directory.put_user_policy(here, new, policy.clone(), ALLOW, &Noted).await.unwrap();
     let record = fixture.value(&format!("user/{new}")).await;
     nothing_is_done(directory, here, old).await;
     assert_eq!(fixture.value(&format!("user/{new}")).await, record);
@@ -150,14 +153,14 @@ async fn who_took_a_name_is_not_touched() {
     assert_eq!(directory.access_keys(here, new, None, 10).await.unwrap().items.len(), 1);
 
     let old = fixture.role("/Reader", 1, ACCOUNT).await.id;
-    directory.delete_role(here, old).await.unwrap();
+    directory.delete_role(here, old, &Noted).await.unwrap();
     let new = fixture.role("/Reader", 2, ACCOUNT).await.id;
     let record = fixture.value(&format!("role/{new}")).await;
     let refusals = [
-        directory.set_trust_policy(here, old, &trust(OTHER)).await,
-        directory.put_role_policy(here, old, policy.clone(), ALLOW).await,
-        directory.delete_role_policy(here, old, &policy).await,
-        directory.delete_role(here, old).await,
+        directory.set_trust_policy(here, old, &trust(OTHER), &Noted).await,
+        directory.put_role_policy(here, old, policy.clone(), ALLOW, &Noted).await,
+        directory.delete_role_policy(here, old, &policy, &Noted).await,
+        directory.delete_role(here, old, &Noted).await,
     ];
     for refusal in refusals {
         let missing = format!("The role with id {old} cannot be found.");
@@ -173,12 +176,12 @@ async fn nothing_is_done(directory: &Directory, account: AccountId, id: UniqueId
     let key = new_key(3).id;
     let inactive = AccessKeyStatus::Inactive;
     let refusals = [
-        directory.delete_user(account, id).await,
-        directory.put_user_policy(account, id, policy.clone(), ALLOW).await,
-        directory.delete_user_policy(account, id, &policy).await,
-        directory.create_access_key(account, id, new_key(4)).await.map(drop),
-        directory.set_access_key_status(account, id, &key, inactive).await,
-        directory.delete_access_key(account, id, &key).await,
+        directory.delete_user(account, id, &Noted).await,
+        directory.put_user_policy(account, id, policy.clone(), ALLOW, &Noted).await,
+        directory.delete_user_policy(account, id, &policy, &Noted).await,
+        directory.create_access_key(account, id, new_key(4), &Noted).await.map(drop),
+        directory.set_access_key_status(account, id, &key, inactive, &Noted).await,
+        directory.delete_access_key(account, id, &key, &Noted).await,
         directory.access_keys(account, id, None, 10).await.map(drop),
     ];
     for refusal in refusals {
@@ -192,19 +195,19 @@ async fn quotas_hold() {
     let fixture = Fixture::with_quotas(quotas).await;
     fixture.user("/a", 1).await;
     fixture.user("/b", 2).await;
-    let full = fixture.directory.create_user(new_user("/c", 3)).await;
+    let full = fixture.directory.create_user(new_user("/c", 3), &Noted).await;
     assert_eq!(said(full), "Cannot exceed quota for UsersPerAccount: 2");
     // A name that is taken is told before the quota; a place that becomes free can be taken.
-    let taken = fixture.directory.create_user(new_user("/A", 3)).await.unwrap_err();
+    let taken = fixture.directory.create_user(new_user("/A", 3), &Noted).await.unwrap_err();
     assert!(matches!(taken, DirectoryError::AlreadyExists(_)));
-    fixture.directory.delete_user(account(ACCOUNT), user_id(1)).await.unwrap();
+    fixture.directory.delete_user(account(ACCOUNT), user_id(1), &Noted).await.unwrap();
     fixture.user("/c", 3).await;
     // Another account has a quota of its own.
     let foreign = NewUser { account: account(OTHER), ..new_user("/c", 4) };
-    fixture.directory.create_user(foreign).await.unwrap();
+    fixture.directory.create_user(foreign, &Noted).await.unwrap();
 
     fixture.role("/r", 1, ACCOUNT).await;
-    let full = fixture.directory.create_role(new_role("/s", 2, ACCOUNT)).await;
+    let full = fixture.directory.create_role(new_role("/s", 2, ACCOUNT), &Noted).await;
     assert_eq!(said(full), "Cannot exceed quota for RolesPerAccount: 1");
 }
 
@@ -217,7 +220,7 @@ async fn inline_policies_are_replaced_and_counted_together() {
     let directory = &fixture.directory;
     let (here, ann) = (account(ACCOUNT), name("Ann"));
     let put = |policy: &'static str, text: String| async move {
-        directory.put_user_policy(here, user_id(1), policy_name(policy), &text).await
+        directory.put_user_policy(here, user_id(1), policy_name(policy), &text, &Noted).await
     };
     put("b", ALLOW.to_owned()).await.unwrap();
     put("a", ALLOW.to_owned()).await.unwrap();
@@ -238,7 +241,7 @@ async fn inline_policies_are_replaced_and_counted_together() {
     assert_eq!(names, ["a", "b"]);
     assert_eq!(user.policy(&policy_name("b")).unwrap().policy.source(), spaced);
     assert!(user.policy(&policy_name("B")).is_none());
-    directory.delete_user_policy(here, user_id(1), &policy_name("a")).await.unwrap();
+    directory.delete_user_policy(here, user_id(1), &policy_name("a"), &Noted).await.unwrap();
     assert_eq!(directory.user(here, &ann).await.unwrap().policies.len(), 1);
 }
 
@@ -251,8 +254,10 @@ async fn a_record_has_an_end() {
     let mut outcome = Ok(());
     for number in 0..12 {
         let policy = policy_name(&format!("p{number}"));
-        outcome =
-            fixture.directory.put_user_policy(account(ACCOUNT), user_id(1), policy, &text).await;
+        outcome = fixture
+            .directory
+            .put_user_policy(account(ACCOUNT), user_id(1), policy, &text, &Noted)
+            .await;
     }
     let refusal = outcome.unwrap_err();
     assert!(
@@ -271,7 +276,7 @@ async fn lists_are_ordered_and_come_in_pages() {
         fixture.user(&format!("{path}/{user}"), seed).await;
     }
     let foreign = NewUser { account: account(OTHER), ..new_user("/Foreign", 99) };
-    fixture.directory.create_user(foreign).await.unwrap();
+    fixture.directory.create_user(foreign, &Noted).await.unwrap();
 
     let all = ["adam", "Ann", "Bert", "bert2", "carl", "Dora", "Zoe"];
     let check = |path: &'static str, limit: usize, wanted: Vec<&'static str>| {
@@ -314,7 +319,7 @@ async fn of_creates_at_once_one_wins() {
         .map(|seed| {
             let node = Arc::clone(&nodes[usize::from(seed % 2)]);
             let text = if seed % 3 == 0 { "/Ann" } else { "/ann" };
-            tokio::spawn(async move { node.create_user(new_user(text, seed)).await })
+            tokio::spawn(async move { node.create_user(new_user(text, seed), &Noted).await })
         })
         .collect();
     let mut winners = Vec::new();
@@ -339,7 +344,7 @@ async fn creates_at_once_are_all_counted() {
         .map(|seed| {
             let directory = Arc::clone(&directory);
             tokio::spawn(async move {
-                directory.create_user(new_user(&format!("/u{seed}"), seed)).await.is_ok()
+                directory.create_user(new_user(&format!("/u{seed}"), seed), &Noted).await.is_ok()
             })
         })
         .collect();

@@ -1,4 +1,5 @@
-//! What users and roles have in common: a name and an id in an account, a path, inline policies.
+//! What users, groups, roles and managed policies have in common: a name and an id in an account,
+//! and a path; and what all but the last have: inline and attached policies.
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -13,8 +14,8 @@ use crate::{
     DeleteReason, Directory, DirectoryError, Entity, InlinePolicy, Limit, Listing, MAX_PAGE, Quotas,
 };
 
-/// A user or a role.
-pub(crate) trait Principal: Stored {
+/// An entity with a name and an id.
+pub(crate) trait Named: Stored {
     type Name: Constrained + Clone + Display + PartialEq;
 
     const KIND: Kind;
@@ -23,17 +24,41 @@ pub(crate) trait Principal: Stored {
     fn id(&self) -> UniqueId;
     fn name(&self) -> &Self::Name;
     fn path(&self) -> &Path;
-    fn policies(&self) -> &[InlinePolicy];
-    fn common(record: &mut Self::Record) -> &mut CommonRecord;
 
     /// How errors call one of that name.
     fn named(name: &Self::Name) -> Entity;
 
     /// How errors call one of that id.
     fn identified(id: UniqueId) -> Entity;
+}
+
+/// A user, a group or a role.
+pub(crate) trait Holder: Named {
+    fn policies(&self) -> &[InlinePolicy];
+    fn attached(&self) -> &[UniqueId];
+    fn common(record: &mut Self::Record) -> &mut CommonRecord;
 
     /// How many characters all inline policies together may have, and what to say beyond.
     fn policy_limit(quotas: &Quotas, name: &Self::Name) -> (usize, Limit);
+
+    /// How many managed policies may be attached, and what to say beyond.
+    fn attachment_limit(quotas: &Quotas) -> (u32, Limit);
+
+    /// What to say when the record is larger than the store takes: it has too much inline in it.
+    fn record_limit(&self, quotas: &Quotas) -> DirectoryError {
+        DirectoryError::LimitExceeded(Self::policy_limit(quotas, self.name()).1)
+    }
+}
+
+/// A user or a role: what can have a permissions boundary.
+pub(crate) trait Bounded: Holder {
+    fn boundary(&self) -> Option<UniqueId>;
+    fn boundary_record(record: &mut Self::Record) -> &mut Option<String>;
+
+    /// The groups whose policies it has.
+    fn groups(&self) -> &[UniqueId] {
+        &[]
+    }
 }
 
 impl<T: Stored> Editing<T> {
@@ -41,41 +66,46 @@ impl<T: Stored> Editing<T> {
     /// when the record is larger than the store takes.
     pub(crate) fn rewrite(self) -> Option<Commit> {
         let bytes = encode(&self.record)?;
-        Some(Commit::new().unchanged(self.key.clone(), self.revision).put(self.key, bytes))
+        Some(self.unchanged().put(self.key, bytes))
+    }
+
+    /// The commit that changes nothing, as long as nobody else does.
+    pub(crate) fn unchanged(&self) -> Commit {
+        Commit::new().unchanged(self.key.clone(), self.revision)
     }
 }
 
 impl Directory {
-    /// The user or role of exactly that name.
-    pub(crate) async fn principal<T: Principal>(
+    /// The entity of exactly that name.
+    pub(crate) async fn entity<T: Named>(
         &self,
         account: AccountId,
         name: &T::Name,
     ) -> Result<Arc<T>, DirectoryError> {
         let found = match self.id_by_name(T::KIND, account, &name.to_string()).await? {
-            Some(id) => self.principal_by_id::<T>(account, id).await?,
+            Some(id) => self.entity_by_id::<T>(account, id).await?,
             None => None,
         };
         // Between the two reads the entity may have gone: then it is not found, not damaged.
         found
-            .filter(|principal| principal.name() == name)
+            .filter(|entity| entity.name() == name)
             .ok_or_else(|| DirectoryError::NotFound(T::named(name)))
     }
 
-    /// The user or role of that id, if it is in that account.
-    pub(crate) async fn principal_by_id<T: Principal>(
+    /// The entity of that id, if it is in that account.
+    pub(crate) async fn entity_by_id<T: Named>(
         &self,
         account: AccountId,
         id: UniqueId,
     ) -> Result<Option<Arc<T>>, DirectoryError> {
         let found = self.find::<T>(&keys::entity(T::KIND, id)?).await?;
-        Ok(found.filter(|principal| principal.account() == account))
+        Ok(found.filter(|entity| entity.account() == account))
     }
 
-    /// A page of users or roles under a path, ordered by lower-case name.
+    /// A page of entities under a path, ordered by lower-case name.
     ///
     /// One call looks at no more than [`MAX_SCAN`] names, whatever the prefix leaves out.
-    pub(crate) async fn principals<T: Principal>(
+    pub(crate) async fn entities<T: Named>(
         &self,
         account: AccountId,
         prefix: &PathPrefix,
@@ -99,19 +129,19 @@ impl Directory {
             let name = key.as_bytes().strip_prefix(names.as_bytes());
             let name = name.and_then(|name| std::str::from_utf8(name).ok());
             last = Some(name.ok_or_else(|| corrupt(key, "the index is no name"))?.to_owned());
-            let found = self.principal_by_id::<T>(account, id_of(key, entry)?).await?;
+            let found = self.entity_by_id::<T>(account, id_of(key, entry)?).await?;
             // One that is gone went while we read.
             items.extend(found.filter(|principal| prefix.covers(principal.path())));
         }
         Ok(Listing { items, next: if complete { None } else { last } })
     }
 
-    /// The record of the user or role of that id, if it is in that account, to be changed.
+    /// The record of the entity of that id, if it is in that account, to be changed.
     ///
     /// SECURITY: every change goes by id. A name may have passed to somebody else since the call
     /// was authorised; an id is never given twice. The kind is part of the key, and no record is
     /// read whose id is of another kind.
-    pub(crate) async fn edit_principal<T: Principal>(
+    pub(crate) async fn edit_entity<T: Named>(
         &self,
         account: AccountId,
         id: UniqueId,
@@ -122,8 +152,8 @@ impl Directory {
             .ok_or_else(|| DirectoryError::NotFound(T::identified(id)))
     }
 
-    /// The commit that makes a user or role: its record, its name and the count.
-    pub(crate) async fn creation<T: Principal>(
+    /// The commit that makes an entity: its record, its name and the count.
+    pub(crate) async fn creation<T: Named>(
         &self,
         new: &T,
         bytes: Vec<u8>,
@@ -143,30 +173,37 @@ impl Directory {
         self.count_one_more(T::KIND, account, commit).await
     }
 
-    /// The commit that removes a user or role that has nothing left.
-    pub(crate) async fn deletion<T: Principal>(
+    /// Fails if a user, group or role still has policies.
+    pub(crate) fn require_bare<T: Holder>(&self, holder: &T) -> Result<(), DirectoryError> {
+        if !holder.attached().is_empty() {
+            return Err(DirectoryError::DeleteConflict(DeleteReason::Attachments));
+        }
+        if !holder.policies().is_empty() {
+            return Err(DirectoryError::DeleteConflict(DeleteReason::Policies));
+        }
+        Ok(())
+    }
+
+    /// The commit that removes an entity: its record, its name and the count.
+    pub(crate) async fn deletion<T: Named>(
         &self,
         editing: &Editing<T>,
     ) -> Result<Commit, DirectoryError> {
-        let principal = &editing.value;
-        if !principal.policies().is_empty() {
-            return Err(DirectoryError::DeleteConflict(DeleteReason::Policies));
-        }
-        let (account, id) = (principal.account(), principal.id());
-        let name = principal.name().to_string();
+        let (account, id) = (editing.value.account(), editing.value.id());
+        let name = editing.value.name().to_string();
         let name_key = keys::name(T::KIND, account, &name.to_ascii_lowercase())?;
         // SECURITY: the name that goes with the record must be its own, not that of another.
         if self.id_by_name(T::KIND, account, &name).await? != Some(id) {
-            // Either the entity went since it was read, and is not found now, or the index is
-            // damaged: while a record is there its name leads to it.
-            self.edit_principal::<T>(account, id).await?;
+            // Either the entity went or was changed since it was read, which the commit will find,
+            // or the index is damaged: while a record is there its name leads to it.
+            let now = self.edit_entity::<T>(account, id).await?;
+            if now.revision != editing.revision {
+                return Ok(editing.unchanged());
+            }
             return Err(corrupt(&name_key, "the index leads to another entity or nowhere"));
         }
         // As long as the record is unchanged, so is the index.
-        let commit = Commit::new()
-            .unchanged(editing.key.clone(), editing.revision)
-            .delete(editing.key.clone())
-            .delete(name_key);
+        let commit = editing.unchanged().delete(editing.key.clone()).delete(name_key);
         self.count_one_less(T::KIND, account, commit).await
     }
 

@@ -1,0 +1,336 @@
+//! What a command has brought about, in words for a person.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use daypass_server::operator::protocol::{
+    AccountCreated, Accounts, KeyLine, KeyState, Keys, Outcome, RevocationLine, Revocations,
+    Status, StoreLine, TrailLine,
+};
+
+use crate::operator::units::{age, count, size};
+
+/// The outcome as text, with a line break at its end.
+pub(crate) fn outcome(outcome: &Outcome) -> String {
+    match outcome {
+        // Told by whoever knows where the secret goes.
+        Outcome::AccountCreated(created) => format!("account {} made\n", created.account_id),
+        Outcome::Accounts(listed) => accounts(listed),
+        Outcome::BackedUp(made) => {
+            let first = format!("{}: {}\n", made.path.display(), size(made.bytes));
+            first + &notes(&made.notes)
+        }
+        Outcome::Keys(listed) => keys(listed),
+        Outcome::Revoked(revoked) => {
+            let first = format!("Revoked and in force:\n{}", revocation(&revoked.revocation));
+            first + &notes(&revoked.notes)
+        }
+        Outcome::Revocations(listed) => revocations(listed),
+        Outcome::Status(told) => status(told),
+        Outcome::Undone(undone) => {
+            format!("Revocation {} is undone.\n{}", undone.id, notes(&undone.notes))
+        }
+    }
+}
+
+/// A new account whose key is in a file.
+pub(crate) fn created(created: &AccountCreated, file: &Path) -> String {
+    format!(
+        "account {}, user {}\n\
+         The access key {} is in {}.\n\
+         To use it: export AWS_SHARED_CREDENTIALS_FILE=that file, AWS_PROFILE=daypass and \
+         AWS_ENDPOINT_URL.\n",
+        created.account_id,
+        created.user_arn,
+        created.access_key_id,
+        file.display(),
+    )
+}
+
+fn notes(notes: &[String]) -> String {
+    notes.iter().map(|note| format!("{note}\n")).collect()
+}
+
+fn accounts(listed: &Accounts) -> String {
+    let rows: Vec<_> = listed
+        .accounts
+        .iter()
+        .map(|account| vec![account.account_id.clone(), account.created.clone()])
+        .collect();
+    table(&["ACCOUNT", "MADE"], &rows) + truncated(listed.truncated)
+}
+
+fn truncated(truncated: bool) -> &'static str {
+    if truncated { "(There are more.)\n" } else { "" }
+}
+
+fn keys(listed: &Keys) -> String {
+    key_table(&listed.keys) + &notes(&listed.notes)
+}
+
+fn key_table(keys: &[KeyLine]) -> String {
+    let row = |key: &KeyLine| {
+        let state = match key.state {
+            KeyState::Active => "active",
+            KeyState::Compromised => "compromised",
+            KeyState::Retired => "retired",
+        };
+        vec![
+            key.ring.as_str().to_owned(),
+            key.id.to_string(),
+            state.to_owned(),
+            age(key.age_seconds),
+            key.created.clone(),
+        ]
+    };
+    let rows: Vec<_> = keys.iter().map(row).collect();
+    table(&["RING", "KEY", "STATE", "AGE", "MADE"], &rows)
+}
+
+fn revocation(line: &RevocationLine) -> String {
+    let RevocationLine { id, scope, cut, expires, made: _, reason, stored } = line;
+    let mut text = format!("  id       {id}\n  whose    {scope}\n");
+    let mut put = |name: &str, value: &str| {
+        // Writing to a text does not fail.
+        let _ = writeln!(text, "  {name:<9}{value}");
+    };
+    match cut {
+        Some(cut) => put("cut", &format!("sessions issued up to {cut} are refused")),
+        None => put("cut", "none: the session is refused whenever it was issued"),
+    }
+    put("expires", &format!("{expires}, when the last of them has ended by itself"));
+    if let Some(reason) = reason {
+        put("reason", reason);
+    }
+    if !stored {
+        put("stored", "not yet: it ends with the server");
+    }
+    put("undo", &format!("daypass revoke undo {id}"));
+    text
+}
+
+fn revocations(listed: &Revocations) -> String {
+    if listed.revocations.is_empty() {
+        return "Nothing is revoked.\n".to_owned();
+    }
+    let row = |line: &RevocationLine| {
+        vec![
+            line.id.clone(),
+            match line.stored {
+                true => line.scope.clone(),
+                false => format!("{} (not stored yet)", line.scope),
+            },
+            line.cut.clone().unwrap_or_else(|| "-".to_owned()),
+            line.expires.clone(),
+            line.reason.clone().unwrap_or_default(),
+        ]
+    };
+    let rows: Vec<_> = listed.revocations.iter().map(row).collect();
+    table(&["ID", "WHOSE", "ISSUED UP TO", "EXPIRES", "REASON"], &rows)
+        + if listed.truncated { "(There are older ones.)\n" } else { "" }
+}
+
+fn status(told: &Status) -> String {
+    let mut text = String::new();
+    let mut put = |name: &str, value: &str| {
+        // Writing to a text does not fail.
+        let _ = writeln!(text, "{name:<13}{value}");
+    };
+    match &*told.troubles {
+        [] => put("health", "ok"),
+        [first, others @ ..] => {
+            put("health", &format!("TROUBLE: {first}"));
+            for other in others {
+                put("", &format!("TROUBLE: {other}"));
+            }
+        }
+    }
+    put("version", &told.version);
+    put("up for", &format!("{}, since {}", age(told.uptime_seconds), told.started));
+    put("address", &told.address);
+    put("accounts", &told.accounts.to_string());
+    let unstored = match told.unstored_revocations {
+        0 => String::new(),
+        unstored => format!(", {unstored} NOT STORED YET"),
+    };
+    put("revocations", &format!("{}{unstored}", told.revocations));
+    for line in trail(&told.trail) {
+        put("audit trail", &line);
+    }
+    let more = if told.outbox.or_more { " or more" } else { "" };
+    let waiting = count(told.outbox.count, "record");
+    put("outbox", &format!("{waiting}{more} of writes not in the trail yet"));
+    match &told.store {
+        None => put("store", "in memory: everything is lost when the server stops"),
+        Some(store) => {
+            for line in store_lines(store) {
+                put("store", &line);
+            }
+        }
+    }
+    format!("{text}\n{}", key_table(&told.keys))
+}
+
+fn trail(trail: &TrailLine) -> Vec<String> {
+    let mut lines = vec![
+        format!(
+            "{} ({}) not on the disk yet",
+            count(trail.waiting_lines, "line"),
+            size(trail.waiting_bytes)
+        ),
+        format!(
+            "{} in the current file, {} in {}",
+            size(trail.file_bytes),
+            size(trail.archive_bytes),
+            count(trail.archives, "archive")
+        ),
+    ];
+    lines.extend(trail.failure.iter().map(|failure| format!("FAILS: {failure}")));
+    lines.extend(trail.upkeep_failure.iter().map(|failure| format!("upkeep fails: {failure}")));
+    lines
+}
+
+fn store_lines(store: &StoreLine) -> Vec<String> {
+    let reads = store.cache_hits.saturating_add(store.cache_misses);
+    let hits = match store.cache_hits.saturating_mul(100).checked_div(reads) {
+        Some(percent) => format!("{percent} % of {} answered from memory", count(reads, "read")),
+        None => "no reads yet".to_owned(),
+    };
+    let mut lines = vec![
+        format!(
+            "{}, {}, {}",
+            size(store.file_bytes),
+            count(store.commits, "commit"),
+            count(store.conflicts, "conflict")
+        ),
+        hits,
+    ];
+    lines.extend(store.failure.iter().map(|failure| format!("FAILS: {failure}")));
+    lines
+}
+
+/// Columns as wide as what is in them; the last one is not filled up.
+fn table(head: &[&str], rows: &[Vec<String>]) -> String {
+    let head: Vec<String> = head.iter().map(|&title| title.to_owned()).collect();
+    let all = || std::iter::once(&head).chain(rows);
+    let widths: Vec<usize> = (0..head.len())
+        .map(|column| {
+            let cells = all().filter_map(|row| row.get(column));
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        })
+        .collect();
+    let mut text = String::new();
+    for row in all() {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(&widths) {
+            // Writing to a text does not fail. What operators wrote must not break the lines.
+            let cell: String =
+                cell.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+            let _ = write!(line, "{cell:<width$}  ");
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operator::credentials::tests::created as example;
+
+    fn told(json: &str) -> String {
+        outcome(&serde_json::from_str(json).unwrap())
+    }
+
+    #[test]
+    fn a_status_is_understood_at_once() {
+        let text = told(
+            r#"{"status": {
+                "version": "0.1.0", "started": "2026-01-02T03:04:05Z", "uptime_seconds": 93600,
+                "address": "127.0.0.1:4700", "accounts": 2, "revocations": 1,
+                "keys": [
+                    {"ring": "data", "id": 1, "state": "active", "created": "2026-01-01T00:00:00Z",
+                     "age_seconds": 200000},
+                    {"ring": "sessions", "id": 12, "state": "retired",
+                     "created": "2025-12-01T00:00:00Z", "age_seconds": 2900000}
+                ],
+                "trail": {"waiting_lines": 1, "waiting_bytes": 800, "lines_written": 5,
+                    "file_bytes": 20480, "archives": 3, "archive_bytes": 30000000,
+                    "failure": null, "upkeep_failure": null},
+                "outbox": {"count": 0, "or_more": false},
+                "store": {"file_bytes": 1000000, "commits": 10, "conflicts": 1, "cache_hits": 97,
+                    "cache_misses": 3, "failure": null},
+                "troubles": []
+            }}"#,
+        );
+        let want = "\
+health       ok
+version      0.1.0
+up for       26 hours, since 2026-01-02T03:04:05Z
+address      127.0.0.1:4700
+accounts     2
+revocations  1
+audit trail  1 line (800 bytes) not on the disk yet
+audit trail  20.0 KiB in the current file, 28.6 MiB in 3 archives
+outbox       0 records of writes not in the trail yet
+store        976 KiB, 10 commits, 1 conflict
+store        97 % of 100 reads answered from memory
+
+RING      KEY  STATE    AGE      MADE
+data      1    active   2 days   2026-01-01T00:00:00Z
+sessions  12   retired  33 days  2025-12-01T00:00:00Z
+";
+        assert_eq!(text, want);
+    }
+
+    #[test]
+    fn trouble_comes_first() {
+        let text = told(
+            r#"{"status": {
+                "version": "0.1.0", "started": "2026-01-02T03:04:05Z", "uptime_seconds": 1,
+                "address": "127.0.0.1:4700", "accounts": 1, "revocations": 0, "keys": [],
+                "trail": {"waiting_lines": 0, "waiting_bytes": 0, "lines_written": 0,
+                    "file_bytes": 0, "archives": 0, "archive_bytes": 0,
+                    "failure": "no space left", "upkeep_failure": null},
+                "outbox": {"count": 1000, "or_more": true}, "store": null,
+                "troubles": ["the audit trail cannot be written", "another"]
+            }}"#,
+        );
+        assert!(text.starts_with("health       TROUBLE: the audit trail cannot be written\n"));
+        assert!(text.contains("\n             TROUBLE: another\n"), "{text}");
+        assert!(text.contains("audit trail  FAILS: no space left\n"), "{text}");
+        assert!(text.contains("1000 records or more"), "{text}");
+        assert!(text.contains("in memory"), "{text}");
+    }
+
+    #[test]
+    fn a_revocation_tells_its_reach() {
+        let line = r#"{"id": "abcdefgh", "scope": "role AROAEXAMPLE", "cut": "2026-01-02T03:04:05.678Z",
+            "expires": "2026-01-03T16:04:05Z", "made": "2026-01-02T03:04:05.678Z", "reason": "a\nb"}"#;
+        let text =
+            told(&format!(r#"{{"revoked": {{"revocation": {line}, "notes": ["Mind this."]}}}}"#));
+        for part in ["id       abcdefgh", "up to 2026-01-02T03:04:05.678Z", "expires  2026-01-03"] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert!(text.ends_with("daypass revoke undo abcdefgh\nMind this.\n"), "{text}");
+        let text =
+            told(&format!(r#"{{"revocations": {{"revocations": [{line}], "truncated": true}}}}"#));
+        assert_eq!(text.lines().count(), 3, "a reason breaks no lines: {text}");
+        assert!(text.ends_with("(There are older ones.)\n"), "{text}");
+        let unstored = line.replace(r#""reason""#, r#""stored": false, "reason""#);
+        let text = told(&format!(
+            r#"{{"revocations": {{"revocations": [{unstored}], "truncated": false}}}}"#
+        ));
+        assert!(text.contains("role AROAEXAMPLE (not stored yet)"), "{text}");
+        let none = r#"{"revocations": {"revocations": [], "truncated": false}}"#;
+        assert_eq!(told(none), "Nothing is revoked.\n");
+    }
+
+    #[test]
+    fn a_new_account_is_told_without_its_secret() {
+        let text = created(&example(), Path::new("/tmp/key"));
+        assert!(text.contains("AKIAIOSFODNN7EXAMPLE is in /tmp/key"), "{text}");
+        assert!(!text.contains("EXAMPLEKEY"), "{text}");
+    }
+}

@@ -1,0 +1,146 @@
+//! The policies that bind a user or role at this moment: what authorisation needs, in one call.
+//!
+//! SECURITY: what is attached and cannot be found or read fails the call. A missing policy may be
+//! the one that denies.
+
+use std::sync::Arc;
+
+use daypass_names::{AccountId, UniqueId};
+use daypass_policy::{Attached, Policy};
+use daypass_store::Key;
+
+use crate::directory::{ATTEMPTS, corrupt};
+use crate::keys::{self, Kind};
+use crate::named::{Bounded, Holder};
+use crate::{Directory, DirectoryError, Group, InlinePolicy, ManagedPolicy, Role, User};
+
+/// A policy that binds a user or role.
+#[derive(Clone, Debug)]
+pub struct AppliedPolicy {
+    /// The name of an inline policy, or the ARN of a managed one.
+    pub name: Box<str>,
+    /// The policy. One that no longer parses denies everything.
+    pub policy: Arc<Policy>,
+}
+
+/// All policies that bind a user or role by themselves.
+#[derive(Clone, Debug, Default)]
+pub struct EffectivePolicies {
+    /// Its inline and attached policies, then those of its groups.
+    pub identity: Vec<AppliedPolicy>,
+    /// Its permissions boundary.
+    pub boundary: Option<Arc<Policy>>,
+}
+
+impl EffectivePolicies {
+    /// The identity policies as the policy engine takes them.
+    pub fn attached(&self) -> Vec<Attached<'_>> {
+        let identity = self.identity.iter();
+        identity.map(|AppliedPolicy { name, policy }| Attached { name, policy }).collect()
+    }
+}
+
+/// What one look at all policies of a user or role gave.
+enum Gathered {
+    All(EffectivePolicies),
+    /// Something that was referred to is not there: it went since, or is damaged.
+    Missing(Key),
+}
+
+impl Directory {
+    /// The policies that bind a user: its own, those of its groups, and its boundary.
+    ///
+    /// # Errors
+    /// [`DirectoryError::NotFound`] when the user is gone, [`DirectoryError::Corrupt`] when
+    /// something of it is not there or cannot be read.
+    pub async fn policies_of_user(&self, user: &User) -> Result<EffectivePolicies, DirectoryError> {
+        self.policies_of(user).await
+    }
+
+    /// The policies that bind a role, and its boundary.
+    ///
+    /// # Errors
+    /// As for [`Directory::policies_of_user`].
+    pub async fn policies_of_role(&self, role: &Role) -> Result<EffectivePolicies, DirectoryError> {
+        self.policies_of(role).await
+    }
+
+    async fn policies_of<T: Bounded>(
+        &self,
+        holder: &T,
+    ) -> Result<EffectivePolicies, DirectoryError> {
+        let mut missing = match self.gather(holder).await? {
+            Gathered::All(policies) => return Ok(policies),
+            Gathered::Missing(key) => key,
+        };
+        // The holder may have been read before others changed it and what it refers to.
+        for _ in 0..ATTEMPTS {
+            let current = self.entity_by_id::<T>(holder.account(), holder.id()).await?;
+            let gone = || DirectoryError::NotFound(T::identified(holder.id()));
+            match self.gather(&*current.ok_or_else(gone)?).await? {
+                Gathered::All(policies) => return Ok(policies),
+                Gathered::Missing(key) => missing = key,
+            }
+        }
+        Err(corrupt(&missing, "it is referred to, but not there"))
+    }
+
+    async fn gather<T: Bounded>(&self, holder: &T) -> Result<Gathered, DirectoryError> {
+        let account = holder.account();
+        let mut identity = Vec::new();
+        if let Some(missing) = self.gather_own(&mut identity, holder).await? {
+            return Ok(Gathered::Missing(missing));
+        }
+        for id in holder.groups() {
+            let Some(group) = self.entity_by_id::<Group>(account, *id).await? else {
+                return Ok(Gathered::Missing(keys::entity(Kind::Group, *id)?));
+            };
+            if let Some(missing) = self.gather_own(&mut identity, &*group).await? {
+                return Ok(Gathered::Missing(missing));
+            }
+        }
+        let boundary = match holder.boundary() {
+            None => None,
+            Some(id) => match self.in_force(account, id).await? {
+                Ok((_, policy)) => Some(policy),
+                Err(missing) => return Ok(Gathered::Missing(missing)),
+            },
+        };
+        Ok(Gathered::All(EffectivePolicies { identity, boundary }))
+    }
+
+    /// Adds the inline and attached policies of a user, group or role; or tells what is missing.
+    async fn gather_own<T: Holder>(
+        &self,
+        identity: &mut Vec<AppliedPolicy>,
+        holder: &T,
+    ) -> Result<Option<Key>, DirectoryError> {
+        identity.extend(holder.policies().iter().map(|InlinePolicy { name, policy }| {
+            AppliedPolicy { name: name.as_str().into(), policy: Arc::clone(policy) }
+        }));
+        for id in holder.attached() {
+            match self.in_force(holder.account(), *id).await? {
+                Ok((managed, policy)) => {
+                    identity.push(AppliedPolicy { name: managed.arn.as_str().into(), policy });
+                }
+                Err(missing) => return Ok(Some(missing)),
+            }
+        }
+        Ok(None)
+    }
+
+    /// A managed policy and its document in force; or the key of what is missing.
+    async fn in_force(
+        &self,
+        account: AccountId,
+        id: UniqueId,
+    ) -> Result<Result<(Arc<ManagedPolicy>, Arc<Policy>), Key>, DirectoryError> {
+        let Some(managed) = self.entity_by_id::<ManagedPolicy>(account, id).await? else {
+            return Ok(Err(keys::entity(Kind::Policy, id)?));
+        };
+        match self.version_in_force(&managed).await? {
+            Some(version) => Ok(Ok((managed, Arc::clone(&version.policy)))),
+            None => Ok(Err(keys::entity(Kind::Policy, id)?)),
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! The audit record of an operator's command, in CloudTrail's form.
+//!
+//! The caller is of the type `Unknown`, with `uid:<number>` for a name: operators are users of the
+//! machine and not of any account. The record of what changes the store is in the same commit;
+//! that of a refusal, of a backup and of what only reads goes to the trail directly.
+
+use daypass_api::{RandomFault, RequestId};
+use daypass_audit::{Event, Line, PrincipalType, Record, UserIdentity};
+use daypass_directory::{Note, NoteFault};
+use daypass_names::AccountId;
+use serde_json::{Map, Value};
+
+use crate::operator::deployment::Deployment;
+use crate::operator::given::{self, Told};
+use crate::operator::protocol::{Command, Compromised, Target};
+use crate::operator::refusal::Refusal;
+
+/// The service that records name.
+const SOURCE: &str = "daypass.operator";
+/// What records have for the address of the caller.
+const ADDRESS: &str = "operator socket";
+
+/// What the records of one command have in common.
+#[derive(Debug)]
+pub(crate) struct Journal<'a> {
+    deployment: &'a Deployment,
+    request_id: RequestId,
+    name: &'static str,
+    operator: String,
+    parameters: Option<Value>,
+    reads: bool,
+    /// The account that the command is about, once it is known.
+    account: Option<AccountId>,
+}
+
+impl<'a> Journal<'a> {
+    /// The journal of a command of the user `uid`.
+    pub(crate) fn of(
+        deployment: &'a Deployment,
+        uid: u32,
+        command: &Command,
+    ) -> Result<Self, RandomFault> {
+        Ok(Self {
+            deployment,
+            request_id: RequestId::from_random(deployment.random.array()?),
+            name: event_name(command),
+            operator: format!("uid:{uid}"),
+            parameters: parameters(command),
+            reads: reads(command),
+            account: None,
+        })
+    }
+
+    /// Who gives the command.
+    pub(crate) fn operator(&self) -> &str {
+        &self.operator
+    }
+
+    /// The id that all records of the command have.
+    pub(crate) fn request_id(&self) -> RequestId {
+        self.request_id
+    }
+
+    /// Says which account the records are for.
+    pub(crate) fn for_account(&mut self, account: AccountId) {
+        self.account = Some(account);
+    }
+
+    /// The note of a write of this command.
+    pub(crate) fn note(&self, response: Option<Value>) -> Result<Note, NoteFault> {
+        self.note_of(self.name, self.parameters.clone(), response)
+    }
+
+    /// The note of a write that is one of several of this command.
+    pub(crate) fn note_of(
+        &self,
+        name: &'static str,
+        parameters: Option<Value>,
+        response: Option<Value>,
+    ) -> Result<Note, NoteFault> {
+        let fault = |cause: String| NoteFault::new(cause);
+        let mut record = self.record(name).map_err(|error| fault(error.to_string()))?;
+        record.request_parameters = parameters;
+        record.response_elements = response;
+        let line = Line::new(&record).map_err(|error| fault(error.to_string()))?;
+        Ok(Note {
+            at: record.event_time,
+            event_id: record.event_id,
+            line: line.into_string().into(),
+        })
+    }
+
+    /// Keeps the record that the command is begun, under the name `name`: for what could be of use
+    /// before it is done.
+    pub(crate) async fn begun(&self, name: &'static str) -> Result<(), Refusal> {
+        let mut record = self.record(name)?;
+        record.request_parameters = self.parameters.clone();
+        self.keep(&record).await
+    }
+
+    /// Keeps the record of what was done and is in no commit.
+    pub(crate) async fn done(&self, response: Option<Value>) -> Result<(), Refusal> {
+        let mut record = self.record(self.name)?;
+        record.request_parameters = self.parameters.clone();
+        record.response_elements = response;
+        self.keep(&record).await
+    }
+
+    /// Keeps the record of a command that was refused or has failed.
+    pub(crate) async fn refused(&self, refusal: &Refusal) -> Result<(), Refusal> {
+        let mut record = self.record(self.name)?;
+        record.request_parameters = self.parameters.clone();
+        record.error_code = Some(refusal.code.to_owned());
+        record.error_message = Some(refusal.sentence.clone());
+        self.keep(&record).await
+    }
+
+    async fn keep(&self, record: &Record) -> Result<(), Refusal> {
+        let unrecorded =
+            |error| Refusal::unavailable(format!("the command cannot be recorded: {error}"));
+        let line = Line::new(record).map_err(unrecorded)?;
+        self.deployment.trail.append(line).await.map_err(unrecorded)
+    }
+
+    fn record(&self, name: &'static str) -> Result<Record, RandomFault> {
+        let event = Event {
+            event_id: RequestId::from_random(self.deployment.random.array()?).to_string(),
+            request_id: self.request_id.to_string(),
+            time: self.deployment.clock.now(),
+            source: SOURCE.into(),
+            name: name.into(),
+            region: self.deployment.region.clone(),
+            source_ip_address: ADDRESS.to_owned(),
+        };
+        let mut identity = UserIdentity::new(PrincipalType::Unknown);
+        identity.user_name = Some(self.operator.clone());
+        let mut record = Record::new(event, identity);
+        record.read_only = Some(self.reads);
+        record.recipient_account_id = self.account;
+        Ok(record)
+    }
+}
+
+/// The name of the command in records.
+fn event_name(command: &Command) -> &'static str {
+    match command {
+        Command::AccountCreate { .. } => "CreateAccount",
+        Command::AccountList {} => "ListAccounts",
+        Command::Backup { .. } => "Backup",
+        Command::KeysCompromise { .. } => "CompromiseKey",
+        Command::KeysList {} => "ListKeys",
+        Command::KeysRotate { .. } => "RotateKeys",
+        Command::Revoke { target, .. } => match target {
+            Target::AccessKey(_) => "RevokeAccessKey",
+            Target::Account(_) => "RevokeAccount",
+            Target::Provider(_) => "RevokeProvider",
+            Target::Role(_) => "RevokeRole",
+            Target::Session(_) => "RevokeSession",
+            Target::SourceIdentity(_) => "RevokeSourceIdentity",
+            Target::Subject { .. } => "RevokeSubject",
+            Target::User(_) => "RevokeUser",
+        },
+        Command::RevokeList {} => "ListRevocations",
+        Command::RevokeUndo { .. } => "UndoRevocation",
+        Command::Status {} => "GetStatus",
+    }
+}
+
+/// Whether the command only reads.
+pub(crate) fn reads(command: &Command) -> bool {
+    match command {
+        Command::AccountList {}
+        | Command::KeysList {}
+        | Command::RevokeList {}
+        | Command::Status {} => true,
+        Command::AccountCreate { .. }
+        | Command::Backup { .. }
+        | Command::KeysCompromise { .. }
+        | Command::KeysRotate { .. }
+        | Command::Revoke { .. }
+        | Command::RevokeUndo { .. } => false,
+    }
+}
+
+/// What was asked for, in lower camel case. SECURITY: what should be an id or a name and is none may
+/// be a secret, and is told by its beginning only (module `given`).
+fn parameters(command: &Command) -> Option<Value> {
+    let mut members = Map::new();
+    let mut put = |member: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            members.insert(member.to_owned(), value);
+        }
+    };
+    let text = |text: &str| Some(Value::from(text));
+    let told = |told: Told<'_>| Some(Value::from(told.to_string()));
+    match command {
+        Command::AccountCreate { account_id } => {
+            put("accountId", account_id.as_deref().map(Told::account).and_then(told));
+        }
+        Command::Backup { path } => put("path", text(&path.display().to_string())),
+        Command::KeysCompromise { ring, what } => {
+            put("ring", text(ring.as_str()));
+            match what {
+                Compromised::Before(instant) => put("before", told(Told::instant(instant))),
+                Compromised::Key(id) => put("keyId", Some((*id).into())),
+            }
+        }
+        Command::KeysRotate { ring } => put("ring", ring.and_then(|ring| text(ring.as_str()))),
+        Command::Revoke { target, account, reason } => {
+            put("accountId", account.as_deref().map(Told::account).and_then(told));
+            put("reason", reason.as_deref().and_then(text));
+            for (member, text) in given::told(target) {
+                put(member, told(text));
+            }
+        }
+        Command::RevokeUndo { id } => put("id", told(Told::revocation(id))),
+        Command::AccountList {}
+        | Command::KeysList {}
+        | Command::RevokeList {}
+        | Command::Status {} => {}
+    }
+    (!members.is_empty()).then_some(Value::Object(members))
+}
