@@ -1,4 +1,4 @@
-//! Developer commands: `cargo xtask setup`, `test`, `crash` and `fuzz`.
+//! Developer commands: `cargo xtask setup`, `test`, `crash`, `counts`, `bench` and `fuzz`.
 //!
 //! They run what `.ci/run` runs, in the same way, so that nothing is known to CI alone. What
 //! they install or build goes below the target folder; nothing outside the repository is
@@ -6,6 +6,8 @@
 #![expect(clippy::print_stderr, reason = "a developer command talks to the terminal")]
 #![expect(clippy::print_stdout, reason = "a developer command talks to the terminal")]
 
+mod bench;
+mod counts;
 mod crash;
 mod fuzz;
 mod place;
@@ -51,6 +53,31 @@ enum Command {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// Count the instructions of the hot functions and of whole requests, under valgrind, and compare
+    /// them with the record in the repository.
+    Counts {
+        /// Only those whose name contains this.
+        filter: Option<String>,
+        /// Write the record instead of comparing with it.
+        #[arg(long, conflicts_with = "filter")]
+        update: bool,
+    },
+    /// Measure the release build of the server under load, beside a hello-world on the same HTTP
+    /// stack: CPU time for a request, requests per second, latency, memory, start.
+    Bench {
+        /// Fewer and shorter rounds: under three minutes from a built tree.
+        #[arg(long)]
+        quick: bool,
+        /// Print one line of JSON instead of tables.
+        #[arg(long)]
+        json: bool,
+        /// Write docs/performance.md as well.
+        #[arg(long)]
+        markdown: bool,
+        /// Arguments for the load itself, after `--`; `-- --help` lists them.
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
     /// Build the fuzz targets with coverage feedback and run them.
     Fuzz {
         /// The target; all of them, one after the other, when left out.
@@ -65,7 +92,11 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Setup => setup::run(),
         Command::Test { long, arguments } => test::run(long, &arguments),
+        Command::Counts { filter, update } => counts::run(filter.as_deref(), update),
         Command::Crash { rounds, seed } => crash::run(rounds, seed),
+        Command::Bench { quick, json, markdown, arguments } => {
+            bench::run(&bench::Bench { quick, json, markdown, arguments })
+        }
         Command::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
     };
     match done {

@@ -1,4 +1,4 @@
-//! What was measured, as a table for the terminal or as the page `docs/performance.md`.
+//! What was measured, as a table for the terminal or as the page `docs/policy-performance.md`.
 
 use std::fmt::Write;
 use std::process::Command;
@@ -112,10 +112,10 @@ fn verdicts(reports: &[Report]) -> Vec<String> {
     lines
 }
 
-/// Writes `docs/performance.md`.
+/// Writes `docs/policy-performance.md`.
 pub(crate) fn write_page(reports: &[Report]) -> anyhow::Result<()> {
     let here = env::var("CARGO_MANIFEST_DIR").context("start me with cargo run")?;
-    let path = format!("{here}/../../docs/performance.md");
+    let path = format!("{here}/../../docs/policy-performance.md");
     fs::write(&path, page(reports)?).with_context(|| path)
 }
 

@@ -1,0 +1,224 @@
+//! `cargo xtask bench`: the product's server under load, beside a hello-world on the same HTTP
+//! stack, and what the operating system says that both used.
+//!
+//! It starts both, makes users, roles and policies through signed requests, drives the two in turns
+//! (`drive`, `measure`), looks at start, memory and group commit (`standing`), and prints tables, a
+//! line of JSON, or the page `docs/performance.md` (`report`, `page`). It ends what it started.
+#![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock and waits for servers")]
+
+mod client;
+mod cores;
+mod disk;
+mod drive;
+mod figures;
+mod machine;
+mod measure;
+mod page;
+mod process;
+mod reply;
+mod report;
+mod request;
+mod standing;
+mod workload;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{env, fs};
+
+use anyhow::{Context, bail};
+use clap::Parser;
+
+use crate::cores::Cores;
+use crate::machine::Machine;
+use crate::measure::{CONNECTIONS, Effort, Programs};
+use crate::process::Folder;
+use crate::report::Report;
+use crate::workload::{WORKLOADS, World};
+
+/// What `--only` can name beside the workloads.
+const STANDING: &str = "server";
+const GROUP_COMMIT: &str = "group-commit";
+
+/// The product's server under load, beside a hello-world on the same HTTP stack.
+#[derive(Debug, Parser)]
+#[command(name = "load")]
+struct Arguments {
+    /// The product's binary, as a release builds it
+    #[arg(long, value_name = "PATH")]
+    binary: PathBuf,
+    /// Fewer and shorter rounds: under three minutes in all
+    #[arg(long)]
+    quick: bool,
+    /// Print one line of JSON instead of tables
+    #[arg(long)]
+    json: bool,
+    /// Write the page as well
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
+    /// Measure this alone; may be given several times. A workload, `server` or `group-commit`
+    #[arg(long, value_name = "NAME")]
+    only: Vec<String>,
+    /// Rounds in which the servers take turns
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    rounds: Option<u16>,
+    /// Seconds of a turn
+    #[arg(long, value_name = "SECONDS")]
+    seconds: Option<f64>,
+    /// Connections of the closed loop, at most 1000
+    #[arg(long, value_name = "COUNT", default_value_t = CONNECTIONS)]
+    connections: usize,
+    /// Leave out the open loop
+    #[arg(long)]
+    no_latency: bool,
+    /// Let servers and load wander over all cores
+    #[arg(long)]
+    share_cores: bool,
+    /// Where data folders go
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
+    /// A memory file system
+    #[arg(long, value_name = "DIR", default_value = "/dev/shm")]
+    memory_folder: PathBuf,
+}
+
+impl Arguments {
+    fn wants(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == name)
+    }
+
+    fn effort(&self) -> anyhow::Result<Effort> {
+        let names = || WORKLOADS.iter().map(|row| row.id).chain([STANDING, GROUP_COMMIT]);
+        if let Some(unknown) = self.only.iter().find(|only| !names().any(|name| name == *only)) {
+            bail!("there is no `{unknown}`; there are: {}", names().collect::<Vec<_>>().join(", "));
+        }
+        let (rounds, seconds, open) = if self.quick { (5, 0.4, 1.2) } else { (15, 1.0, 10.0) };
+        let seconds = self.seconds.unwrap_or(seconds);
+        if !(0.05..=60.0).contains(&seconds) {
+            bail!("a turn lasts 0.05 to 60 seconds, not {seconds}");
+        }
+        if !(1..=1000).contains(&self.connections) {
+            bail!("there are 1 to 1000 connections, not {}", self.connections);
+        }
+        Ok(Effort {
+            rounds: self.rounds.map_or(rounds, usize::from),
+            connections: self.connections,
+            warm: Duration::from_millis(150),
+            turn: Duration::from_secs_f64(seconds),
+            open: Duration::from_secs_f64(if self.no_latency { 0.0 } else { open }),
+        })
+    }
+}
+
+fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let report = run(&arguments)?;
+    if let Some(path) = &arguments.markdown {
+        fs::write(path, page::page(&report)).with_context(|| path.display().to_string())?;
+    }
+    match arguments.json {
+        true => println!("{}", report::json(&report)),
+        false => print!("{}", report::plain(&report)),
+    }
+    Ok(())
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<Report> {
+    let effort = arguments.effort()?;
+    let machine = Machine::look();
+    let here = env::current_exe().context("cannot tell where this program lies")?;
+    let hello = here.with_file_name("hello");
+    for program in [&arguments.binary, &hello] {
+        if !program.is_file() {
+            bail!("there is no `{}`: build it first", program.display());
+        }
+    }
+    // Beside the folder of the profile, which is on a disk: the trail is to be.
+    let target = here.parent().and_then(Path::parent).context("this program lies in no folder")?;
+    let parent = arguments.folder.clone().unwrap_or_else(|| target.join("bench"));
+    // Before any server, so that it is removed after all of them have ended.
+    let folder = Folder::make(&parent)?;
+    let cores = if arguments.share_cores { Cores::shared() } else { Cores::divided()? };
+    let product = fs::canonicalize(&arguments.binary)?;
+    let programs = Programs { product, hello, cores };
+
+    let data = folder.path().join("data");
+    let driven = programs.driven_product(&data)?;
+    let world = World::make(driven.address, &data)?;
+    let hello = programs.driven_hello(folder.path())?;
+    let rows = measure::workloads(&effort, &hello, &driven, &world, |name| arguments.wants(name))?;
+    hello.process.stop()?;
+    let group_commit = match arguments.wants(GROUP_COMMIT) {
+        true => {
+            let on_disk = (&driven, &world, folder.path());
+            let memory = &arguments.memory_folder;
+            Some(standing::group_commit(&programs, &effort, on_disk, memory)?)
+        }
+        false => None,
+    };
+    let peak_bytes = driven.process.memory("VmHWM")?;
+    driven.process.stop()?;
+    let standing = match arguments.wants(STANDING) {
+        true => Some(standing::starts(&programs, &data, &world)?),
+        false => None,
+    };
+    let binary_bytes = standing::stripped_bytes(&programs.product, folder.path())?;
+    let divided = programs.cores.are_divided();
+    Ok(Report { machine, effort, divided, rows, group_commit, peak_bytes, standing, binary_bytes })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn effort(given: &[&str]) -> anyhow::Result<Effort> {
+        let all = ["load", "--binary", "daypass"].iter().chain(given);
+        Arguments::try_parse_from(all)?.effort()
+    }
+
+    #[test]
+    fn arguments_are_bounded() {
+        assert_eq!(effort(&["--quick", "--rounds", "9"]).unwrap().rounds, 9);
+        assert!(effort(&["--no-latency"]).unwrap().open.is_zero());
+        for wrong in [
+            &["--rounds", "0"][..],
+            &["--seconds", "0"],
+            &["--seconds", "nan"],
+            &["--connections", "2000"],
+            &["--only", "role", "--only", "rolle"],
+        ] {
+            assert!(effort(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_alone_is_measured_alone() {
+        let wants = |given: &[&str], name: &str| {
+            let all = ["load", "--binary", "daypass"].iter().chain(given);
+            Arguments::try_parse_from(all).unwrap().wants(name)
+        };
+        assert!(wants(&[], "role") && wants(&["--only", "role"], "role"));
+        assert!(!wants(&["--only", "role"], GROUP_COMMIT));
+    }
+
+    /// The hello-world is on the product's own HTTP stack only while the lock files agree.
+    #[test]
+    fn the_stack_is_the_products() {
+        let (product, ours) =
+            (include_str!("../../../Cargo.lock"), include_str!("../../Cargo.lock"));
+        for name in
+            ["bytes", "http", "http-body-util", "httparse", "hyper", "hyper-util", "mio", "tokio"]
+        {
+            let version = |lock: &'static str| {
+                let begin = format!("name = \"{name}\"\nversion = ");
+                let (_, rest) = lock.split_once(&begin).unwrap_or_else(|| panic!("no {name}"));
+                rest.lines().next()
+            };
+            assert_eq!(
+                version(product),
+                version(ours),
+                "{name}: `cargo update -p {name}` in benches/"
+            );
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! What is asked of the server, a row each, and the small world in which it is asked.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use anyhow::Context;
+use daypass_sigv4::Credentials;
+
+use crate::client;
+use crate::request::{Call, Service, credentials};
+
+/// The account that the servers serve.
+pub(crate) const ACCOUNT: &str = "123456789012";
+
+/// How many sessions take turns, as those of a small fleet do.
+const SESSIONS: usize = 16;
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Who {
+    /// A user with a key and one policy of three statements.
+    User,
+    /// Sessions of a role with one policy of two statements.
+    RoleSession,
+    /// A user whose policy does not allow what is asked.
+    Stranger,
+}
+
+/// A row of the table.
+#[derive(Debug)]
+pub(crate) struct Workload {
+    /// What `--only` calls it.
+    pub(crate) id: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) call: Call<'static>,
+    pub(crate) who: Who,
+    pub(crate) expected: u16,
+    /// What the CPU time over the hello-world's is to be at most.
+    pub(crate) aim: Option<f64>,
+}
+
+const fn sts(action: &'static str, parameters: &'static [(&str, &str)]) -> Call<'static> {
+    Call { service: Service::Sts, action, parameters }
+}
+
+const fn iam(action: &'static str, parameters: &'static [(&str, &str)]) -> Call<'static> {
+    Call { service: Service::Iam, action, parameters }
+}
+
+const ROLE: (&str, &str) = ("RoleArn", "arn:aws:iam::123456789012:role/reader");
+const SESSION_NAME: (&str, &str) = ("RoleSessionName", "worker-{n}");
+const SESSION_POLICY: (&str, &str) = (
+    "Policy",
+    r#"{"Version":"2012-10-17","Statement":[{"Sid":"Read","Effect":"Allow","Action":["s3:GetObject","s3:ListBucket"],"Resource":["arn:aws:s3:::reports","arn:aws:s3:::reports/2026/*"]},{"Sid":"NoDrafts","Effect":"Deny","Action":"s3:*","Resource":"arn:aws:s3:::reports/2026/drafts/*","Condition":{"StringNotEquals":{"aws:PrincipalAccount":"123456789012"}}}]}"#,
+);
+
+/// Plain AssumeRole, which group commit is measured with.
+pub(crate) const ASSUME_ROLE: Call<'static> = sts("AssumeRole", &[ROLE, SESSION_NAME]);
+
+/// The request that the hello-world is sent, whatever it is compared with.
+pub(crate) const PLAINEST: Call<'static> = sts("GetCallerIdentity", &[]);
+
+/// All of them, in the order of the table.
+pub(crate) const WORKLOADS: &[Workload] = &[
+    Workload {
+        id: "caller-identity",
+        title: "GetCallerIdentity",
+        call: PLAINEST,
+        who: Who::User,
+        expected: 200,
+        aim: Some(1.8),
+    },
+    Workload {
+        id: "caller-identity-session",
+        title: "GetCallerIdentity with a session",
+        call: PLAINEST,
+        who: Who::RoleSession,
+        expected: 200,
+        aim: Some(2.2),
+    },
+    Workload {
+        id: "assume-role",
+        title: "AssumeRole",
+        call: ASSUME_ROLE,
+        who: Who::User,
+        expected: 200,
+        aim: Some(2.6),
+    },
+    Workload {
+        id: "assume-role-policy",
+        title: "AssumeRole with a session policy",
+        call: sts("AssumeRole", &[ROLE, SESSION_NAME, SESSION_POLICY]),
+        who: Who::User,
+        expected: 200,
+        aim: Some(3.0),
+    },
+    Workload {
+        id: "session-token",
+        title: "GetSessionToken",
+        call: sts("GetSessionToken", &[("DurationSeconds", "3600")]),
+        who: Who::User,
+        expected: 200,
+        aim: Some(2.2),
+    },
+    Workload {
+        id: "role",
+        title: "GetRole",
+        call: iam("GetRole", &[("RoleName", "reader")]),
+        who: Who::User,
+        expected: 200,
+        aim: Some(2.0),
+    },
+    Workload {
+        id: "denied",
+        title: "GetRole, denied",
+        call: iam("GetRole", &[("RoleName", "reader")]),
+        who: Who::Stranger,
+        expected: 403,
+        aim: None,
+    },
+];
+
+const USER_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Sid":"TakeRoles","Effect":"Allow","Action":"sts:AssumeRole","Resource":"arn:aws:iam::123456789012:role/*"},{"Sid":"LookAround","Effect":"Allow","Action":["iam:GetRole","iam:GetUser","iam:List*"],"Resource":"arn:aws:iam::123456789012:*"},{"Sid":"ChangeWithMfaOnly","Effect":"Deny","Action":["iam:Create*","iam:Delete*","iam:Put*"],"Resource":"*","Condition":{"BoolIfExists":{"aws:MultiFactorAuthPresent":"false"}}}]}"#;
+const STRANGER_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Sid":"OwnKeys","Effect":"Allow","Action":["iam:GetUser","iam:ListAccessKeys"],"Resource":"arn:aws:iam::123456789012:user/stranger"},{"Sid":"Objects","Effect":"Allow","Action":["s3:GetObject","s3:PutObject"],"Resource":"arn:aws:s3:::inbox/*"},{"Sid":"Insecurely","Effect":"Deny","Action":"s3:*","Resource":"*","Condition":{"Bool":{"aws:SecureTransport":"false"}}}]}"#;
+const ROLE_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Sid":"Read","Effect":"Allow","Action":["s3:GetObject","s3:ListBucket"],"Resource":["arn:aws:s3:::reports","arn:aws:s3:::reports/*"]},{"Sid":"LookAround","Effect":"Allow","Action":["iam:GetRole","iam:ListRoles"],"Resource":"*"}]}"#;
+const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:root"},"Action":"sts:AssumeRole"}]}"#;
+
+/// Who there is to ask.
+pub(crate) struct World {
+    user: Credentials,
+    stranger: Credentials,
+    sessions: Vec<Credentials>,
+}
+
+impl World {
+    /// Makes users, policies, a role and sessions on a server with that data folder.
+    pub(crate) fn make(server: SocketAddr, data: &Path) -> anyhow::Result<Self> {
+        let admin = admin(data)?;
+        let iam = |action, parameters: &[(&str, &str)]| {
+            let call = Call { service: Service::Iam, action, parameters };
+            client::call(server, &admin, &call)
+        };
+        let user = |name: &str, policy: &str| {
+            let user = ("UserName", name);
+            iam("CreateUser", &[user])?;
+            let inline = [user, ("PolicyName", "work"), ("PolicyDocument", policy)];
+            iam("PutUserPolicy", &inline)?;
+            client::keys(&iam("CreateAccessKey", &[user])?)
+        };
+        let (user, stranger) = (user("worker", USER_POLICY)?, user("stranger", STRANGER_POLICY)?);
+        let role = ("RoleName", "reader");
+        iam("CreateRole", &[role, ("AssumeRolePolicyDocument", TRUST)])?;
+        let inline = [role, ("PolicyName", "read"), ("PolicyDocument", ROLE_POLICY)];
+        iam("PutRolePolicy", &inline)?;
+        let sessions = (0..SESSIONS)
+            .map(|_| client::keys(&client::call(server, &user, &ASSUME_ROLE)?))
+            .collect::<anyhow::Result<_>>()?;
+        Ok(Self { user, stranger, sessions })
+    }
+
+    pub(crate) fn keys(&self, who: Who) -> &[Credentials] {
+        match who {
+            Who::User => std::slice::from_ref(&self.user),
+            Who::RoleSession => &self.sessions,
+            Who::Stranger => std::slice::from_ref(&self.stranger),
+        }
+    }
+
+    /// Those of the user.
+    pub(crate) fn user(&self) -> &Credentials {
+        &self.user
+    }
+}
+
+/// The first user's keys, from the file that the server wrote.
+fn admin(data: &Path) -> anyhow::Result<Credentials> {
+    let path = data.join("credentials");
+    let text =
+        fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    let value = |name: &str| {
+        let found = text.lines().find_map(|line| {
+            let (key, value) = line.split_once('=')?;
+            (key.trim() == name).then(|| value.trim())
+        });
+        found.with_context(|| format!("no `{name}` in `{}`", path.display()))
+    };
+    credentials(value("aws_access_key_id")?, value("aws_secret_access_key")?, None)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_row_has_a_name_of_its_own() {
+        let ids: HashSet<_> = WORKLOADS.iter().map(|workload| workload.id).collect();
+        let titles: HashSet<_> = WORKLOADS.iter().map(|workload| workload.title).collect();
+        assert_eq!((ids.len(), titles.len()), (WORKLOADS.len(), WORKLOADS.len()));
+    }
+
+    #[test]
+    fn every_document_is_json_and_of_the_account() {
+        for text in [USER_POLICY, STRANGER_POLICY, ROLE_POLICY, TRUST, SESSION_POLICY.1] {
+            let document: serde_json::Value = serde_json::from_str(text).unwrap();
+            assert_eq!(document["Version"], "2012-10-17");
+        }
+        for text in [USER_POLICY, TRUST, ROLE.1] {
+            assert!(text.contains(ACCOUNT));
+        }
+        let user: serde_json::Value = serde_json::from_str(USER_POLICY).unwrap();
+        assert_eq!(user["Statement"].as_array().unwrap().len(), 3);
+    }
+}
