@@ -41,7 +41,7 @@ fuzz_target!(|data: &[u8]| {
 });
 
 /// Reads as an operation would; returns the message when constraints failed.
-fn read(form: &Form) -> Option<String> {
+fn read(form: &Form<'_>) -> Option<String> {
     let mut fields = form.fields();
     fields.required("RoleArn");
     let name = fields.required_text("RoleSessionName", &RULE);

@@ -26,10 +26,15 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::Parser;
+use mimalloc::MiMalloc;
 
 use crate::compare::{Row, compare};
 use crate::count::Count;
 use crate::record::Record;
+
+/// The product's allocator: its instructions are counted too.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Count the instructions of the hot functions and compare them with the record.
 #[derive(Debug, Parser)]

@@ -100,7 +100,7 @@ impl App {
     /// A new request id. Without randomness it is all zeros; such a request cannot be granted
     /// anything anyway.
     pub fn request_id(&self) -> RequestId {
-        RequestId::from_random(self.random.array().unwrap_or_default())
+        RequestId::from_random(self.random.id().unwrap_or_default())
     }
 
     /// The clock that requests are judged by.
@@ -172,7 +172,7 @@ impl App {
     async fn keep_record(
         &self,
         call: &Authenticated<'_>,
-        finished: &Finished,
+        finished: &Finished<'_>,
     ) -> Result<(), Fault> {
         let fault = finished.outcome.as_ref().err();
         let effect = finished.done.effect;

@@ -7,8 +7,7 @@
 use std::sync::{Arc, OnceLock};
 
 use daypass_directory::{AccessKey, AccessKeyStatus};
-use daypass_names::{AccessKeyKind, Arn, Region, SecretAccessKey};
-use daypass_policy::{Kind, Policy};
+use daypass_names::{AccessKeyKind, Arn, Region};
 use daypass_sigv4::{CredentialId, Presented, Regions, Rules, SigningKey, Verified, verify};
 use daypass_token::{Opened, SessionKind, open_session};
 use jiff::Timestamp;
@@ -122,10 +121,6 @@ fn check_signature(
     credential: &Credential,
     now: Timestamp,
 ) -> Result<Verified, Fault> {
-    let (secret, session): (&SecretAccessKey, _) = match credential {
-        Credential::LongTerm(key) => (&key.secret, None),
-        Credential::Temporary(opened) => (&opened.secret, Some(*opened.id.as_bytes())),
-    };
     let only: Vec<&str>;
     let regions = match &app.settings.signing_regions {
         Some(regions) => {
@@ -141,14 +136,26 @@ fn check_signature(
         normalize_path: true,
         skew_seconds: SKEW_SECONDS,
     };
-    let id = CredentialId { access_key_id: presented.access_key_id().clone(), session };
+    let session = match credential {
+        Credential::LongTerm(_) => None,
+        Credential::Temporary(opened) => Some(opened.id.as_bytes()),
+    };
+    let id = CredentialId { access_key_id: presented.access_key_id(), session };
     let scope = presented.scope();
     let request = &identified.signed.request;
     let body = received.body.as_ref();
-    if let Some(key) = app.signing_keys.get(&id, scope) {
+    if let Some(key) = app.signing_keys.get(id, scope) {
         return verify(presented, request, body, &key, &rules, now).map_err(Fault::from);
     }
-    let key = SigningKey::derive(secret, scope);
+    let key = match credential {
+        Credential::LongTerm(key) => SigningKey::derive(&key.secret, scope),
+        Credential::Temporary(opened) => {
+            let secret = opened.secret();
+            let secret =
+                secret.map_err(|cause| Fault::internal(format!("session secret: {cause}")))?;
+            SigningKey::derive(&secret, scope)
+        }
+    };
     let verified = verify(presented, request, body, &key, &rules, now)?;
     // SECURITY: only a verified request fills the cache, so made-up scopes cannot flush it.
     app.signing_keys.insert(id, scope, key);
@@ -189,14 +196,7 @@ async fn caller(
                 }
             }
             let identity = session_identity(app, &facts).await?;
-            let policies = facts.session_policies.as_ref().map(|packed| {
-                // Managed session policies cannot be passed yet: one in a token denies all.
-                let inline = packed.inline.iter();
-                let inline = inline.map(|text| Policy::parse_stored(text, Kind::Session));
-                let managed = packed.managed.iter().map(|_| Policy::empty(Kind::Session));
-                inline.chain(managed).collect()
-            });
-            let session = Some(CallerSession { id, facts, policies });
+            let session = Some(Box::new(CallerSession::new(id, facts)));
             Ok(Caller::new(verified, identity, session))
         }
     }

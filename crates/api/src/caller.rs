@@ -3,11 +3,11 @@
 //! SECURITY: a [`Caller`] takes a [`Verified`] signature by value, and only verification makes
 //! one: no identity exists without a proof.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use daypass_directory::{Directory, DirectoryError, EffectivePolicies, Role, User};
 use daypass_names::{AccessKeyId, AccountId, Arn, SessionName};
-use daypass_policy::{Attached, Policy, Principal};
+use daypass_policy::{Attached, Kind, Policy, Principal};
 use daypass_sigv4::Verified;
 use daypass_token::{Session, SessionId};
 
@@ -16,7 +16,7 @@ use daypass_token::{Session, SessionId};
 pub(crate) struct Caller {
     verified: Verified,
     identity: Identity,
-    session: Option<CallerSession>,
+    session: Option<Box<CallerSession>>,
 }
 
 /// The principal behind the credentials, as it stands in the directory now.
@@ -40,8 +40,27 @@ pub(crate) enum Identity {
 pub(crate) struct CallerSession {
     pub(crate) id: SessionId,
     pub(crate) facts: Session,
-    /// The session policies, compiled; what no longer parses denies everything.
-    pub(crate) policies: Option<Vec<Policy>>,
+    /// The session policies, compiled when a decision asks for them first.
+    compiled: OnceLock<Vec<Policy>>,
+}
+
+impl CallerSession {
+    pub(crate) fn new(id: SessionId, facts: Session) -> Self {
+        Self { id, facts, compiled: OnceLock::new() }
+    }
+
+    /// The session policies, compiled; what no longer parses denies everything. `None` when the
+    /// session is not limited by any.
+    fn policies(&self) -> Option<&[Policy]> {
+        let packed = self.facts.session_policies.as_ref()?;
+        Some(self.compiled.get_or_init(|| {
+            // Managed session policies cannot be passed yet: one in a token denies all.
+            let inline = packed.inline.iter();
+            let inline = inline.map(|text| Policy::parse_stored(text, Kind::Session));
+            let managed = packed.managed.iter().map(|_| Policy::empty(Kind::Session));
+            inline.chain(managed).collect()
+        }))
+    }
 }
 
 impl Caller {
@@ -49,7 +68,7 @@ impl Caller {
     pub(crate) fn new(
         verified: Verified,
         identity: Identity,
-        session: Option<CallerSession>,
+        session: Option<Box<CallerSession>>,
     ) -> Self {
         Self { verified, identity, session }
     }
@@ -61,7 +80,7 @@ impl Caller {
 
     /// What the session token said, for temporary credentials.
     pub(crate) fn session(&self) -> Option<&CallerSession> {
-        self.session.as_ref()
+        self.session.as_deref()
     }
 
     /// The key that signed.
@@ -126,7 +145,7 @@ impl Caller {
 
     /// The policies of the session; `None` when it has none and so is not limited by any.
     pub(crate) fn session_policies(&self) -> Option<Vec<Attached<'_>>> {
-        let policies = self.session.as_ref()?.policies.as_ref()?;
+        let policies = self.session.as_ref()?.policies()?;
         Some(policies.iter().map(|policy| Attached { name: "session policy", policy }).collect())
     }
 

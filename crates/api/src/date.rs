@@ -9,7 +9,7 @@ pub(crate) struct Date(pub(crate) Timestamp);
 
 impl Serialize for Date {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0.strftime("%Y-%m-%dT%H:%M:%SZ"))
+        daypass_audit::instant(&self.0, serializer)
     }
 }
 

@@ -71,7 +71,7 @@ pub(crate) struct Signed<'a> {
 pub(crate) struct Identified<'a> {
     pub(crate) service: Service,
     pub(crate) operation: &'static dyn AnyOperation,
-    pub(crate) form: Form,
+    pub(crate) form: Form<'a>,
     pub(crate) signed: Signed<'a>,
 }
 
@@ -111,7 +111,7 @@ fn scope_service(presented: Option<&Presented<'_>>) -> Option<Service> {
 fn find_operation(
     service: Service,
     path: &str,
-    form: &Form,
+    form: &Form<'_>,
 ) -> Result<&'static dyn AnyOperation, Fault> {
     let Some(action) = form.action() else {
         return Err(Fault::new(

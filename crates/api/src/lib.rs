@@ -34,4 +34,4 @@ mod unreadable;
 pub use app::{App, DeliveryFault, Handled, Parts, Settings};
 pub use fault::{Code, Fault};
 pub use ports::{Clock, Random, RandomFault};
-pub use received::{Received, RequestId};
+pub use received::{Received, RequestId, RequestIdText};

@@ -10,6 +10,7 @@
 
 use std::fmt;
 
+use daypass_audit::Line;
 use daypass_directory::{Note, NoteFault, Noting};
 
 use crate::authenticate::Authenticated;
@@ -65,11 +66,12 @@ impl<O: Operation, F> Recording<'_, O, F> {
     {
         let mut done = Done::of::<O>(self.call, self.permit.input());
         if !O::VOID {
-            done.response_elements = Some(response_elements(&(self.output)(made))?);
+            done.response_elements = Some(response_elements(&(self.output)(made))?.into());
         }
         let record = record(self.call, &done, None)?;
-        let line = serde_json::to_vec(&record)
+        let line = Line::new(&record)
             .map_err(|error| Fault::internal(format!("encoding a record: {error}")))?;
-        Ok(Note { at: self.call.now, event_id: record.event_id.clone(), line })
+        let event_id = record.event_id.to_string();
+        Ok(Note { at: self.call.now, event_id, line: line.into_string().into_bytes() })
     }
 }

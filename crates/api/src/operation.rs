@@ -9,10 +9,9 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
 
-use daypass_audit::Resource;
+use daypass_audit::{Parameters, Resource};
 use daypass_query::{Fields, to_xml};
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::Fault;
 use crate::authenticate::Authenticated;
@@ -92,14 +91,14 @@ pub(crate) struct Void;
 
 /// What the record of a call says of it, beside who called and how it ended.
 #[derive(Debug)]
-pub(crate) struct Done {
-    pub(crate) request_parameters: Option<Value>,
-    pub(crate) response_elements: Option<Value>,
+pub(crate) struct Done<'a> {
+    pub(crate) request_parameters: Option<Parameters<'a>>,
+    pub(crate) response_elements: Option<Parameters<'a>>,
     pub(crate) resources: Vec<Resource>,
     pub(crate) effect: Effect,
 }
 
-impl Done {
+impl<'a> Done<'a> {
     /// A call of `O` before anything is known of it.
     fn unknown<O: Operation>() -> Self {
         Self {
@@ -113,7 +112,7 @@ impl Done {
     /// A permitted call of `O`, short of its response.
     ///
     /// CloudTrail leaves the parameters of refused calls out, and so do we.
-    pub(crate) fn of<O: Operation>(call: &Authenticated<'_>, input: &O::Input) -> Self {
+    pub(crate) fn of<O: Operation>(call: &'a Authenticated<'_>, input: &O::Input) -> Self {
         Self {
             request_parameters: request_parameters(&call.identified.form, O::RECORDED),
             resources: O::resources(input),
@@ -124,10 +123,10 @@ impl Done {
 
 /// How a call of an operation ended, ready to be recorded and replied to. It has no `Debug`: a
 /// reply may hold a secret.
-pub(crate) struct Finished {
+pub(crate) struct Finished<'a> {
     /// The XML document of the reply.
     pub(crate) outcome: Result<String, Fault>,
-    pub(crate) done: Done,
+    pub(crate) done: Done<'a>,
 }
 
 /// An operation without its types, as the table of a service holds it.
@@ -139,7 +138,7 @@ pub(crate) trait AnyOperation: fmt::Debug + Sync {
     fn call<'a>(
         &self,
         call: &'a Authenticated<'a>,
-    ) -> Pin<Box<dyn Future<Output = Finished> + Send + 'a>>;
+    ) -> Pin<Box<dyn Future<Output = Finished<'a>> + Send + 'a>>;
 }
 
 /// The table row of the operation `O`.
@@ -163,18 +162,21 @@ impl<O: Operation> AnyOperation for Row<O> {
     fn call<'a>(
         &self,
         call: &'a Authenticated<'a>,
-    ) -> Pin<Box<dyn Future<Output = Finished> + Send + 'a>> {
+    ) -> Pin<Box<dyn Future<Output = Finished<'a>> + Send + 'a>> {
         Box::pin(run::<O>(call))
     }
 }
 
-async fn run<O: Operation>(call: &Authenticated<'_>) -> Finished {
+async fn run<'a, O: Operation>(call: &'a Authenticated<'_>) -> Finished<'a> {
     let mut done = Done::unknown::<O>();
     let outcome = attempt::<O>(call, &mut done).await;
     Finished { outcome, done }
 }
 
-async fn attempt<O: Operation>(call: &Authenticated<'_>, done: &mut Done) -> Result<String, Fault> {
+async fn attempt<'a, O: Operation>(
+    call: &'a Authenticated<'_>,
+    done: &mut Done<'a>,
+) -> Result<String, Fault> {
     admit(call)?;
     let mut fields = call.identified.form.fields();
     let input = O::decode(&mut fields);
@@ -189,10 +191,10 @@ async fn attempt<O: Operation>(call: &Authenticated<'_>, done: &mut Done) -> Res
     }
     let output = O::perform(call, &permit).await?;
     if O::EFFECT != Effect::Reads && !O::VOID {
-        done.response_elements = Some(response_elements(&output)?);
+        done.response_elements = Some(response_elements(&output)?.into());
     }
     let result = (!O::VOID).then_some(&output);
     let namespace = call.identified.service.namespace();
-    to_xml(O::NAME, namespace, result, &call.received.id.to_string())
+    to_xml(O::NAME, namespace, result, call.received.id.text().as_str())
         .map_err(|error| Fault::internal(format!("reply of {}: {error}", O::NAME)))
 }

@@ -15,6 +15,14 @@ pub trait Clock: fmt::Debug + Send + Sync {
 pub trait Random: fmt::Debug + Send + Sync {
     /// Fills `bytes` with cryptographically secure random bytes.
     fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomFault>;
+
+    /// The bytes of an id that must be unique and need not be secret: a request's, a record's.
+    /// Nothing else may be made of them, because a source may draw them ahead of need.
+    fn id(&self) -> Result<[u8; 16], RandomFault> {
+        let mut bytes = [0; 16];
+        self.fill(&mut bytes)?;
+        Ok(bytes)
+    }
 }
 
 impl dyn Random + '_ {

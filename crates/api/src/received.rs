@@ -51,15 +51,53 @@ impl RequestId {
     }
 }
 
-impl fmt::Display for RequestId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl RequestId {
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
+    /// The id as text, without an allocation: `8-4-4-4-12` lower-case hexadecimal digits.
+    pub fn text(&self) -> RequestIdText {
+        let mut text = [b'-'; RequestIdText::LENGTH];
+        let mut places = text.iter_mut();
         for (index, byte) in self.0.iter().enumerate() {
             if matches!(index, 4 | 6 | 8 | 10) {
-                f.write_str("-")?;
+                places.next();
             }
-            write!(f, "{byte:02x}")?;
+            for digit in [byte >> 4, byte & 0x0f] {
+                if let Some(place) = places.next() {
+                    *place = if digit < 10 { b'0' + digit } else { b'a' + digit - 10 };
+                }
+            }
         }
-        Ok(())
+        RequestIdText(text)
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text().as_str())
+    }
+}
+
+/// A request id as text, on the stack.
+#[derive(Clone, Copy)]
+pub struct RequestIdText([u8; Self::LENGTH]);
+
+impl RequestIdText {
+    const LENGTH: usize = 36;
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        // INVARIANT: hexadecimal digits and hyphens.
+        str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for RequestIdText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

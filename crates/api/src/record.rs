@@ -1,8 +1,10 @@
 //! The audit record of a call whose caller was proven: allowed, refused or failed.
 
+use std::borrow::Cow;
+
 use daypass_audit::{
-    Event, PrincipalType, Record, SessionAttributes, SessionContext, SessionIssuer, UserIdentity,
-    parameter_date,
+    Event, Member, Parameters, PrincipalType, Record, Scalar, SessionAttributes, SessionContext,
+    SessionIssuer, Text, UserIdentity, parameter_date,
 };
 use daypass_query::Form;
 use jiff::Timestamp;
@@ -15,65 +17,71 @@ use crate::conditions::text;
 use crate::operation::{Done, Effect, Recorded};
 use crate::{Fault, RequestId};
 
-/// Builds the record of a call that ended well, or with `fault`.
-pub(crate) fn record(
-    call: &Authenticated<'_>,
-    done: &Done,
-    fault: Option<&Fault>,
-) -> Result<Record, Fault> {
+/// Builds the record of a call that ended well, or with `fault`. It borrows nearly all of it.
+pub(crate) fn record<'a>(
+    call: &'a Authenticated<'_>,
+    done: &'a Done<'_>,
+    fault: Option<&'a Fault>,
+) -> Result<Record<'a>, Fault> {
     let service = call.identified.service;
     let event = Event {
-        event_id: RequestId::from_random(call.app.random.array()?).to_string(),
-        request_id: call.received.id.to_string(),
+        event_id: RequestId::from_random(call.app.random.id()?).into(),
+        request_id: call.received.id.into(),
         time: call.now,
         source: service.event_source().into(),
         name: call.identified.operation.name().into(),
-        region: call.region().clone(),
-        source_ip_address: call.received.source_ip.to_string(),
+        region: Cow::Borrowed(call.region()),
+        source_ip_address: call.received.source_ip.into(),
     };
     let mut record = Record::new(event, user_identity(&call.caller));
-    let agent = text(&call.received.headers, &http::header::USER_AGENT);
-    record.user_agent = agent.map(str::to_owned);
+    record.user_agent = text(&call.received.headers, &http::header::USER_AGENT).map(Cow::Borrowed);
     if let Some(fault) = fault {
-        record.error_code = Some(fault.code().as_str().to_owned());
-        record.error_message = Some(fault.message().to_owned());
+        record.error_code = Some(fault.code().as_str().into());
+        record.error_message = Some(fault.message().into());
     }
-    record.request_parameters = done.request_parameters.clone();
-    record.response_elements = done.response_elements.clone();
+    record.request_parameters = done.request_parameters.as_ref().map(Parameters::borrowed);
+    record.response_elements = done.response_elements.as_ref().map(Parameters::borrowed);
     record.read_only = Some(done.effect != Effect::Writes);
-    record.resources = done.resources.clone();
+    record.resources = Cow::Borrowed(&done.resources);
     record.api_version = Some(service.version().into());
     record.recipient_account_id = Some(call.caller.account());
     Ok(record)
 }
 
-fn user_identity(caller: &Caller) -> UserIdentity {
-    let kind = match caller.identity() {
-        Identity::User(_) => PrincipalType::IamUser,
-        Identity::RoleSession { .. } => PrincipalType::AssumedRole,
+impl From<RequestId> for Text<'_> {
+    fn from(id: RequestId) -> Self {
+        Self::uuid(*id.as_bytes())
+    }
+}
+
+fn user_identity(caller: &Caller) -> UserIdentity<'_> {
+    let (kind, user_name, principal_id) = match caller.identity() {
+        Identity::User(user) => {
+            let name = Some(Cow::Borrowed(user.name.as_str()));
+            (PrincipalType::IamUser, name, Text::shown(&user.id))
+        }
+        Identity::RoleSession { .. } => (PrincipalType::AssumedRole, None, caller.user_id().into()),
     };
     let mut identity = UserIdentity::new(kind);
-    if let Identity::User(user) = caller.identity() {
-        identity.user_name = Some(user.name.to_string());
-    }
-    identity.principal_id = Some(caller.user_id());
-    identity.arn = Some(caller.arn().clone());
+    identity.user_name = user_name;
+    identity.principal_id = Some(principal_id);
+    identity.arn = Some(Cow::Borrowed(caller.arn()));
     identity.account_id = Some(caller.account());
-    identity.access_key_id = Some(caller.access_key_id().clone());
+    identity.access_key_id = Some(Cow::Borrowed(caller.access_key_id()));
     identity.session_context = caller.session().map(|session| session_context(caller, session));
     identity
 }
 
-fn session_context(caller: &Caller, session: &CallerSession) -> SessionContext {
+fn session_context<'a>(caller: &'a Caller, session: &'a CallerSession) -> SessionContext<'a> {
     let facts = &session.facts;
     let issuer = match caller.identity() {
         Identity::User(_) => None,
         Identity::RoleSession { role, .. } => Some(SessionIssuer {
             kind: PrincipalType::Role,
-            principal_id: role.id.to_string(),
-            arn: role.arn.clone(),
+            principal_id: Text::shown(&role.id),
+            arn: Cow::Borrowed(&role.arn),
             account_id: role.account,
-            user_name: Some(role.name.to_string()),
+            user_name: Some(role.name.as_str().into()),
         }),
     };
     let attributes = SessionAttributes {
@@ -81,23 +89,30 @@ fn session_context(caller: &Caller, session: &CallerSession) -> SessionContext {
         mfa_authenticated: caller.is_user_session() && facts.mfa_at_s.is_some(),
     };
     let mut context = SessionContext::new(issuer, attributes);
-    context.source_identity = facts.source_identity.as_ref().map(ToString::to_string);
+    context.source_identity =
+        facts.source_identity.as_ref().map(|identity| identity.as_str().into());
     context
 }
 
-/// The parameters as they were sent, of those that are recorded; nothing when none was.
-pub(crate) fn request_parameters(form: &Form, recorded: &[Recorded]) -> Option<Value> {
-    let mut members = Map::new();
+/// The parameters as they were sent, of those that are recorded, ordered by name; nothing when
+/// none was.
+pub(crate) fn request_parameters<'a>(
+    form: &'a Form<'_>,
+    recorded: &[Recorded],
+) -> Option<Parameters<'a>> {
+    let mut members = Vec::with_capacity(recorded.len());
     for parameter in recorded {
         let (Recorded::Text(name) | Recorded::Number(name)) = *parameter;
         let Some(text) = form.text(name) else { continue };
-        let value = match parameter {
-            Recorded::Text(_) => Value::from(text),
-            Recorded::Number(_) => text.parse::<i64>().map_or_else(|_| text.into(), Value::from),
+        let number = match parameter {
+            Recorded::Text(_) => None,
+            Recorded::Number(_) => text.parse().ok().map(Scalar::Number),
         };
-        members.insert(lower_first(name), value);
+        let member: Member<'a> = (name, number.unwrap_or(Scalar::Text(text.into())));
+        members.push(member);
     }
-    (!members.is_empty()).then_some(Value::Object(members))
+    members.sort_unstable_by_key(|(name, _)| *name);
+    (!members.is_empty()).then(|| members.into())
 }
 
 /// The response as the record holds it: member names in lower camel case, dates in CloudTrail's
@@ -111,13 +126,18 @@ pub(crate) fn response_elements(output: &impl Serialize) -> Result<Value, Fault>
 fn lower_camel(value: Value) -> Value {
     match value {
         Value::Object(members) => {
-            let said = |(name, value): &(String, Value)| !is_secret(name) && !value.is_null();
-            let kept = members.into_iter().filter(said);
-            let kept = kept.map(|(name, value)| {
+            let mut kept = Map::new();
+            for (mut name, value) in members {
+                if is_secret(&name) || value.is_null() {
+                    continue;
+                }
                 let value = if is_date(&name) { recorded_date(value) } else { lower_camel(value) };
-                (lower_first(&name), value)
-            });
-            Value::Object(kept.collect::<Map<_, _>>())
+                if let Some(first) = name.get_mut(..1) {
+                    first.make_ascii_lowercase();
+                }
+                kept.insert(name, value);
+            }
+            Value::Object(kept)
         }
         Value::Array(items) => Value::Array(items.into_iter().map(lower_camel).collect()),
         other => other,
@@ -138,13 +158,6 @@ fn recorded_date(value: Value) -> Value {
         Some(instant) => Value::String(parameter_date(instant)),
         None => value,
     }
-}
-
-fn lower_first(name: &str) -> String {
-    let mut chars = name.chars();
-    chars
-        .next()
-        .map_or_else(String::new, |first| first.to_ascii_lowercase().to_string() + chars.as_str())
 }
 
 #[cfg(test)]

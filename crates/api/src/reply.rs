@@ -1,9 +1,12 @@
 //! Typed outcome -> HTTP response: the one place that knows status codes and the error shape.
 
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 
 use crate::{Code, Fault, RequestId};
+
+/// A name that is looked up once, when this is compiled.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
 /// The status of each code: AWS STS and IAM API references, "Errors".
 fn status(code: Code) -> StatusCode {
@@ -49,8 +52,9 @@ pub(crate) fn refusal(id: &RequestId, namespace: &str, fault: &Fault) -> Respons
     let status = status(fault.code());
     let at_fault = if status.is_server_error() { "Receiver" } else { "Sender" };
     let code = fault.code().as_str();
-    let id_text = id.to_string();
-    let xml = daypass_query::error_xml(namespace, at_fault, code, fault.message(), &id_text);
+    let id_text = id.text();
+    let xml =
+        daypass_query::error_xml(namespace, at_fault, code, fault.message(), id_text.as_str());
     xml_response(status, id, xml)
 }
 
@@ -60,8 +64,8 @@ fn xml_response(status: StatusCode, id: &RequestId, xml: String) -> Response<Byt
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/xml"));
     // A UUID is always a valid header value.
-    if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
-        headers.insert("x-amzn-requestid", value);
+    if let Ok(value) = HeaderValue::from_str(id.text().as_str()) {
+        headers.insert(REQUEST_ID, value);
     }
     response
 }

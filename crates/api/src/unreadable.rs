@@ -1,6 +1,8 @@
 //! What becomes of a note in the store that is not the line of a record: a record that holds its
 //! bytes takes its place, so that nothing is lost and those behind it are not kept from the trail.
 
+use std::borrow::Cow;
+
 use data_encoding::BASE64;
 use daypass_audit::{Event, EventType, Line, PrincipalType, Record, TrailError, UserIdentity};
 use daypass_names::Region;
@@ -25,32 +27,35 @@ pub(crate) fn set_aside(
     now: Timestamp,
     id: impl Fn() -> RequestId,
 ) -> Result<Vec<Line>, TrailError> {
-    let request_id = id().to_string();
+    let request_id = id();
     let parts: Vec<&[u8]> = bytes.chunks(PART).collect();
     let line = |(number, part): (usize, &&[u8])| {
         let event = Event {
-            event_id: id().to_string(),
-            request_id: request_id.clone(),
+            event_id: id().into(),
+            request_id: request_id.into(),
             time: now,
             source: SOURCE.into(),
             name: NAME.into(),
-            region: region.clone(),
-            source_ip_address: "AWS Internal".to_owned(),
+            region: Cow::Borrowed(region),
+            source_ip_address: "AWS Internal".into(),
         };
         let mut identity = UserIdentity::new(PrincipalType::AwsService);
-        identity.invoked_by = Some(SOURCE.to_owned());
+        identity.invoked_by = Some(SOURCE.into());
         let mut record = Record::new(event, identity);
         record.event_type = EventType::AwsServiceEvent;
         record.read_only = Some(false);
-        record.error_code = Some("InternalFailure".to_owned());
-        record.error_message = Some(reason.to_string());
-        record.response_elements = Some(json!({
-            "key": key,
-            "bytes": bytes.len(),
-            "part": number.saturating_add(1),
-            "parts": parts.len(),
-            "base64": BASE64.encode(part),
-        }));
+        record.error_code = Some("InternalFailure".into());
+        record.error_message = Some(reason.to_string().into());
+        record.response_elements = Some(
+            json!({
+                "key": key,
+                "bytes": bytes.len(),
+                "part": number.saturating_add(1),
+                "parts": parts.len(),
+                "base64": BASE64.encode(part),
+            })
+            .into(),
+        );
         Line::new(&record)
     };
     parts.iter().enumerate().map(line).collect()

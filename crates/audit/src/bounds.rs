@@ -1,10 +1,12 @@
 //! The bounds of a record's members, applied while it is written, so that nothing that a caller
 //! sends can swell the trail. CloudTrail user guide, page "CloudTrail record contents".
 
+use std::borrow::Cow;
 use std::io;
 
 use serde::{Serialize, Serializer};
-use serde_json::Value;
+
+use crate::parameters::Parameters;
 
 /// Most bytes of a text that a caller chooses: user agent, error message, host header.
 pub const MAX_TEXT: usize = 1024;
@@ -31,22 +33,36 @@ pub(crate) fn shortened(text: &str) -> &str {
 }
 
 /// A text, cut off behind [`MAX_TEXT`] bytes.
-pub(crate) fn text<S: Serializer>(text: &Option<String>, to: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn text<S: Serializer>(text: &Option<Cow<'_, str>>, to: S) -> Result<S::Ok, S::Error> {
     text.as_deref().map(shortened).serialize(to)
 }
 
 /// An object of at most [`MAX_PARAMETERS`] bytes, or `null`.
-pub(crate) fn parameters<S: Serializer>(value: &Option<Value>, to: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn parameters<S: Serializer>(
+    value: &Option<Parameters<'_>>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
     object(value.as_ref(), MAX_PARAMETERS, to)
 }
 
 /// An object of at most [`MAX_ADDITIONAL`] bytes.
-pub(crate) fn additional<S: Serializer>(value: &Option<Value>, to: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn additional<S: Serializer>(
+    value: &Option<Parameters<'_>>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
     object(value.as_ref(), MAX_ADDITIONAL, to)
 }
 
-fn object<S: Serializer>(value: Option<&Value>, max: usize, to: S) -> Result<S::Ok, S::Error> {
-    let size = size(value).map_err(serde::ser::Error::custom)?;
+fn object<S: Serializer>(
+    value: Option<&Parameters<'_>>,
+    max: usize,
+    to: S,
+) -> Result<S::Ok, S::Error> {
+    // Most are far below; only what may be too large is counted exactly.
+    if value.is_none_or(|value| value.at_most() <= max) {
+        return value.serialize(to);
+    }
+    let size = size(&value).map_err(serde::ser::Error::custom)?;
     if usize::try_from(size).is_ok_and(|size| size <= max) {
         return value.serialize(to);
     }
@@ -55,7 +71,7 @@ fn object<S: Serializer>(value: Option<&Value>, max: usize, to: S) -> Result<S::
 }
 
 /// The bytes that a value takes as JSON.
-fn size(value: Option<&Value>) -> Result<u64, serde_json::Error> {
+fn size(value: &impl Serialize) -> Result<u64, serde_json::Error> {
     struct Counter(u64);
 
     impl io::Write for Counter {
@@ -70,13 +86,14 @@ fn size(value: Option<&Value>) -> Result<u64, serde_json::Error> {
     }
 
     let mut counter = Counter(0);
-    serde_json::to_writer(&mut counter, &value)?;
+    serde_json::to_writer(&mut counter, value)?;
     Ok(counter.0)
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde_json::Value;
 
     use super::*;
 
@@ -105,7 +122,7 @@ mod tests {
     fn sizes_are_those_of_the_json() {
         for value in [Value::Null, serde_json::json!({"a": ["é", 1, null], "b": "\n"})] {
             let wanted = serde_json::to_string(&value).unwrap().len();
-            assert_eq!(size(Some(&value)).unwrap(), u64::try_from(wanted).unwrap());
+            assert_eq!(size(&value).unwrap(), u64::try_from(wanted).unwrap());
         }
     }
 }

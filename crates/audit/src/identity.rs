@@ -3,6 +3,7 @@
 //! CloudTrail user guide, page "CloudTrail userIdentity element"; members that a kind of
 //! principal does not have are left out, not empty.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
@@ -12,6 +13,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use crate::record;
+use crate::text::Text;
 
 /// The kinds of principal that a record can name.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
@@ -46,37 +48,37 @@ pub enum PrincipalType {
 /// Who called.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct UserIdentity {
+pub struct UserIdentity<'a> {
     /// The kind of principal.
     #[serde(rename = "type")]
     pub kind: PrincipalType,
     /// The unique id; of a session `AROA…:session`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub principal_id: Option<String>,
+    pub principal_id: Option<Text<'a>>,
     /// The ARN of the caller.
     #[serde(serialize_with = "displayed", skip_serializing_if = "Option::is_none")]
-    pub arn: Option<Arn>,
+    pub arn: Option<Cow<'a, Arn>>,
     /// The account that the caller belongs to.
     #[serde(serialize_with = "displayed", skip_serializing_if = "Option::is_none")]
     pub account_id: Option<AccountId>,
     /// The id of the key that signed.
     #[serde(serialize_with = "displayed", skip_serializing_if = "Option::is_none")]
-    pub access_key_id: Option<AccessKeyId>,
+    pub access_key_id: Option<Cow<'a, AccessKeyId>>,
     /// The name of a user, the alias of a root's account, or the subject of a federated caller.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub user_name: Option<String>,
+    pub user_name: Option<Cow<'a, str>>,
     /// The session, for temporary credentials.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub session_context: Option<SessionContext>,
+    pub session_context: Option<SessionContext<'a>>,
     /// The service that made the call.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub invoked_by: Option<String>,
+    pub invoked_by: Option<Cow<'a, str>>,
     /// The provider of a SAML or web identity caller.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub identity_provider: Option<String>,
+    pub identity_provider: Option<Cow<'a, str>>,
 }
 
-impl UserIdentity {
+impl UserIdentity<'_> {
     /// An identity of that kind without any other member.
     pub fn new(kind: PrincipalType) -> Self {
         Self {
@@ -96,19 +98,19 @@ impl UserIdentity {
 /// The session that temporary credentials belong to.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct SessionContext {
+pub struct SessionContext<'a> {
     /// Whose session it is: the role, the creator of a federated user, or a root.
     /// Written as `{}` for the session of a user.
     #[serde(serialize_with = "or_empty")]
-    pub session_issuer: Option<SessionIssuer>,
+    pub session_issuer: Option<SessionIssuer<'a>>,
     /// The web identity that the session came from; written as `{}` otherwise.
     #[serde(serialize_with = "or_empty")]
-    pub web_id_federation_data: Option<WebIdFederationData>,
+    pub web_id_federation_data: Option<WebIdFederationData<'a>>,
     /// When the session began, and how.
     pub attributes: SessionAttributes,
     /// The source identity, when one was set.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub source_identity: Option<String>,
+    pub source_identity: Option<Cow<'a, str>>,
     /// `1.0` or `2.0`: the metadata service that delivered the credentials.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ec2_role_delivery: Option<&'static str>,
@@ -117,9 +119,9 @@ pub struct SessionContext {
     pub assumed_root: bool,
 }
 
-impl SessionContext {
+impl<'a> SessionContext<'a> {
     /// A session of that issuer with nothing else to tell.
-    pub fn new(session_issuer: Option<SessionIssuer>, attributes: SessionAttributes) -> Self {
+    pub fn new(session_issuer: Option<SessionIssuer<'a>>, attributes: SessionAttributes) -> Self {
         Self {
             session_issuer,
             web_id_federation_data: None,
@@ -134,29 +136,29 @@ impl SessionContext {
 /// Whose session it is.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct SessionIssuer {
+pub struct SessionIssuer<'a> {
     /// `Role`, `IAMUser` or `Root`.
     #[serde(rename = "type")]
     pub kind: PrincipalType,
     /// The unique id of the issuer; of a root the account.
-    pub principal_id: String,
+    pub principal_id: Text<'a>,
     /// The ARN of the issuer.
     #[serde(serialize_with = "display")]
-    pub arn: Arn,
+    pub arn: Cow<'a, Arn>,
     /// The account of the issuer.
     #[serde(serialize_with = "display")]
     pub account_id: AccountId,
     /// The name of the role or user.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub user_name: Option<String>,
+    pub user_name: Option<Cow<'a, str>>,
 }
 
 /// The web identity that a role session came from.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct WebIdFederationData {
+pub struct WebIdFederationData<'a> {
     /// The provider, by its ARN or its issuer.
-    pub federated_provider: String,
+    pub federated_provider: Cow<'a, str>,
     /// `<issuer>:aud` and `<issuer>:sub`.
     pub attributes: BTreeMap<String, String>,
 }

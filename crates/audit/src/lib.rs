@@ -11,21 +11,27 @@
 
 mod archive;
 mod archiver;
+mod backlog;
+mod batch;
 mod bounds;
 mod capped_file;
 mod capped_log;
 mod error;
+mod heading;
 mod identity;
+mod json;
 mod layout;
 mod line;
 mod log;
 mod mark;
 mod medium;
+mod parameters;
 mod pending;
 mod record;
 mod retention;
 mod settings;
 mod status;
+mod text;
 mod torn;
 mod trail;
 mod writer;
@@ -41,9 +47,12 @@ pub use line::{Line, MAX_LINE};
 #[cfg(any(test, feature = "faults"))]
 pub use medium::Faults;
 pub use medium::{Disk, Medium, OpenFile};
+pub use parameters::{Member, Parameters, Scalar};
 pub use record::{
-    EVENT_VERSION, Event, EventCategory, EventType, Record, Resource, TlsDetails, parameter_date,
+    EVENT_VERSION, Event, EventCategory, EventType, Record, Resource, TlsDetails, instant,
+    parameter_date,
 };
 pub use settings::{Durability, TrailSettings};
 pub use status::TrailStatus;
+pub use text::Text;
 pub use trail::Trail;

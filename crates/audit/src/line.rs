@@ -9,10 +9,14 @@ use daypass_names::{AccountId, Region};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::{Record, TrailError};
+use crate::heading::{Scanned, scan};
+use crate::{Record, TrailError, json};
 
 /// Most bytes of a line. The bounds of a record's members keep it far below.
 pub const MAX_LINE: usize = 1 << 20;
+
+/// Bytes that hold most lines.
+const USUAL_LINE: usize = 1 << 10;
 
 /// The account of records that tell of none.
 const NO_ACCOUNT: &str = "000000000000";
@@ -26,9 +30,13 @@ pub struct Line(String);
 
 impl Line {
     /// The line of that record.
-    pub fn new(record: &Record) -> Result<Self, TrailError> {
-        let line = serde_json::to_string(record);
-        let line = line.map_err(|error| TrailError::Encode(std::sync::Arc::new(error)))?;
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON, or is longer than [`MAX_LINE`].
+    pub fn new(record: &Record<'_>) -> Result<Self, TrailError> {
+        let mut line = String::with_capacity(USUAL_LINE);
+        let written = json::write(record, &mut line);
+        written.map_err(|error| TrailError::Encode(std::sync::Arc::new(error)))?;
         if line.len() > MAX_LINE {
             return Err(TrailError::Line("it is too long"));
         }
@@ -90,6 +98,18 @@ struct Identity<'a> {
     account_id: Option<Cow<'a, str>>,
 }
 
+impl Members<'_> {
+    fn as_scanned(&self) -> Scanned<'_> {
+        let caller = self.user_identity.as_ref();
+        Scanned {
+            event_time: self.event_time.as_deref(),
+            aws_region: self.aws_region.as_deref(),
+            recipient_account_id: self.recipient_account_id.as_deref(),
+            caller_account_id: caller.and_then(|identity| identity.account_id.as_deref()),
+        }
+    }
+}
+
 impl Heading {
     /// The heading of a line, or `None` when it is not the whole line of a record.
     ///
@@ -101,17 +121,21 @@ impl Heading {
         if !line.trim_start().starts_with('{') {
             return None;
         }
+        if let Some(found) = scan(line) {
+            return Self::of(found);
+        }
         let members: Members<'_> = serde_json::from_str(line).ok()?;
-        let caller = members.user_identity.and_then(|identity| identity.account_id);
-        let account = [members.recipient_account_id.as_deref(), caller.as_deref()]
-            .into_iter()
-            .flatten()
-            .find_map(|text| AccountId::parse(text).ok());
+        Self::of(members.as_scanned())
+    }
+
+    fn of(found: Scanned<'_>) -> Option<Self> {
+        let accounts = [found.recipient_account_id, found.caller_account_id];
+        let account = accounts.into_iter().flatten().find_map(|text| AccountId::parse(text).ok());
         // SECURITY: clients choose the Region that they sign for, and it becomes the name of a
         // folder: `..` would lead out of the archives.
-        let region = members.aws_region.filter(|text| !text.starts_with('.'));
-        let region = region.and_then(|text| Region::parse(&text).ok());
-        let time = members.event_time.and_then(|text| text.parse().ok());
+        let region = found.aws_region.filter(|text| !text.starts_with('.'));
+        let region = region.and_then(|text| Region::parse(text).ok());
+        let time = found.event_time.and_then(|text| text.parse().ok());
         Some(Self {
             account: account.or_else(|| AccountId::parse(NO_ACCOUNT).ok())?,
             region: region.or_else(|| Region::parse(NO_REGION).ok())?,
@@ -122,6 +146,8 @@ impl Heading {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -185,6 +211,94 @@ mod tests {
         for region in [".", "..", "...", ".hidden", "", "a/b"] {
             let line = format!("{{\"awsRegion\":\"{region}\"}}");
             check(&line, NO_ACCOUNT, NO_REGION, None);
+        }
+    }
+
+    /// Whether the JSON reader finds the same in a line.
+    fn reader_agrees(line: &str, found: Scanned<'_>) -> bool {
+        serde_json::from_str::<Members<'_>>(line).is_ok_and(|read| read.as_scanned() == found)
+    }
+
+    const RECORD: &str = r#"{"eventVersion":"1.11","userIdentity":{"type":"IAMUser","accountId":"123456789012","a":[]},"eventTime":"2026-03-01T08:30:05Z","awsRegion":"us-east-1","userAgent":"a\"b\\\n","requestParameters":{"n":-17,"m":0,"é":[true,false,null,{"x":{}}]},"readOnly":true,"recipientAccountId":"210987654321"}"#;
+
+    #[test]
+    fn the_scanner_reads_records_and_leaves_what_is_unusual() {
+        let found = Scanned {
+            event_time: Some("2026-03-01T08:30:05Z"),
+            aws_region: Some("us-east-1"),
+            recipient_account_id: Some("210987654321"),
+            caller_account_id: Some("123456789012"),
+        };
+        assert_eq!(scan(RECORD), Some(found));
+        assert!(reader_agrees(RECORD, found));
+        let left = [
+            "",
+            "{",
+            "{}",
+            "[]",
+            "null",
+            "{} ",
+            " {\"a\":1}",
+            "{\"a\":1}{",
+            "{\"a\":1,}",
+            "{\"a\" :1}",
+            "{\"a\":01}",
+            "{\"a\":1.5}",
+            "{\"a\":1e5}",
+            "{\"a\":-}",
+            "{\"a\":tru}",
+            "{\"a\":1234567890123456789}",
+            "{\"a\":\"\\u0041\"}",
+            "{\"a\\n\":1}",
+            "{\"a\":\"\t\"}",
+            "{\"a\":[1}",
+            "{\"a\":{\"b\"}}",
+            "{\"a\":[1,]}",
+            "{\"a\":\"\\x\"}",
+            "{\"eventTime\":null}",
+            "{\"eventTime\":\"x\\n\"}",
+            "{\"userIdentity\":null}",
+            "{\"userIdentity\":[\"1\"]}",
+            "{\"userIdentity\":{}}",
+            "{\"awsRegion\":\"a\",\"awsRegion\":\"a\"}",
+            "{\"userIdentity\":{\"a\":1},\"userIdentity\":{\"a\":1}}",
+            "{\"userIdentity\":{\"accountId\":\"1\",\"accountId\":\"1\"}}",
+        ];
+        for line in left {
+            assert_eq!(scan(line), None, "{line}");
+        }
+        let nested = |depth: usize| format!("{{\"a\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
+        assert!(scan(&nested(16)).is_some());
+        assert!(scan(&nested(17)).is_none());
+    }
+
+    proptest! {
+        /// What the scanner reads, the JSON reader reads alike; and the line of a record it does
+        /// read.
+        #[test]
+        fn the_scanner_agrees_with_the_reader(
+            agent in "\\PC{0,20}",
+            at: prop::sample::Index,
+            length in 0..12_usize,
+            piece in prop_oneof![
+                "[\\[\\]{}\",:\\\\a-f0-9. -]{0,4}",
+                Just("\"eventTime\":\"x\",".to_owned()),
+                Just("\"userIdentity\":{\"accountId\":\"1\"},".to_owned()),
+                Just("\\u0041".to_owned()),
+                Just("\u{1}".to_owned()),
+            ],
+        ) {
+            let quoted = serde_json::to_string(&agent).unwrap();
+            let whole = RECORD.replace("\"a\\\"b\\\\\\n\"", &quoted);
+            prop_assert!(whole.contains(&quoted));
+            prop_assert!(scan(&whole).is_some_and(|found| reader_agrees(&whole, found)));
+            let from = whole.floor_char_boundary(at.index(whole.len()));
+            let to = whole.ceil_char_boundary(from + length);
+            let mut changed = whole;
+            changed.replace_range(from..to, &piece);
+            if let Some(found) = scan(&changed) {
+                prop_assert!(reader_agrees(&changed, found), "{changed}");
+            }
         }
     }
 }

@@ -107,16 +107,32 @@ impl Log {
         let file = self.file.as_mut().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
         self.dirty = true;
         let torn = mem::replace(&mut self.torn, true);
+        let mut broken = false;
         let written = (|| {
             if torn && ends_within_a_line(file)? {
                 self.medium.write_all(file, b"\n")?;
+                broken = true;
             }
             self.medium.write_all(file, lines)
         })();
         self.torn = written.is_err();
-        let size = file.file.metadata().map_or(self.size, |metadata| metadata.len());
-        self.resized(size);
+        match &written {
+            Ok(()) => {
+                let bytes = u64::try_from(lines.len()).unwrap_or(u64::MAX);
+                self.resized(self.size.saturating_add(bytes).saturating_add(u64::from(broken)));
+            }
+            // Any part of it may be there.
+            Err(_) => self.measure(),
+        }
         written
+    }
+
+    /// Looks up how large the file is. While writing works the size is known without; but others
+    /// may have cut the file off.
+    pub(crate) fn measure(&mut self) {
+        if let Some(Ok(metadata)) = self.file.as_ref().map(|file| file.file.metadata()) {
+            self.resized(metadata.len());
+        }
     }
 
     /// Makes everything that was written durable, as far as the trail promises that.

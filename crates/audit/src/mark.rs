@@ -58,15 +58,15 @@ impl Mark {
         Some(self.durable_ms).filter(|ms| *ms > 0)
     }
 
-    /// Makes durable that a session was issued at that time.
-    pub(crate) fn raise(&mut self, issued_ms: i64) -> io::Result<()> {
+    /// Makes durable that a session was issued at that time. `false` when that was so already.
+    pub(crate) fn raise(&mut self, issued_ms: i64) -> io::Result<bool> {
         if issued_ms <= self.durable_ms {
-            return Ok(());
+            return Ok(false);
         }
         let ahead = issued_ms.saturating_add(AHEAD_MS);
         replace(&*self.medium, &self.path, format!("{ahead}\n").as_bytes())?;
         self.durable_ms = ahead;
-        Ok(())
+        Ok(true)
     }
 }
 

@@ -95,7 +95,7 @@ impl<R: BufRead> Lines<R> {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 held => held?,
             };
-            let end = held.iter().position(|byte| *byte == b'\n');
+            let end = end_of_line(held);
             let line = held.get(..end.unwrap_or(held.len())).unwrap_or_default();
             let room = MAX_LINE.saturating_sub(self.start.len()).min(line.len());
             self.start.extend_from_slice(line.get(..room).unwrap_or_default());
@@ -110,6 +110,13 @@ impl<R: BufRead> Lines<R> {
             }
         }
     }
+}
+
+/// Where the next line break is. The standard library looks for it a word at a time.
+fn end_of_line(mut held: &[u8]) -> Option<usize> {
+    let bytes = held;
+    let at = held.skip_until(b'\n').ok()?.checked_sub(1)?;
+    (bytes.get(at) == Some(&b'\n')).then_some(at)
 }
 
 #[cfg(test)]

@@ -7,32 +7,34 @@ use std::borrow::Cow;
 
 use daypass_names::{AccountId, Arn, Region};
 use jiff::Timestamp;
+use jiff::tz::Offset;
 use serde::{Serialize, Serializer};
-use serde_json::Value;
 
 use crate::bounds;
 use crate::identity::{UserIdentity, display, displayed, is_false, true_text};
+use crate::parameters::Parameters;
+use crate::text::{Text, ascii};
 
 /// The version of the record format.
 pub const EVENT_VERSION: &str = "1.11";
 
 /// What every record must tell about the call, whoever made it.
 #[derive(Clone, Debug)]
-pub struct Event {
+pub struct Event<'a> {
     /// A UUID, never given twice: readers drop duplicates by it.
-    pub event_id: String,
+    pub event_id: Text<'a>,
     /// The id that the caller got in the reply.
-    pub request_id: String,
+    pub request_id: Text<'a>,
     /// When the call ended.
     pub time: Timestamp,
     /// The service, such as `sts.amazonaws.com`.
-    pub source: Cow<'static, str>,
+    pub source: Cow<'a, str>,
     /// The operation, such as `AssumeRole`.
-    pub name: Cow<'static, str>,
+    pub name: Cow<'a, str>,
     /// The Region of the endpoint.
-    pub region: Region,
+    pub region: Cow<'a, Region>,
     /// The address of the caller.
-    pub source_ip_address: String,
+    pub source_ip_address: Text<'a>,
 }
 
 /// One record, written as JSON with CloudTrail's member names.
@@ -40,58 +42,58 @@ pub struct Event {
 /// Its bounds (see [`crate::MAX_TEXT`] and its neighbours) are applied while it is written.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Record {
+pub struct Record<'a> {
     event_version: &'static str,
     /// Who called.
-    pub user_identity: UserIdentity,
+    pub user_identity: UserIdentity<'a>,
     /// When the call ended.
     #[serde(serialize_with = "instant")]
     pub event_time: Timestamp,
     /// The service, such as `sts.amazonaws.com`.
-    pub event_source: Cow<'static, str>,
+    pub event_source: Cow<'a, str>,
     /// The operation, such as `AssumeRole`.
-    pub event_name: Cow<'static, str>,
+    pub event_name: Cow<'a, str>,
     /// The Region of the endpoint.
     #[serde(serialize_with = "display")]
-    pub aws_region: Region,
+    pub aws_region: Cow<'a, Region>,
     /// The address of the caller.
     #[serde(rename = "sourceIPAddress")]
-    pub source_ip_address: String,
+    pub source_ip_address: Text<'a>,
     /// What the client calls itself; 1 KB.
     #[serde(serialize_with = "bounds::text", skip_serializing_if = "Option::is_none")]
-    pub user_agent: Option<String>,
+    pub user_agent: Option<Cow<'a, str>>,
     /// The error code of a call that failed; 1 KB.
     #[serde(serialize_with = "bounds::text", skip_serializing_if = "Option::is_none")]
-    pub error_code: Option<String>,
+    pub error_code: Option<Cow<'a, str>>,
     /// The error message of a call that failed; 1 KB.
     #[serde(serialize_with = "bounds::text", skip_serializing_if = "Option::is_none")]
-    pub error_message: Option<String>,
+    pub error_message: Option<Cow<'a, str>>,
     /// The parameters without secrets, or `null`; 100 KB.
     #[serde(serialize_with = "bounds::parameters")]
-    pub request_parameters: Option<Value>,
+    pub request_parameters: Option<Parameters<'a>>,
     /// The result of a write without secrets, or `null`; 100 KB.
     #[serde(serialize_with = "bounds::parameters")]
-    pub response_elements: Option<Value>,
+    pub response_elements: Option<Parameters<'a>>,
     /// What the other members have no place for; 28 KB.
     #[serde(serialize_with = "bounds::additional", skip_serializing_if = "Option::is_none")]
-    pub additional_event_data: Option<Value>,
+    pub additional_event_data: Option<Parameters<'a>>,
     /// The id that the caller got in the reply.
     #[serde(rename = "requestID")]
-    pub request_id: String,
+    pub request_id: Text<'a>,
     /// The id of this record.
     #[serde(rename = "eventID")]
-    pub event_id: String,
+    pub event_id: Text<'a>,
     /// Whether the operation only reads.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub read_only: Option<bool>,
     /// What the call was about.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub resources: Vec<Resource>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub resources: Cow<'a, [Resource]>,
     /// What kind of thing happened.
     pub event_type: EventType,
     /// The version of the API.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub api_version: Option<Cow<'static, str>>,
+    pub api_version: Option<Cow<'a, str>>,
     /// Whether this is a management event.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub management_event: Option<bool>,
@@ -100,20 +102,20 @@ pub struct Record {
     pub recipient_account_id: Option<AccountId>,
     /// What the records of one call in several accounts have in common.
     #[serde(rename = "sharedEventID", skip_serializing_if = "Option::is_none")]
-    pub shared_event_id: Option<String>,
+    pub shared_event_id: Option<Text<'a>>,
     /// The category that trails select by.
     pub event_category: EventCategory,
     /// How the connection was protected.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub tls_details: Option<TlsDetails>,
+    pub tls_details: Option<TlsDetails<'a>>,
     /// Whether the credentials came from the console; written only when true.
     #[serde(serialize_with = "true_text", skip_serializing_if = "is_false")]
     pub session_credential_from_console: bool,
 }
 
-impl Record {
+impl<'a> Record<'a> {
     /// A record of an API call: a management event with nothing beyond what is given.
-    pub fn new(event: Event, user_identity: UserIdentity) -> Self {
+    pub fn new(event: Event<'a>, user_identity: UserIdentity<'a>) -> Self {
         Self {
             event_version: EVENT_VERSION,
             user_identity,
@@ -131,7 +133,7 @@ impl Record {
             request_id: event.request_id,
             event_id: event.event_id,
             read_only: None,
-            resources: Vec::new(),
+            resources: Cow::default(),
             event_type: EventType::AwsApiCall,
             api_version: None,
             management_event: Some(true),
@@ -162,16 +164,16 @@ pub struct Resource {
 /// How the connection was protected.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct TlsDetails {
+pub struct TlsDetails<'a> {
     /// Such as `TLSv1.3`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub tls_version: Option<String>,
+    pub tls_version: Option<Cow<'a, str>>,
     /// Such as `TLS_AES_128_GCM_SHA256`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub cipher_suite: Option<String>,
+    pub cipher_suite: Option<Cow<'a, str>>,
     /// The host that the client asked for; 1 KB.
     #[serde(serialize_with = "bounds::text", skip_serializing_if = "Option::is_none")]
-    pub client_provided_host_header: Option<String>,
+    pub client_provided_host_header: Option<Cow<'a, str>>,
 }
 
 /// What kind of thing a record tells of.
@@ -199,13 +201,49 @@ pub enum EventCategory {
 }
 
 /// `2019-10-02T23:12:29Z`: whole seconds, UTC; the rest is cut off.
-pub(crate) fn instant<S: Serializer>(time: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
-    to.collect_str(&time.strftime("%Y-%m-%dT%H:%M:%SZ"))
+///
+/// By hand: one or two of these stand in the record of every call.
+pub fn instant<S: Serializer>(time: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
+    let at = Offset::UTC.to_datetime(*time);
+    let Ok(year @ 0..=9999) = u16::try_from(at.year()) else {
+        return to.collect_str(&time.strftime("%Y-%m-%dT%H:%M:%SZ"));
+    };
+    let [a, b] = two(year / 100);
+    let [c, d] = two(year % 100);
+    let [[e, f], [g, h]] = [at.month(), at.day()].map(digits);
+    let [[i, j], [k, l], [m, n]] = [at.hour(), at.minute(), at.second()].map(digits);
+    to.serialize_str(ascii(&[
+        a, b, c, d, b'-', e, f, b'-', g, h, b'T', i, j, b':', k, l, b':', m, n, b'Z',
+    ]))
+}
+
+/// The two decimal digits of a number below 100.
+fn two(number: u16) -> [u8; 2] {
+    [number / 10, number % 10].map(|digit| b'0' + u8::try_from(digit).unwrap_or_default())
+}
+
+fn digits(part: i8) -> [u8; 2] {
+    two(u16::try_from(part).unwrap_or_default())
 }
 
 /// A time as it stands inside parameters and response elements: `Oct 2, 2019, 11:12:29 PM`, UTC.
 pub fn parameter_date(time: Timestamp) -> String {
-    time.strftime("%b %-d, %Y, %-I:%M:%S %p").to_string()
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let at = Offset::UTC.to_datetime(time);
+    let month =
+        usize::try_from(at.month()).ok().and_then(|month| MONTHS.get(month.wrapping_sub(1)));
+    let (Some(month), 1000..=9999) = (month, at.year()) else {
+        return time.strftime("%b %-d, %Y, %-I:%M:%S %p").to_string();
+    };
+    let half = if at.hour() < 12 { "AM" } else { "PM" };
+    let hour = match at.hour() % 12 {
+        0 => 12,
+        hour => hour,
+    };
+    let [minute, second] = [at.minute(), at.second()].map(digits);
+    let (minute, second) = (ascii(&minute), ascii(&second));
+    format!("{month} {}, {}, {hour}:{minute}:{second} {half}", at.day(), at.year())
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::TrailError;
+use crate::backlog::Backlog;
 
 /// The state of a trail at one moment.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -45,10 +46,15 @@ pub struct TrailStatus {
 #[derive(Debug)]
 pub(crate) struct Shared {
     /// Why the trail cannot be written now.
-    pub(crate) failure: watch::Sender<Option<TrailError>>,
+    failure: watch::Sender<Option<TrailError>>,
+    /// Whether there is a failure: what every call looks at first.
+    failed: AtomicBool,
+    /// What was handed over by [`crate::Trail::append_soon`].
+    pub(crate) soon: Backlog,
     rotating: Mutex<Option<TrailError>>,
     archiving: Mutex<Option<TrailError>>,
     stopping: AtomicBool,
+    /// Lines that somebody waits for.
     pub(crate) waiting_lines: AtomicU64,
     pub(crate) waiting_bytes: AtomicU64,
     /// Milliseconds; `i64::MIN` for never.
@@ -66,6 +72,8 @@ impl Shared {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             failure: watch::Sender::new(None),
+            failed: AtomicBool::default(),
+            soon: Backlog::default(),
             rotating: Mutex::default(),
             archiving: Mutex::default(),
             stopping: AtomicBool::default(),
@@ -80,6 +88,42 @@ impl Shared {
             syncs: AtomicU64::default(),
             torn_lines: AtomicU64::default(),
         })
+    }
+
+    /// Why the trail cannot be written now.
+    pub(crate) fn failure(&self) -> Option<TrailError> {
+        self.has_failed().then(|| self.failure.borrow().clone()).flatten()
+    }
+
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Acquire)
+    }
+
+    /// Waits until the trail cannot be written.
+    pub(crate) async fn failing(&self) -> TrailError {
+        let mut failure = self.failure.subscribe();
+        // The sender lives as long as this does.
+        let failure = failure.wait_for(Option::is_some).await;
+        failure.ok().and_then(|failure| failure.clone()).unwrap_or(TrailError::Closed)
+    }
+
+    /// Notes that the trail cannot be written.
+    pub(crate) fn fail(&self, failure: TrailError) {
+        // Both under the channel's lock, so that they never say different things for long.
+        self.failure.send_modify(|known| {
+            *known = Some(failure);
+            self.failed.store(true, Ordering::Release);
+        });
+    }
+
+    /// Notes that the trail can be written.
+    pub(crate) fn recover(&self) {
+        if self.has_failed() {
+            self.failure.send_if_modified(|failure| {
+                self.failed.store(false, Ordering::Release);
+                failure.take().is_some()
+            });
+        }
     }
 
     /// Notes how rotating went, and hands the outcome on.
@@ -110,11 +154,12 @@ impl Shared {
         let text = |failure: &Mutex<Option<TrailError>>| {
             failure.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(ToString::to_string)
         };
+        let (soon_lines, soon_bytes) = self.soon.waiting();
         TrailStatus {
-            failure: self.failure.borrow().as_ref().map(ToString::to_string),
+            failure: self.failure().as_ref().map(ToString::to_string),
             upkeep_failure: text(&self.rotating).or_else(|| text(&self.archiving)),
-            waiting_lines: number(&self.waiting_lines),
-            waiting_bytes: number(&self.waiting_bytes),
+            waiting_lines: number(&self.waiting_lines).saturating_add(soon_lines),
+            waiting_bytes: number(&self.waiting_bytes).saturating_add(soon_bytes),
             flushed_at: Some(self.flushed_ms.load(Ordering::Relaxed))
                 .filter(|ms| *ms != i64::MIN)
                 .and_then(|ms| Timestamp::from_millisecond(ms).ok()),

@@ -27,7 +27,7 @@ use std::thread::{Builder, JoinHandle};
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use crate::archiver::{Archiver, Work};
+use crate::archiver::Archiver;
 use crate::layout::{ARCHIVES, MAX_SEQUENCE};
 use crate::line::Line;
 use crate::log::{CURRENT, Log};
@@ -35,7 +35,7 @@ use crate::mark::Mark;
 use crate::medium::{Disk, Medium, make_folder, private};
 use crate::pending;
 use crate::status::Shared;
-use crate::writer::{Lines, Order, Writer};
+use crate::writer::{Inbox, Kept, Lines, Order, Writer};
 use crate::{TrailError, TrailSettings, TrailStatus};
 
 /// Most bytes of the lines that wait to be written before their callers are answered. A call that
@@ -69,9 +69,12 @@ enum Kind {
 struct Folder {
     /// Taken only when the trail is dropped, which tells the writer to end.
     queue: Option<mpsc::UnboundedSender<Order>>,
-    /// One permit for each byte that may wait; these are what bounds the queue.
+    /// The lines that nobody waits for.
+    soon: mpsc::UnboundedSender<Line>,
+    /// One permit for each byte that may wait; these are what bounds the queues. Who takes some
+    /// hands them over with the line; the writer gives them back.
     room: Arc<Semaphore>,
-    soon: Arc<Semaphore>,
+    soon_room: Arc<Semaphore>,
     shared: Arc<Shared>,
     newest_issue_ms: Option<i64>,
     writer: Option<JoinHandle<()>>,
@@ -141,22 +144,30 @@ impl Trail {
             archiver.run(&to_archive);
         });
         let archiver = spawned.map_err(failed)?;
-        // What an earlier run left is compressed without waiting for the first tick; an archiver
-        // that has ended leaves it to the next run.
-        let _ = work.send(Work::Wake(now));
-        let writer = Writer::new(&settings, now, begun, log, mark, Arc::clone(&shared), work);
+        let permits = |bytes: u32| usize::try_from(bytes).unwrap_or(Semaphore::MAX_PERMITS);
+        let room = Arc::new(Semaphore::new(permits(MAX_WAITING)));
+        let soon_room = Arc::new(Semaphore::new(permits(MAX_SOON)));
         let (queue, orders) = mpsc::unbounded_channel();
+        let (soon, soon_lines) = mpsc::unbounded_channel();
+        let inbox = Inbox {
+            orders,
+            soon: soon_lines,
+            room: Arc::clone(&room),
+            soon_room: Arc::clone(&soon_room),
+        };
+        let writer =
+            Writer::new(&settings, now, begun, log, mark, Arc::clone(&shared), work, inbox);
         let spawned = Builder::new().name("audit-trail".to_owned());
         let ended = Ended(Arc::clone(&shared));
         let spawned = spawned.spawn(move || {
             let _ended = ended;
-            writer.run(orders);
+            writer.run();
         });
-        let permits = |bytes: u32| usize::try_from(bytes).unwrap_or(Semaphore::MAX_PERMITS);
         let trail = Folder {
             queue: Some(queue),
-            room: Arc::new(Semaphore::new(permits(MAX_WAITING))),
-            soon: Arc::new(Semaphore::new(permits(MAX_SOON))),
+            soon,
+            room,
+            soon_room,
             shared,
             newest_issue_ms,
             writer: Some(spawned.map_err(failed)?),
@@ -199,7 +210,7 @@ impl Trail {
     /// # Errors
     /// When the line, or the fsync behind it, failed.
     pub async fn append(&self, line: Line) -> Result<(), TrailError> {
-        self.keep(vec![line], None).await
+        self.keep(Kept::One(line), None).await
     }
 
     /// Keeps several records, in their order, as [`Trail::append`] keeps one. After an error any
@@ -208,7 +219,7 @@ impl Trail {
     /// # Errors
     /// When a line, or the fsync behind it, failed.
     pub async fn append_all(&self, lines: Vec<Line>) -> Result<(), TrailError> {
-        self.keep(lines, None).await
+        self.keep(Kept::All(lines), None).await
     }
 
     /// Keeps the record of a session that was issued at that time (milliseconds since 1970), as
@@ -219,7 +230,7 @@ impl Trail {
     /// When the mark, the line, or an fsync behind them failed. The session must not be given out
     /// then.
     pub async fn append_issue(&self, line: Line, issued_ms: i64) -> Result<(), TrailError> {
-        self.keep(vec![line], Some(issued_ms)).await
+        self.keep(Kept::One(line), Some(issued_ms)).await
     }
 
     /// Hands a record to the writer, waiting for room only. It is written with what comes next and
@@ -231,25 +242,22 @@ impl Trail {
     pub async fn append_soon(&self, line: Line) -> Result<(), TrailError> {
         let folder = match &self.0 {
             Kind::Memory { lines, written } => {
-                remember(lines, written, vec![line]);
+                remember(lines, written, [line]);
                 return Ok(());
             }
             Kind::Folder(folder) => folder,
         };
-        let mut failure = folder.shared.failure.subscribe();
-        let failed = async {
-            // The sender lives as long as the trail does.
-            let failure = failure.wait_for(Option::is_some).await;
-            failure.ok().and_then(|failure| failure.clone()).unwrap_or(TrailError::Closed)
-        };
-        let (text, permits) = joined(vec![line], MAX_SOON);
-        let room = tokio::select! {
-            biased;
-            failure = failed => return Err(failure),
-            room = Arc::clone(&folder.soon).acquire_many_owned(permits) => room,
-        };
-        let room = room.map_err(|_| TrailError::Closed)?;
-        folder.send(Order::Soon(Lines::new(text, 1, room, &folder.shared)))
+        if let Some(failure) = folder.shared.failure() {
+            return Err(failure);
+        }
+        let bytes = bytes_of(&line);
+        let permits = permits_for(bytes, MAX_SOON);
+        match folder.soon_room.try_acquire_many(permits) {
+            // The writer gives them back when the line is durable.
+            Ok(room) => room.forget(),
+            Err(_) => folder.room_for_soon(permits).await?,
+        }
+        folder.hand_over(line, bytes)
     }
 
     /// Waits until everything that was handed over so far is durable.
@@ -293,7 +301,7 @@ impl Trail {
     /// Whether the trail cannot be written now: the last attempt failed.
     pub fn is_down(&self) -> bool {
         match &self.0 {
-            Kind::Folder(folder) => folder.shared.failure.borrow().is_some(),
+            Kind::Folder(folder) => folder.shared.has_failed(),
             Kind::Memory { .. } => false,
         }
     }
@@ -309,22 +317,34 @@ impl Trail {
         }
     }
 
-    async fn keep(&self, lines: Vec<Line>, issued_ms: Option<i64>) -> Result<(), TrailError> {
+    async fn keep(&self, kept: Kept, issued_ms: Option<i64>) -> Result<(), TrailError> {
         let folder = match &self.0 {
-            Kind::Memory { lines: kept, written } => {
-                remember(kept, written, lines);
+            Kind::Memory { lines, written } => {
+                match kept {
+                    Kept::One(line) => remember(lines, written, [line]),
+                    Kept::All(all) => remember(lines, written, all),
+                }
                 return Ok(());
             }
             Kind::Folder(folder) => folder,
         };
-        if lines.is_empty() {
+        if kept.lines().is_empty() {
             return Ok(());
         }
-        let count = u64::try_from(lines.len()).unwrap_or(u64::MAX);
-        let (text, permits) = joined(lines, MAX_WAITING);
-        let room = Arc::clone(&folder.room).acquire_many_owned(permits).await;
-        let room = room.map_err(|_| TrailError::Closed)?;
-        let lines = Lines::new(text, count, room, &folder.shared);
+        let bytes = kept.lines().iter().map(bytes_of).fold(0, u64::saturating_add);
+        let permits = permits_for(bytes, MAX_WAITING);
+        match folder.room.try_acquire_many(permits) {
+            // The writer gives them back before it answers.
+            Ok(room) => room.forget(),
+            Err(_) => {
+                let room = folder.room.acquire_many(permits).await;
+                room.map_err(|_| folder.ended())?.forget();
+            }
+        }
+        let count = u64::try_from(kept.lines().len()).unwrap_or(u64::MAX);
+        folder.shared.waiting_lines.fetch_add(count, Ordering::Relaxed);
+        folder.shared.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
+        let lines = Lines { kept, bytes, permits };
         folder.asked(|answer| Order::Keep { lines, issued_ms, answer }).await
     }
 }
@@ -333,6 +353,27 @@ impl Folder {
     fn send(&self, order: Order) -> Result<(), TrailError> {
         let queue = self.queue.as_ref().ok_or(TrailError::Closed)?;
         queue.send(order).map_err(|_| self.ended())
+    }
+
+    /// Puts a line that has room into the queue. This fails only when the writer has ended.
+    fn hand_over(&self, line: Line, bytes: u64) -> Result<(), TrailError> {
+        self.shared.soon.add(bytes);
+        self.soon.send(line).map_err(|_| self.ended())?;
+        if self.shared.soon.must_wake() { self.send(Order::Empty) } else { Ok(()) }
+    }
+
+    /// Waits for room for a line that nobody waits for, but not while the trail cannot be written.
+    async fn room_for_soon(&self, permits: u32) -> Result<(), TrailError> {
+        if self.shared.soon.must_tell() {
+            self.send(Order::Empty)?;
+        }
+        let room = tokio::select! {
+            biased;
+            failure = self.shared.failing() => return Err(failure),
+            room = self.soon_room.acquire_many(permits) => room,
+        };
+        room.map_err(|_| self.ended())?.forget();
+        Ok(())
     }
 
     async fn asked(
@@ -346,7 +387,7 @@ impl Folder {
 
     /// Notes that the writer is gone, as whoever noticed must find it from then on.
     fn ended(&self) -> TrailError {
-        self.shared.failure.send_replace(Some(TrailError::Closed));
+        self.shared.fail(TrailError::Closed);
         TrailError::Closed
     }
 }
@@ -371,7 +412,7 @@ struct Ended(Arc<Shared>);
 
 impl Drop for Ended {
     fn drop(&mut self) {
-        self.0.failure.send_replace(Some(TrailError::Closed));
+        self.0.fail(TrailError::Closed);
     }
 }
 
@@ -400,18 +441,21 @@ fn locked_folder(folder: &Path) -> Result<File, TrailError> {
     }
 }
 
-/// The lines as they stand in the file, and the permits that they need: at most all there are.
-fn joined(lines: Vec<Line>, most: u32) -> (Vec<u8>, u32) {
-    let mut text = Vec::with_capacity(lines.iter().map(|line| line.as_str().len() + 1).sum());
-    for line in &lines {
-        text.extend_from_slice(line.as_str().as_bytes());
-        text.push(b'\n');
-    }
-    let permits = u32::try_from(text.len()).unwrap_or(most).min(most);
-    (text, permits)
+/// The bytes that a line takes in the file, with its line break.
+fn bytes_of(line: &Line) -> u64 {
+    u64::try_from(line.as_str().len()).unwrap_or(u64::MAX).saturating_add(1)
 }
 
-fn remember(kept: &Mutex<VecDeque<String>>, written: &AtomicU64, lines: Vec<Line>) {
+/// The permits for so many bytes: at most all there are.
+fn permits_for(bytes: u64, most: u32) -> u32 {
+    u32::try_from(bytes).unwrap_or(most).min(most)
+}
+
+fn remember(
+    kept: &Mutex<VecDeque<String>>,
+    written: &AtomicU64,
+    lines: impl IntoIterator<Item = Line>,
+) {
     let mut kept = locked(kept);
     for line in lines {
         if kept.len() >= MAX_IN_MEMORY {

@@ -4,41 +4,38 @@
 //! then an answer to each. What it cannot make durable is refused to those who wait for it; what
 //! nobody waits for stays in memory until it is durable.
 
-use std::mem;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
+use std::thread;
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::archiver::Work;
+use crate::batch::{Batch, Text};
+use crate::line::Line;
 use crate::log::Log;
 use crate::mark::Mark;
 use crate::status::Shared;
 use crate::trail::MAX_SOON;
 use crate::{Durability, TrailError, TrailSettings};
 
-/// Bytes after which a batch is written although more lines wait, so that the buffer stays small
-/// and the first callers are not kept waiting for the last.
-const MAX_BATCH: usize = 1 << 20;
-
-/// Most orders of a batch.
-const MAX_ORDERS: usize = 16 << 10;
-
 /// Bytes of lines that nobody waits for, at which they are made durable without being asked to:
 /// whoever waits for room for more of them would wait until the next tick.
 const SYNC_SOON: usize = MAX_SOON as usize / 2;
 
-type Answer = oneshot::Sender<Result<(), TrailError>>;
+/// Where the answer to an order goes.
+pub(crate) type Answer = oneshot::Sender<Result<(), TrailError>>;
 
 /// What the writer is asked to do.
 #[derive(Debug)]
 pub(crate) enum Order {
     /// Keep lines durably, and the mark before them if they tell of a session that was issued.
     Keep { lines: Lines, issued_ms: Option<i64>, answer: Answer },
-    /// Keep lines that nobody waits for.
-    Soon(Lines),
+    /// Empty the queue of the lines that nobody waits for.
+    Empty,
     /// Make everything durable.
     Flush { answer: Answer },
     /// Have the archiver do what there is to do after all that came before.
@@ -47,89 +44,51 @@ pub(crate) enum Order {
     Tick { now: Timestamp, answer: Answer },
 }
 
-/// Lines on their way to the disk.
+/// Lines that somebody waits for.
 #[derive(Debug)]
 pub(crate) struct Lines {
-    /// The lines with their line breaks.
-    text: Vec<u8>,
-    count: u64,
-    /// The room that they take, given back when they are dropped.
-    _room: OwnedSemaphorePermit,
-    shared: Arc<Shared>,
+    pub(crate) kept: Kept,
+    /// The bytes that they take in the file.
+    pub(crate) bytes: u64,
+    /// The room that they take.
+    pub(crate) permits: u32,
 }
 
-impl Lines {
-    pub(crate) fn new(
-        text: Vec<u8>,
-        count: u64,
-        room: OwnedSemaphorePermit,
-        shared: &Arc<Shared>,
-    ) -> Self {
-        let lines = Self { text, count, _room: room, shared: Arc::clone(shared) };
-        shared.waiting_lines.fetch_add(count, Ordering::Relaxed);
-        shared.waiting_bytes.fetch_add(lines.bytes(), Ordering::Relaxed);
-        lines
-    }
-
-    fn bytes(&self) -> u64 {
-        u64::try_from(self.text.len()).unwrap_or(u64::MAX)
-    }
+/// One line, as most often, or several.
+#[derive(Debug)]
+pub(crate) enum Kept {
+    One(Line),
+    All(Vec<Line>),
 }
 
-impl Drop for Lines {
-    fn drop(&mut self) {
-        self.shared.waiting_lines.fetch_sub(self.count, Ordering::Relaxed);
-        self.shared.waiting_bytes.fetch_sub(self.bytes(), Ordering::Relaxed);
-    }
-}
-
-/// What is carried out together.
-#[derive(Debug, Default)]
-struct Batch {
-    text: Vec<u8>,
-    count: u64,
-    /// The lines that nobody waits for; they are in `text` too.
-    soon: Vec<Lines>,
-    /// Who waits, and the lines whose room is given back before the answer.
-    keeps: Vec<(Option<Lines>, Answer)>,
-    ticks: Vec<Answer>,
-    settles: Vec<Answer>,
-    now: Option<Timestamp>,
-    issued_ms: Option<i64>,
-    durable: bool,
-}
-
-impl Batch {
-    fn add(&mut self, lines: &Lines) {
-        self.text.extend_from_slice(&lines.text);
-        self.count = self.count.saturating_add(lines.count);
-    }
-
-    fn take(&mut self, order: Order) {
-        self.durable |= !matches!(order, Order::Soon(_) | Order::Settle { .. });
-        match order {
-            Order::Keep { lines, issued_ms, answer } => {
-                self.add(&lines);
-                self.issued_ms = self.issued_ms.max(issued_ms);
-                self.keeps.push((Some(lines), answer));
-            }
-            Order::Soon(lines) => {
-                self.add(&lines);
-                self.soon.push(lines);
-            }
-            Order::Flush { answer } => self.keeps.push((None, answer)),
-            Order::Settle { answer } => self.settles.push(answer),
-            Order::Tick { now, answer } => {
-                self.now = Some(now);
-                self.ticks.push(answer);
-            }
+impl Kept {
+    pub(crate) fn lines(&self) -> &[Line] {
+        match self {
+            Self::One(line) => std::slice::from_ref(line),
+            Self::All(lines) => lines,
         }
     }
+}
 
-    fn is_full(&self) -> bool {
-        self.text.len() >= MAX_BATCH
-            || self.keeps.len() + self.soon.len() + self.ticks.len() + self.settles.len()
-                >= MAX_ORDERS
+/// What comes to the writer, and the room that it gives back.
+///
+/// Dropping it closes the room: when the writer has ended, nobody waits for it.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    pub(crate) orders: mpsc::UnboundedReceiver<Order>,
+    /// The lines that nobody waits for. Nobody sleeps on this queue, so that filling it wakes
+    /// nobody.
+    pub(crate) soon: mpsc::UnboundedReceiver<Line>,
+    /// One permit for each byte of the lines in `orders`.
+    pub(crate) room: Arc<Semaphore>,
+    /// One permit for each byte of the lines in `soon`, until they are durable.
+    pub(crate) soon_room: Arc<Semaphore>,
+}
+
+impl Drop for Inbox {
+    fn drop(&mut self) {
+        self.room.close();
+        self.soon_room.close();
     }
 }
 
@@ -143,10 +102,9 @@ pub(crate) struct Writer {
     mark: Mark,
     shared: Arc<Shared>,
     archiver: Sender<Work>,
-    /// Lines that nobody waits for and that are not durable yet, in their order.
-    soon: Vec<Lines>,
-    /// How many of them stand whole in the current file.
-    written: usize,
+    inbox: Inbox,
+    /// What is to be written.
+    text: Text,
     /// When the current file was begun; `None` while it is empty.
     begun: Option<Timestamp>,
     /// The newest time that was told.
@@ -156,6 +114,7 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
+    #[expect(clippy::too_many_arguments, reason = "the parts of one thread, named where it starts")]
     pub(crate) fn new(
         settings: &TrailSettings,
         now: Timestamp,
@@ -164,6 +123,7 @@ impl Writer {
         mark: Mark,
         shared: Arc<Shared>,
         archiver: Sender<Work>,
+        inbox: Inbox,
     ) -> Self {
         Self {
             rotate_bytes: settings.rotate_bytes,
@@ -173,8 +133,8 @@ impl Writer {
             mark,
             shared,
             archiver,
-            soon: Vec::new(),
-            written: 0,
+            inbox,
+            text: Text::default(),
             begun,
             now,
             stuck: false,
@@ -182,34 +142,44 @@ impl Writer {
     }
 
     /// Carries out orders until the trail is dropped and nothing waits any more.
-    pub(crate) fn run(mut self, mut queue: mpsc::UnboundedReceiver<Order>) {
-        while let Some(first) = queue.blocking_recv() {
-            let mut batch = self.batch();
-            let mut next = Some(first);
-            while let Some(order) = next {
-                batch.take(order);
-                next = if batch.is_full() { None } else { queue.try_recv().ok() };
-            }
-            self.carry_out(batch);
-        }
-        let last = Batch { durable: true, ..self.batch() };
-        self.carry_out(last);
-    }
-
-    /// A batch that begins with the lines that an earlier one could not write.
-    fn batch(&self) -> Batch {
+    pub(crate) fn run(mut self) {
         let mut batch = Batch::default();
-        for lines in self.soon.iter().skip(self.written) {
-            batch.add(lines);
+        while let Some(first) = self.inbox.orders.blocking_recv() {
+            batch.take(first);
+            // Those who are about to hand over more get their turn first where processors are
+            // short; where they are not, this is nothing.
+            thread::yield_now();
+            self.carry_out(&mut batch);
         }
-        batch
+        // Whoever dropped the trail waits for this.
+        batch.durable = true;
+        self.carry_out(&mut batch);
     }
 
-    fn carry_out(&mut self, mut batch: Batch) {
-        let outcome = self.write(&mut batch);
+    /// Takes what waits.
+    ///
+    /// INVARIANT: orders before lines that nobody waits for, which are written first: what a
+    /// caller handed over before it gave an order stands before the lines of that order.
+    fn gather(&mut self, batch: &mut Batch) {
+        while !batch.is_full() {
+            let Ok(order) = self.inbox.orders.try_recv() else { break };
+            batch.take(order);
+        }
+        self.shared.soon.emptying();
+        // The room bounds how many there are.
+        while let Ok(line) = self.inbox.soon.try_recv() {
+            self.text.hold(&line);
+        }
+        self.shared.soon.holds(self.text.held_bytes());
+    }
+
+    fn carry_out(&mut self, batch: &mut Batch) {
+        let outcome = self.write(batch);
         let outcome = outcome.map_err(|error| TrailError::Write(Arc::new(error)));
-        for (lines, answer) in batch.keeps.drain(..) {
-            drop(lines);
+        self.shared.waiting_lines.fetch_sub(batch.lines, Ordering::Relaxed);
+        self.shared.waiting_bytes.fetch_sub(batch.bytes, Ordering::Relaxed);
+        self.inbox.room.add_permits(batch.permits);
+        for answer in batch.keeps.drain(..) {
             answered(answer, &outcome);
         }
         let rotated = if outcome.is_ok() { self.rotate_when_due(batch.now) } else { Ok(()) };
@@ -221,61 +191,88 @@ impl Writer {
             // An archiver that has ended has nothing left to do.
             let _ = self.archiver.send(Work::Wake(now));
         }
-        for answer in batch.ticks {
+        for answer in batch.ticks.drain(..) {
             answered(answer, &outcome);
         }
-        for answer in batch.settles {
+        for answer in batch.settles.drain(..) {
             // An archiver that has ended drops what it is asked, which its asker notices.
             let _ = self.archiver.send(Work::Settle(answer));
         }
+        batch.clear();
     }
 
-    /// Writes a batch and makes it durable if anybody waits for that.
-    fn write(&mut self, batch: &mut Batch) -> std::io::Result<()> {
-        let soon = mem::take(&mut batch.soon);
-        let held = self.soon.iter().chain(&soon).map(|lines| lines.text.len()).sum::<usize>();
-        let durable = batch.durable || self.buffered || held >= SYNC_SOON;
-        let outcome = self.tried(batch, durable);
-        self.soon.extend(soon);
+    /// Writes what waits and makes it durable if anybody waits for that.
+    fn write(&mut self, batch: &mut Batch) -> io::Result<()> {
+        let outcome = self.tried(batch);
+        // Those who wait for theirs are told now; they are not written again.
+        self.text.drop_asked();
         match &outcome {
-            Ok(()) if durable => self.all_durable(),
-            Ok(()) => self.written = self.soon.len(),
+            Ok(true) => self.all_durable(),
+            Ok(false) => self.text.written(),
             Err(error) => self.failed(error),
         }
-        outcome
+        outcome.map(|_| ())
     }
 
-    fn tried(&mut self, batch: &Batch, durable: bool) -> std::io::Result<()> {
-        if let Some(issued_ms) = batch.issued_ms {
-            self.mark.raise(issued_ms)?;
+    /// Whether everything is durable, when nothing failed.
+    fn tried(&mut self, batch: &mut Batch) -> io::Result<bool> {
+        self.gather(batch);
+        let raised = self.raise(batch);
+        if matches!(raised, Ok(true)) {
+            // That took as long as the fsync of the lines will: who came meanwhile is served by it.
+            self.gather(batch);
         }
+        let raised = raised.and_then(|_| self.raise(batch));
+        for lines in &batch.asked {
+            self.text.ask(lines.kept.lines());
+        }
+        batch.asked.clear();
+        raised?;
         self.log.ready()?;
-        if batch.text.is_empty() && self.shared.failure.borrow().is_some() {
+        let (text, lines) = self.text.unwritten();
+        if text.is_empty() && self.shared.has_failed() {
             // Nothing else would show that the disk works again.
             self.log.probe()?;
         }
-        self.log.write(&batch.text)?;
-        self.shared.lines_written.fetch_add(batch.count, Ordering::Relaxed);
-        if durable { self.log.sync() } else { Ok(()) }
+        self.log.write(text)?;
+        self.shared.lines_written.fetch_add(lines, Ordering::Relaxed);
+        let durable = batch.durable || self.buffered || self.text.held() >= SYNC_SOON;
+        if durable {
+            self.log.sync()?;
+        }
+        Ok(durable)
+    }
+
+    /// Raises the mark to the newest session of a batch, and tells whether that was needed.
+    fn raise(&mut self, batch: &Batch) -> io::Result<bool> {
+        batch.issued_ms.map_or(Ok(false), |issued_ms| self.mark.raise(issued_ms))
     }
 
     fn all_durable(&mut self) {
-        self.soon.clear();
-        self.written = 0;
-        self.shared.failure.send_if_modified(|failure| failure.take().is_some());
+        self.nothing_held();
+        self.shared.recover();
     }
 
-    fn failed(&mut self, error: &std::io::Error) {
+    /// Forgets the lines that nobody waits for, which are durable, and gives their room back.
+    fn nothing_held(&mut self) {
+        let (lines, bytes) = self.text.forget();
+        self.shared.soon.durable(lines, bytes);
+        self.inbox.soon_room.add_permits(usize::try_from(bytes).unwrap_or(0));
+    }
+
+    fn failed(&mut self, error: &io::Error) {
         if self.log.is_doubtful() {
-            self.written = 0;
+            self.text.unwrite();
         }
-        let copy = std::io::Error::new(error.kind(), error.to_string());
-        let failure = TrailError::Write(Arc::new(copy));
-        self.shared.failure.send_replace(Some(failure));
+        let copy = io::Error::new(error.kind(), error.to_string());
+        self.shared.fail(TrailError::Write(Arc::new(copy)));
     }
 
     /// Sets the file aside when it is full, or found to be old at a tick.
     fn rotate_when_due(&mut self, now: Option<Timestamp>) -> Result<(), TrailError> {
+        if now.is_some() {
+            self.log.measure();
+        }
         let size = self.log.size();
         let mut aged = false;
         if let Some(now) = now {
@@ -294,8 +291,7 @@ impl Writer {
             self.failed(&error);
             return Err(TrailError::Write(Arc::new(error)));
         }
-        self.soon.clear();
-        self.written = 0;
+        self.nothing_held();
         let outcome = self.log.rotate();
         self.stuck = outcome.is_err();
         if self.log.size() == 0 {

@@ -15,7 +15,15 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use mimalloc::MiMalloc;
+
 use crate::cli::{Cli, Command};
+
+/// Chosen by measurement: with the allocator of the C library GetRole cost 40 microseconds and
+/// AssumeRole 85, with jemalloc 38 and 82, with this one 34 and 72. (Its version 3 was as fast and
+/// held 30 MiB when idle instead of 17.)
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// How long threads of the runtime may take to end once the command has.
 const LINGER: Duration = Duration::from_millis(500);

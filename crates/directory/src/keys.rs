@@ -71,11 +71,11 @@ pub(crate) const REVOCATIONS: &[u8] = b"revocation/";
 pub(crate) const OUTBOX: &[u8] = b"outbox/";
 
 pub(crate) fn account(account: AccountId) -> Result<Key, StoreError> {
-    Key::new(format!("account/{account}"))
+    Key::print(format_args!("account/{account}"))
 }
 
 pub(crate) fn entity(kind: Kind, id: UniqueId) -> Result<Key, StoreError> {
-    Key::new(format!("{}/{id}", kind.word()))
+    Key::print(format_args!("{}/{id}", kind.word()))
 }
 
 /// What the keys of all names of an account begin with.
@@ -85,15 +85,15 @@ pub(crate) fn names(kind: Kind, account: AccountId) -> String {
 
 /// `lower` is the name in lower case, or where a listing continues.
 pub(crate) fn name(kind: Kind, account: AccountId, lower: &str) -> Result<Key, StoreError> {
-    Key::new(format!("{}{lower}", names(kind, account)))
+    Key::print(format_args!("{}{lower}", names(kind, account)))
 }
 
 pub(crate) fn count(kind: Kind, account: AccountId) -> Result<Key, StoreError> {
-    Key::new(format!("{}-count/{account}", kind.word()))
+    Key::print(format_args!("{}-count/{account}", kind.word()))
 }
 
 pub(crate) fn access_key(id: &AccessKeyId) -> Result<Key, StoreError> {
-    Key::new(format!("access-key/{id}"))
+    Key::print(format_args!("access-key/{id}"))
 }
 
 /// What the keys of all members of a group begin with.
@@ -103,15 +103,15 @@ pub(crate) fn members(group: UniqueId) -> String {
 
 /// `user` is the user's id, or where a listing continues.
 pub(crate) fn member(group: UniqueId, user: &str) -> Result<Key, StoreError> {
-    Key::new(format!("{}{user}", members(group)))
+    Key::print(format_args!("{}{user}", members(group)))
 }
 
 pub(crate) fn group_size(group: UniqueId) -> Result<Key, StoreError> {
-    Key::new(format!("group-size/{group}"))
+    Key::print(format_args!("group-size/{group}"))
 }
 
 pub(crate) fn policy_version(policy: UniqueId, number: NonZeroU32) -> Result<Key, StoreError> {
-    Key::new(format!("policy-version/{policy}/{number}"))
+    Key::print(format_args!("policy-version/{policy}/{number}"))
 }
 
 /// What the keys of all entities that have a policy begin with.
@@ -125,33 +125,33 @@ pub(crate) fn boundaries(policy: UniqueId) -> String {
 }
 
 pub(crate) fn attachment(policy: UniqueId, kind: Kind, id: UniqueId) -> Result<Key, StoreError> {
-    Key::new(format!("{}{}/{id}", attachments(policy), kind.word()))
+    Key::print(format_args!("{}{}/{id}", attachments(policy), kind.word()))
 }
 
 pub(crate) fn boundary(policy: UniqueId, kind: Kind, id: UniqueId) -> Result<Key, StoreError> {
-    Key::new(format!("{}{}/{id}", boundaries(policy), kind.word()))
+    Key::print(format_args!("{}{}/{id}", boundaries(policy), kind.word()))
 }
 
 pub(crate) fn access_key_use(id: &AccessKeyId) -> Result<Key, StoreError> {
-    Key::new(format!("last-used/access-key/{id}"))
+    Key::print(format_args!("last-used/access-key/{id}"))
 }
 
 pub(crate) fn role_use(id: UniqueId) -> Result<Key, StoreError> {
-    Key::new(format!("last-used/role/{id}"))
+    Key::print(format_args!("last-used/role/{id}"))
 }
 
 pub(crate) fn outbox(milliseconds: u64, event_id: &str) -> Result<Key, StoreError> {
-    Key::new(format!("outbox/{milliseconds:016x}{event_id}"))
+    Key::print(format_args!("outbox/{milliseconds:016x}{event_id}"))
 }
 
 /// `id` is the revocation's id.
 pub(crate) fn revocation(id: &str) -> Result<Key, StoreError> {
-    Key::new(format!("revocation/{id}"))
+    Key::print(format_args!("revocation/{id}"))
 }
 
 /// The key of what an index holds under `rest`.
 pub(crate) fn below(index: &str, rest: &str) -> Result<Key, StoreError> {
-    Key::new(format!("{index}{rest}"))
+    Key::print(format_args!("{index}{rest}"))
 }
 
 /// What stands behind the beginning of an index in one of its keys.

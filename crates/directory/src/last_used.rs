@@ -4,8 +4,9 @@
 //! a crash. A time in the store never goes back, and nothing is written for what is gone.
 
 use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
 use std::fmt;
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use daypass_names::{AccessKeyId, Region, UniqueId};
@@ -17,8 +18,8 @@ use crate::keys::{self, Kind};
 use crate::record::{self, UseRecord};
 use crate::{Directory, DirectoryError, LastUsed};
 
-/// Most access keys, and most roles, whose use is gathered between two flushes. Beyond them new
-/// ones are not gathered.
+/// Most access keys, and most roles, whose use is gathered between two flushes. Beyond them, as
+/// they spread over the parts, new ones are not gathered.
 pub const MAX_GATHERED: usize = 100_000;
 
 /// Most bytes of the name of a service.
@@ -27,14 +28,21 @@ const MAX_SERVICE: usize = 64;
 /// Uses that one commit writes: three keys each.
 const BATCH: usize = 300;
 
+/// Parts that what was gathered is divided into, each behind a lock of its own: every request
+/// notes a use.
+const PARTS: usize = 16;
+
 /// What was used since the last flush.
 #[derive(Default)]
-pub(crate) struct Uses(Mutex<Gathered>);
+pub(crate) struct Uses {
+    access_keys: Gathered<AccessKeyId>,
+    roles: Gathered<UniqueId>,
+}
 
-#[derive(Default)]
-struct Gathered {
-    access_keys: HashMap<AccessKeyId, LastUsed>,
-    roles: HashMap<UniqueId, LastUsed>,
+/// The newest use of each of some things.
+struct Gathered<K> {
+    parts: [Mutex<HashMap<K, LastUsed>>; PARTS],
+    hasher: RandomState,
 }
 
 /// What was used.
@@ -49,13 +57,13 @@ impl Directory {
     pub fn used_access_key(&self, id: &AccessKeyId, at: Timestamp, service: &str, region: &Region) {
         // What is no name of a service is not worth keeping.
         if service.len() <= MAX_SERVICE {
-            newer(&mut self.uses.lock().access_keys, id, at, Some(service), region);
+            self.uses.access_keys.newer(id, at, Some(service), region);
         }
     }
 
     /// Notes that a role was used: when and for which Region.
     pub fn used_role(&self, id: UniqueId, at: Timestamp, region: &Region) {
-        newer(&mut self.uses.lock().roles, &id, at, None, region);
+        self.uses.roles.newer(&id, at, None, region);
     }
 
     /// When an access key was last used, as far as this node knows.
@@ -66,7 +74,7 @@ impl Directory {
         &self,
         id: &AccessKeyId,
     ) -> Result<Option<LastUsed>, DirectoryError> {
-        let gathered = self.uses.lock().access_keys.get(id).cloned();
+        let gathered = self.uses.access_keys.part(id).get(id).cloned();
         Ok(latest(gathered, self.stored_use(&keys::access_key_use(id)?).await?))
     }
 
@@ -75,7 +83,7 @@ impl Directory {
     /// # Errors
     /// [`DirectoryError::Corrupt`] or [`DirectoryError::Store`].
     pub async fn role_last_used(&self, id: UniqueId) -> Result<Option<LastUsed>, DirectoryError> {
-        let gathered = self.uses.lock().roles.get(&id).cloned();
+        let gathered = self.uses.roles.part(&id).get(&id).cloned();
         Ok(latest(gathered, self.stored_use(&keys::role_use(id)?).await?))
     }
 
@@ -150,29 +158,77 @@ impl Directory {
 }
 
 impl Uses {
-    /// What is in there stays whole whoever panics: each entry is by itself.
-    fn lock(&self) -> MutexGuard<'_, Gathered> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn all(&self) -> Vec<(Subject, LastUsed)> {
-        let gathered = self.lock();
-        let access_keys = gathered.access_keys.iter();
-        let access_keys =
-            access_keys.map(|(id, used)| (Subject::AccessKey(id.clone()), used.clone()));
-        let roles = gathered.roles.iter().map(|(id, used)| (Subject::Role(*id), used.clone()));
-        access_keys.chain(roles).collect()
+        let mut all = self.access_keys.all(Subject::AccessKey);
+        all.extend(self.roles.all(Subject::Role));
+        all
     }
 
     /// Lets go of what was written, unless it was used again since.
     fn written(&self, batch: &[(Subject, LastUsed)]) {
-        let mut gathered = self.lock();
         for (subject, written) in batch {
             match subject {
-                Subject::AccessKey(id) => settle(&mut gathered.access_keys, id, written),
-                Subject::Role(id) => settle(&mut gathered.roles, id, written),
+                Subject::AccessKey(id) => self.access_keys.settle(id, written),
+                Subject::Role(id) => self.roles.settle(id, written),
             }
         }
+    }
+}
+
+impl<K> Default for Gathered<K> {
+    fn default() -> Self {
+        Self { parts: std::array::from_fn(|_| Mutex::default()), hasher: RandomState::new() }
+    }
+}
+
+impl<K: Clone + Eq + Hash> Gathered<K> {
+    /// The part that holds the use of `id`. What is in there stays whole whoever panics: each
+    /// entry is by itself.
+    #[expect(clippy::indexing_slicing, reason = "a place is a remainder of the number of parts")]
+    fn part(&self, id: &K) -> MutexGuard<'_, HashMap<K, LastUsed>> {
+        let place = usize::try_from(self.hasher.hash_one(id) % PARTS as u64).unwrap_or_default();
+        self.parts[place].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn newer(&self, id: &K, at: Timestamp, service: Option<&str>, region: &Region) {
+        let used = || LastUsed { at, service: service.map(str::to_owned), region: region.clone() };
+        let mut gathered = self.part(id);
+        let has_room = gathered.len() < MAX_GATHERED / PARTS;
+        match gathered.get_mut(id) {
+            Some(known) if known.at >= at => {}
+            // A key is mostly used for the same again.
+            Some(known) if known.service.as_deref() == service && known.region == *region => {
+                known.at = at;
+            }
+            Some(known) => *known = used(),
+            None if has_room => {
+                gathered.insert(id.clone(), used());
+            }
+            None => {}
+        }
+    }
+
+    fn settle(&self, id: &K, written: &LastUsed) {
+        let mut gathered = self.part(id);
+        if gathered.get(id) == Some(written) {
+            gathered.remove(id);
+        }
+    }
+
+    fn all(&self, subject: fn(K) -> Subject) -> Vec<(Subject, LastUsed)> {
+        let mut all = Vec::new();
+        for part in &self.parts {
+            let part = part.lock().unwrap_or_else(PoisonError::into_inner);
+            all.extend(part.iter().map(|(id, used)| (subject(id.clone()), used.clone())));
+        }
+        all
+    }
+
+    fn len(&self) -> usize {
+        let length = |part: &Mutex<HashMap<K, LastUsed>>| {
+            part.lock().unwrap_or_else(PoisonError::into_inner).len()
+        };
+        self.parts.iter().map(length).sum()
     }
 }
 
@@ -192,35 +248,6 @@ impl Subject {
     }
 }
 
-fn newer<K: Clone + Eq + Hash>(
-    gathered: &mut HashMap<K, LastUsed>,
-    id: &K,
-    at: Timestamp,
-    service: Option<&str>,
-    region: &Region,
-) {
-    let used = || LastUsed { at, service: service.map(str::to_owned), region: region.clone() };
-    let has_room = gathered.len() < MAX_GATHERED;
-    match gathered.get_mut(id) {
-        Some(known) if known.at >= at => {}
-        // A key is mostly used for the same again.
-        Some(known) if known.service.as_deref() == service && known.region == *region => {
-            known.at = at;
-        }
-        Some(known) => *known = used(),
-        None if has_room => {
-            gathered.insert(id.clone(), used());
-        }
-        None => {}
-    }
-}
-
-fn settle<K: Eq + Hash>(gathered: &mut HashMap<K, LastUsed>, id: &K, written: &LastUsed) {
-    if gathered.get(id) == Some(written) {
-        gathered.remove(id);
-    }
-}
-
 fn latest(one: Option<LastUsed>, two: Option<LastUsed>) -> Option<LastUsed> {
     one.into_iter().chain(two).max_by_key(|used| used.at)
 }
@@ -234,7 +261,6 @@ pub(crate) fn parse(key: &Key, entry: &daypass_store::Entry) -> Result<LastUsed,
 
 impl fmt::Debug for Uses {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let gathered = self.lock();
-        write!(f, "Uses({} keys, {} roles)", gathered.access_keys.len(), gathered.roles.len())
+        write!(f, "Uses({} keys, {} roles)", self.access_keys.len(), self.roles.len())
     }
 }

@@ -7,8 +7,9 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::form::after;
 use crate::invalid::Value;
 use crate::{Form, Invalid};
 
@@ -33,20 +34,19 @@ pub struct TextRule {
 /// collection of faults with the input that they were read from.
 #[must_use = "faults are reported by `finish` only"]
 pub struct Fields<'a> {
-    form: &'a Form,
+    form: &'a Form<'a>,
     /// The name that precedes those of this structure's fields, such as `Tags.member.1`; empty
     /// for the input itself.
-    prefix: String,
-    /// The same as faults write it, such as `tags.1.member`.
-    path: String,
-    /// Shared by a structure and what it is part of; a lock rather than a cell so that an input
-    /// can be decoded in a task that moves between threads.
-    faults: Arc<Mutex<Invalid>>,
+    prefix: Cow<'a, str>,
+    /// Shared by a structure and what it is part of, from the first structure, list member or
+    /// fault on: an input of plain values that are well costs no allocation. A lock rather than a
+    /// cell so that an input can be decoded in a task that moves between threads.
+    faults: Option<Arc<Mutex<Invalid>>>,
 }
 
 impl<'a> Fields<'a> {
-    pub(crate) fn new(form: &'a Form) -> Self {
-        Self { form, prefix: String::new(), path: String::new(), faults: Arc::default() }
+    pub(crate) fn new(form: &'a Form<'a>) -> Self {
+        Self { form, prefix: Cow::Borrowed(""), faults: None }
     }
 
     /// Ends reading.
@@ -54,14 +54,16 @@ impl<'a> Fields<'a> {
     /// # Errors
     /// Every constraint that failed, in the order of reading.
     pub fn finish(self) -> Result<(), Invalid> {
-        let faults = self.collected();
+        let Some(faults) = self.faults else { return Ok(()) };
+        let faults = faults.lock().unwrap_or_else(PoisonError::into_inner);
         if faults.is_empty() { Ok(()) } else { Err(faults.clone()) }
     }
 
     /// Whether the field is there: as a value, a structure, a list or a map.
     pub fn has(&self, name: &str) -> bool {
-        self.raw(name).is_some()
-            || self.form.names_under(&format!("{}.", self.wire(name))).next().is_some()
+        let [prefix, dot, name] = self.wire(name);
+        self.form.value(&[prefix, dot, name]).is_some()
+            || self.form.names_under(&[prefix, dot, name, "."]).next().is_some()
     }
 
     /// Adds a fault when the field is missing: `Value null at 'roleArn' failed to satisfy
@@ -82,7 +84,7 @@ impl<'a> Fields<'a> {
     /// one member (`nothing-valid-in-here is invalid`). Only the first such sentence counts, and
     /// only when every constraint holds.
     pub fn refuse(&mut self, message: impl Into<String>) {
-        self.collected().refuse(message.into());
+        self.collect(|faults| faults.refuse(message.into()));
     }
 
     /// An optional text.
@@ -93,8 +95,8 @@ impl<'a> Fields<'a> {
 
     /// A text that must be there.
     pub fn required_text(&mut self, name: &str, rule: &TextRule) -> Option<&'a str> {
-        self.required_value(name)?;
-        self.text(name, rule)
+        let text = self.required_raw(name)?;
+        self.checked(name, text, rule, Value::shown)
     }
 
     /// An optional text that no fault repeats: a password, a code, a token.
@@ -105,8 +107,8 @@ impl<'a> Fields<'a> {
 
     /// A text that must be there and that no fault repeats.
     pub fn required_secret_text(&mut self, name: &str, rule: &TextRule) -> Option<&'a str> {
-        self.required_value(name)?;
-        self.secret_text(name, rule)
+        let text = self.required_raw(name)?;
+        self.checked(name, text, rule, |_| Value::Hidden)
     }
 
     /// An optional whole number from `min` to `max`, in decimal, with no plus sign or space.
@@ -153,7 +155,8 @@ impl<'a> Fields<'a> {
     /// A structure: its fields are named `Name.field`. Whether it is there, [`has`](Self::has)
     /// tells.
     pub fn structure(&mut self, name: &str) -> Fields<'a> {
-        self.inner(self.wire(name).into_owned(), self.faulty(name))
+        let prefix = Cow::Owned(self.wire(name).concat());
+        Fields { form: self.form, prefix, faults: Some(self.shared()) }
     }
 
     /// The members of a list, `Name.member.1` and so on, in order. An empty list is written
@@ -181,35 +184,35 @@ impl<'a> Fields<'a> {
         name: &str,
         kind: &'static str,
     ) -> impl Iterator<Item = Fields<'a>> + use<'a> {
-        let wire = self.wire(name).into_owned();
-        let list = format!("{wire}.{kind}");
-        let odd = {
-            let (all, members) = (format!("{wire}."), format!("{list}."));
-            self.form.names_under(&all).any(|other| !other.starts_with(&members))
-        };
+        let form = self.form;
+        let [prefix, dot, last] = self.wire(name);
+        let list = [prefix, dot, last, ".", kind, "."];
+        let members = form.members(&list);
+        let all = [prefix, dot, last, "."];
+        let odd = form.names_under(&all).any(|other| after(other, &list).is_none());
         if odd || self.raw(name).is_some_and(|value| !value.is_empty()) {
             // The wording is ours: AWS's is not known.
             self.push(Value::Hidden, name, format!("Member must be written as {name}.{kind}.N"));
         }
-        let members: Vec<Fields<'a>> = (1..=self.form.members(&list))
-            .map(|index| {
-                let path = format!("{}.{index}.{kind}", self.faulty(name));
-                self.inner(format!("{list}.{index}"), path)
-            })
-            .collect();
-        members.into_iter()
+        // A list without members has nobody to share the faults with.
+        let shared = (!members.is_empty()).then(|| self.shared());
+        members.into_iter().map(move |member| Fields {
+            form,
+            prefix: Cow::Borrowed(member),
+            faults: shared.clone(),
+        })
     }
 
-    fn inner(&self, prefix: String, path: String) -> Fields<'a> {
-        Fields { form: self.form, prefix, path, faults: Arc::clone(&self.faults) }
+    fn shared(&mut self) -> Arc<Mutex<Invalid>> {
+        Arc::clone(self.faults.get_or_insert_default())
     }
 
-    fn required_value(&mut self, name: &str) -> Option<()> {
-        if self.raw(name).is_none() {
+    fn required_raw(&mut self, name: &str) -> Option<&'a str> {
+        let text = self.raw(name);
+        if text.is_none() {
             self.null(name);
-            return None;
         }
-        Some(())
+        text
     }
 
     fn checked(
@@ -219,16 +222,17 @@ impl<'a> Fields<'a> {
         rule: &TextRule,
         echo: fn(&str) -> Value,
     ) -> Option<&'a str> {
-        let length = text.chars().count();
         let mut valid = true;
         let mut fail = |message| {
             self.push(echo(text), name, message);
             valid = false;
         };
-        if length < rule.min {
+        // A character has one to four bytes: mostly the bytes already tell, without counting.
+        let bytes = text.len();
+        if bytes < rule.min.saturating_mul(4) && text.chars().count() < rule.min {
             fail(format!("Member must have length greater than or equal to {}", rule.min));
         }
-        if length > rule.max {
+        if bytes > rule.max && text.chars().count() > rule.max {
             fail(format!("Member must have length less than or equal to {}", rule.max));
         }
         if !(rule.fits)(text) {
@@ -237,42 +241,49 @@ impl<'a> Fields<'a> {
         valid.then_some(text)
     }
 
-    fn collected(&self) -> MutexGuard<'_, Invalid> {
+    fn collect(&mut self, add: impl FnOnce(&mut Invalid)) {
+        let faults = self.faults.get_or_insert_default();
         // Faults are only ever added, so they are whole even if a holder panicked.
-        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
+        add(&mut faults.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    fn null(&self, name: &str) {
+    fn null(&mut self, name: &str) {
         self.push(Value::Null, name, "Member must not be null".to_owned());
     }
 
-    fn push(&self, value: Value, name: &str, message: String) {
-        self.collected().push(value, self.faulty(name), message);
+    fn push(&mut self, value: Value, name: &str, message: String) {
+        let path = self.faulty(name);
+        self.collect(|faults| faults.push(value, path, message));
     }
 
     fn raw(&self, name: &str) -> Option<&'a str> {
-        self.form.text(&self.wire(name))
+        self.form.value(&self.wire(name))
     }
 
-    /// The full name of a field on the wire; the empty name is the structure itself.
-    fn wire<'n>(&self, name: &'n str) -> Cow<'n, str> {
-        match (self.prefix.as_str(), name) {
-            ("", name) => Cow::Borrowed(name),
-            (prefix, "") => Cow::Owned(prefix.to_owned()),
-            (prefix, name) => Cow::Owned(format!("{prefix}.{name}")),
-        }
+    /// The full name of a field on the wire, in pieces; the empty name is the structure itself.
+    fn wire<'n>(&'n self, name: &'n str) -> [&'n str; 3] {
+        let dot = if self.prefix.is_empty() || name.is_empty() { "" } else { "." };
+        [&self.prefix, dot, name]
     }
 
     /// The full name of a field in a fault: only the first letter of each part is lowered
     /// (`sAMLMetadataDocument`), and an index stands before its `member`.
     fn faulty(&self, name: &str) -> String {
-        let mut path = self.path.clone();
-        if !path.is_empty() && !name.is_empty() {
-            path.push('.');
+        let mut path = String::new();
+        let mut parts = self.prefix.split('.').chain([name]).filter(|part| !part.is_empty());
+        while let Some(part) = parts.next() {
+            // At the start of a name the two words are ordinary names.
+            let list = !path.is_empty() && (part == "member" || part == "entry");
+            let index = if list { parts.next() } else { None };
+            for part in index.into_iter().chain([part]) {
+                if !path.is_empty() {
+                    path.push('.');
+                }
+                let mut letters = part.chars();
+                path.extend(letters.next().map(|first| first.to_ascii_lowercase()));
+                path.push_str(letters.as_str());
+            }
         }
-        let mut letters = name.chars();
-        path.extend(letters.next().map(|first| first.to_ascii_lowercase()));
-        path.push_str(letters.as_str());
         path
     }
 }
@@ -296,7 +307,7 @@ mod tests {
     };
     const ANY: TextRule = TextRule { min: 0, max: 100_000, pattern: "", fits: |_| true };
 
-    fn form(query: &str) -> Form {
+    fn form(query: &str) -> Form<'_> {
         Form::parse(query, b"").unwrap()
     }
 
@@ -589,7 +600,8 @@ mod tests {
 
     #[test]
     fn messages_are_bounded() {
-        let form = form(&format!("A={}", "%C3%A9".repeat(MAX_ECHO + 1)));
+        let query = format!("A={}", "%C3%A9".repeat(MAX_ECHO + 1));
+        let form = form(&query);
         let mut fields = form.fields();
         for _ in 0..MAX_FAULTS + 10 {
             assert_eq!(fields.text("A", &TextRule { max: 1, ..ANY }), None);

@@ -122,3 +122,44 @@ async fn one_address_has_its_share_of_large_bodies() {
     held.pop();
     assert!(bodies.read(ADDRESS, large(), false).await.is_ok());
 }
+
+/// A body that always has one more empty piece by the second time that it is asked, so that its
+/// reader never comes to wait for a timer.
+struct Endless {
+    asked: bool,
+}
+
+impl Body for Endless {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.asked = !self.asked;
+        if self.asked {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(Some(Ok(Frame::data(Bytes::new()))))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_keeps_coming_is_late_all_the_same() {
+    let bodies = Bodies::new();
+    let hours = async {
+        for _ in 0..3600 {
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+    };
+    tokio::select! {
+        read = read(&bodies, Endless { asked: false }) => {
+            let (code, after) = read.unwrap_err();
+            assert_eq!(code, Code::RequestTimeout);
+            assert!((30..40).contains(&after), "{after}");
+        }
+        () = hours => panic!("it is still being read"),
+    }
+}

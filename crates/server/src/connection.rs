@@ -5,10 +5,11 @@
 //! a request is being answered (the edge bounds that), or nothing is happening. What overstays
 //! its phase is closed. Heads over 64 KiB are answered with status 431 by the HTTP library.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -17,20 +18,15 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::watch;
-use tokio::time::sleep;
 
 use crate::edge::{Answer, Answered, Edge};
+use crate::patience::{Patience, Phase, Phases};
 use crate::proxies::Origin;
 
 /// Largest head of a request, start line included, in bytes.
 const HEAD_MAX: u32 = 64 << 10;
 /// Most header fields of a request.
 const FIELDS_MAX: usize = 256;
-/// How long a head may take from its first byte, or from the opening of the connection.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a connection may stay open without a request. Longer than the 60 seconds after which
-/// common proxies drop an idle connection themselves, so that they never write into a closed one.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 /// How long what is under way may take once the connection is to end.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 /// Most requests at a time on one HTTP/2 connection. Each holds a head of up to 64 KiB and a small
@@ -51,17 +47,6 @@ pub(crate) enum Protocol {
     Http2,
 }
 
-/// What is happening on a connection.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Phase {
-    /// Waiting for a head that is due.
-    Head,
-    /// That many requests are being answered.
-    Busy(usize),
-    /// Nothing is due.
-    Idle,
-}
-
 /// Serves a connection until it ends. `stop` turning true lets it finish what is under way.
 pub(crate) async fn serve<A: Answer, S>(
     stream: S,
@@ -72,17 +57,16 @@ pub(crate) async fn serve<A: Answer, S>(
 ) where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let (phase, phases) = watch::channel(match protocol {
+    let phases = Arc::new(Phases::new(match protocol {
         Protocol::Http1 => Phase::Head,
         // The preface and settings come first; requests may be long in coming.
         Protocol::Http2 => Phase::Idle,
-    });
-    let phase = Arc::new(phase);
+    }));
     let service = service_fn({
-        let phase = Arc::clone(&phase);
+        let phases = Arc::clone(&phases);
         move |request: hyper::Request<Incoming>| {
             let edge = Arc::clone(&edge);
-            let busy = Busy::begin(&phase);
+            let busy = Busy::begin(&phases);
             async move {
                 let response = edge.answer(peer, request).await;
                 drop(busy);
@@ -92,7 +76,7 @@ pub(crate) async fn serve<A: Answer, S>(
     });
     match protocol {
         Protocol::Http1 => {
-            let stream = TokioIo::new(Heard { stream, phase });
+            let stream = TokioIo::new(Heard { stream, phases: Arc::clone(&phases) });
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
                 // The phases do it, which know an idle connection from a slow head.
@@ -100,7 +84,7 @@ pub(crate) async fn serve<A: Answer, S>(
                 .max_header_size(HEAD_MAX as usize)
                 .max_headers(FIELDS_MAX)
                 .serve_connection(stream, service);
-            drive(connection, http1::Connection::graceful_shutdown, phases, stop).await;
+            drive(connection, http1::Connection::graceful_shutdown, &phases, stop).await;
         }
         Protocol::Http2 => {
             let connection = http2::Builder::new(TokioExecutor::new())
@@ -110,7 +94,7 @@ pub(crate) async fn serve<A: Answer, S>(
                 .initial_stream_window_size(STREAM_WINDOW)
                 .initial_connection_window_size(CONNECTION_WINDOW)
                 .serve_connection(TokioIo::new(stream), service);
-            drive(connection, http2::Connection::graceful_shutdown, phases, stop).await;
+            drive(connection, http2::Connection::graceful_shutdown, &phases, stop).await;
         }
     }
 }
@@ -119,34 +103,44 @@ pub(crate) async fn serve<A: Answer, S>(
 async fn drive<C>(
     connection: C,
     finish: fn(Pin<&mut C>),
-    mut phases: watch::Receiver<Phase>,
-    mut stop: watch::Receiver<bool>,
+    phases: &Phases,
+    stop: watch::Receiver<bool>,
 ) where
     C: Future<Output = hyper::Result<()>>,
 {
     let mut connection = pin!(connection);
-    loop {
-        let phase = *phases.borrow_and_update();
-        let patience = async {
-            match phase {
-                Phase::Head => sleep(HEAD_TIMEOUT).await,
-                Phase::Idle => sleep(IDLE_TIMEOUT).await,
-                Phase::Busy(_) => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            biased;
-            ended = &mut connection => return log_end(ended),
-            // The sender lives in the connection: it cannot be gone.
-            Ok(()) = phases.changed() => {}
-            _ = stop.wait_for(|stop| *stop) => break,
-            () = patience => break,
+    let mut patience = Patience::new(phases);
+    let told = stop.clone();
+    // Unconstrained: told to come back later for the sake of other tasks, it would be registered
+    // nowhere.
+    let mut stopped = pin!(tokio::task::coop::unconstrained(stopped(stop)));
+    let mut woken_by: Option<Waker> = None;
+    let ended = poll_fn(|context| {
+        if let Poll::Ready(ended) = connection.as_mut().poll(context) {
+            return Poll::Ready(Some(ended));
         }
+        // Waiting for a channel takes a lock that all connections share: once is enough.
+        let waits = woken_by.as_ref().is_some_and(|waker| waker.will_wake(context.waker()));
+        if !waits || told.has_changed().unwrap_or(true) {
+            woken_by = Some(context.waker().clone());
+            if stopped.as_mut().poll(context).is_ready() {
+                return Poll::Ready(None);
+            }
+        }
+        patience.poll(phases, context).map(|()| None)
+    });
+    if let Some(ended) = ended.await {
+        return log_end(ended);
     }
     finish(connection.as_mut());
     if let Ok(ended) = tokio::time::timeout(LAST_WORDS, connection).await {
         log_end(ended);
     }
+}
+
+/// Waits until the server is to stop, or nobody is left to say so.
+async fn stopped(mut stop: watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
 }
 
 fn log_end(ended: hyper::Result<()>) {
@@ -158,27 +152,24 @@ fn log_end(ended: hyper::Result<()>) {
 
 /// Keeps a connection in the phase [`Phase::Busy`] while it lives, also when the request is
 /// dropped before its end.
-struct Busy(Arc<watch::Sender<Phase>>);
+struct Busy(Arc<Phases>);
 
 impl Busy {
-    fn begin(phase: &Arc<watch::Sender<Phase>>) -> Self {
-        phase.send_modify(|phase| {
-            *phase = match *phase {
-                Phase::Busy(count) => Phase::Busy(count.saturating_add(1)),
-                Phase::Head | Phase::Idle => Phase::Busy(1),
-            }
+    fn begin(phases: &Arc<Phases>) -> Self {
+        phases.shift(|phase| match phase {
+            // INVARIANT: there are at most [`STREAMS_MAX`] at a time.
+            Phase::Busy(count) => Some(Phase::Busy(count.saturating_add(1))),
+            Phase::Head | Phase::Idle => Some(Phase::Busy(1)),
         });
-        Self(Arc::clone(phase))
+        Self(Arc::clone(phases))
     }
 }
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.0.send_modify(|phase| {
-            *phase = match *phase {
-                Phase::Busy(count) if count > 1 => Phase::Busy(count.saturating_sub(1)),
-                _ => Phase::Idle,
-            }
+        self.0.shift(|phase| match phase {
+            Phase::Busy(count) if count > 1 => Some(Phase::Busy(count.saturating_sub(1))),
+            _ => Some(Phase::Idle),
         });
     }
 }
@@ -186,7 +177,7 @@ impl Drop for Busy {
 /// A stream that notices the first byte of the next head.
 struct Heard<S> {
     stream: S,
-    phase: Arc<watch::Sender<Phase>>,
+    phases: Arc<Phases>,
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Heard<S> {
@@ -198,13 +189,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Heard<S> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
         if buffer.filled().len() > before {
-            self.phase.send_if_modified(|phase| {
-                let first = *phase == Phase::Idle;
-                if first {
-                    *phase = Phase::Head;
-                }
-                first
-            });
+            self.phases.shift(|phase| (phase == Phase::Idle).then_some(Phase::Head));
         }
         read
     }

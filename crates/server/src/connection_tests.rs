@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::edge::tests::Recorder;
+use crate::patience::{HEAD_TIMEOUT, IDLE_TIMEOUT};
 use crate::proxies::Proxies;
 
 struct Client {

@@ -20,10 +20,11 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version};
 use http_body_util::Full;
 use hyper::body::Body;
 use jiff::Timestamp;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 
 use crate::body::{Bodies, Turn, Whole};
+use crate::carried_through::{CarriedThrough, Panicked};
 use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::proxies::{Origin, Proxies};
@@ -129,7 +130,9 @@ impl<A: Answer> Edge<A> {
         }
         let (_under_way, begun) = (self.metrics.begin(), Instant::now());
         let id = self.app.request_id();
-        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        // Only for the log, which is asked first: copies are for nothing otherwise.
+        let line = tracing::enabled!(tracing::Level::DEBUG)
+            .then(|| (request.method().clone(), request.uri().path().to_owned()));
         let answered = match self.receive(id, peer, request).await {
             Ok((received, turn)) => self.handle(received, turn).await,
             Err(fault) => Err(fault),
@@ -137,39 +140,51 @@ impl<A: Answer> Edge<A> {
         let Handled { operation, outcome } = handled(&answered);
         let response = answered.unwrap_or_else(|fault| self.app.refuse(&id, &fault));
         self.metrics.answered(operation, outcome, begun.elapsed());
-        let status = response.status().as_u16();
-        tracing::debug!(request_id = %id, peer = %peer.address, %method, ?path, status, "answered");
+        if let Some((method, path)) = line {
+            let status = response.status().as_u16();
+            tracing::debug!(request_id = %id, peer = %peer.address, %method, ?path, status, "answered");
+        }
         response.map(Full::new)
     }
 
     /// Lets the application answer.
     ///
-    /// SECURITY: in a task of its own. The connection drops this future when the client hangs up,
-    /// and an operation must not end between its effect and its audit record.
+    /// SECURITY: carried through to its end. The connection drops this future when the client
+    /// hangs up, and an operation must not end between its effect and its audit record.
     async fn handle(
         &self,
         received: Received,
         turn: Option<Turn>,
     ) -> Result<Response<Bytes>, Fault> {
-        let waiting = Arc::clone(&self.operations).acquire_owned();
-        // Late; the semaphore is never closed.
-        let Ok(Ok(place)) = timeout(OPERATION_TIMEOUT, waiting).await else {
-            return Err(Fault::new(
-                Code::ServiceUnavailable,
-                "The server is too busy to answer. Please try again.",
-            ));
-        };
+        let place = self.place().await?;
         let (id, app) = (received.id, Arc::clone(&self.app));
-        let operation = tokio::spawn(async move {
+        let operation = CarriedThrough::new(async move {
             let _held = (place, turn);
             app.handle(received).await
         });
-        operation.await.map_err(|error| {
-            // A bug of ours; what a panic says may hold anything, so its text stays out.
-            let cause = if error.is_panic() { "the operation panicked" } else { "it was cut off" };
+        operation.await.map_err(|Panicked| {
+            // A bug of ours.
+            let cause = "the operation panicked";
             tracing::error!(request_id = %id, cause, "a request failed");
             Fault::internal(cause)
         })
+    }
+
+    /// Waits until there is room for one more operation.
+    async fn place(&self) -> Result<OwnedSemaphorePermit, Fault> {
+        // A timer is set up only when there is something to wait for.
+        if let Ok(place) = Arc::clone(&self.operations).try_acquire_owned() {
+            return Ok(place);
+        }
+        let waiting = Arc::clone(&self.operations).acquire_owned();
+        match timeout(OPERATION_TIMEOUT, waiting).await {
+            Ok(Ok(place)) => Ok(place),
+            // Late; the semaphore is never closed.
+            _ => Err(Fault::new(
+                Code::ServiceUnavailable,
+                "The server is too busy to answer. Please try again.",
+            )),
+        }
     }
 
     async fn receive<B>(

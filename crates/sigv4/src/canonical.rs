@@ -102,47 +102,85 @@ pub(crate) fn request(
     request: &Request<'_>,
     normalize_path: bool,
     signed_headers: &str,
-    payload_hash: &str,
+    payload_hash: &[u8],
 ) -> Vec<u8> {
-    let mut out = Vec::with_capacity(512 + request.query.len() + signed_headers.len());
-    let mut line = |bytes: &[u8]| {
-        out.extend_from_slice(bytes);
-        out.push(b'\n');
-    };
-    line(request.method.as_bytes());
-    line(path(request.path, normalize_path).as_bytes());
-    line(query(request.query).as_bytes());
-    for name in signed_headers.split(';') {
-        line(&header(request, name));
+    let mut out = Vec::with_capacity(capacity(request, signed_headers));
+    out.extend_from_slice(request.method.as_bytes());
+    out.push(b'\n');
+    // What nearly every request has, and its canonical form without a look at it.
+    match request.path {
+        "/" => out.push(b'/'),
+        other => out.extend_from_slice(path(other, normalize_path).as_bytes()),
     }
-    line(b"");
-    line(signed_headers.as_bytes());
-    out.extend_from_slice(payload_hash.as_bytes());
+    out.push(b'\n');
+    if !request.query.is_empty() {
+        out.extend_from_slice(query(request.query).as_bytes());
+    }
+    out.push(b'\n');
+    for name in signed_headers.split(';') {
+        push_header(&mut out, request, name);
+        out.push(b'\n');
+    }
+    out.push(b'\n');
+    out.extend_from_slice(signed_headers.as_bytes());
+    out.push(b'\n');
+    out.extend_from_slice(payload_hash);
     out
+}
+
+/// Room for the canonical request, as long as path and query stay nearly as long as they are.
+fn capacity(request: &Request<'_>, signed_headers: &str) -> usize {
+    let line = |(name, value): &(&str, &[u8])| name.len() + value.len() + 2;
+    let headers: usize = request.headers.iter().map(line).sum();
+    let first = request.method.len() + request.path.len() + request.query.len();
+    256 + first + headers + signed_headers.len()
 }
 
 /// One canonical header, `name:value,value`: outer spaces go, inner runs become one space, other
 /// bytes stay as they are.
-fn header(request: &Request<'_>, name: &str) -> Vec<u8> {
-    let mut out = name.as_bytes().to_vec();
-    for (index, value) in request.values(name).enumerate() {
-        out.push(if index == 0 { b':' } else { b',' });
-        let words = value.split(|&byte| byte == b' ').filter(|word| !word.is_empty());
-        for (index, word) in words.enumerate() {
-            if index > 0 {
-                out.push(b' ');
-            }
-            out.extend_from_slice(word);
-        }
+fn push_header(out: &mut Vec<u8>, request: &Request<'_>, name: &str) {
+    out.extend_from_slice(name.as_bytes());
+    let mut separator = b':';
+    for value in request.values(name) {
+        out.push(separator);
+        separator = b',';
+        push_value(out, value);
     }
-    out
 }
 
-/// The string to sign.
-pub(crate) fn string_to_sign(signed_at: &str, scope: &Scope, canonical_request: &[u8]) -> String {
-    let (date, region, service) = (scope.date(), scope.region(), scope.service());
-    let hash = crypto::sha256_hex(canonical_request);
-    format!("{ALGORITHM}\n{signed_at}\n{date}/{region}/{service}/{TERMINATOR}\n{hash}")
+fn push_value(out: &mut Vec<u8>, value: &[u8]) {
+    // Most values, and the longest ones, have no space at all.
+    if !value.contains(&b' ') {
+        out.extend_from_slice(value);
+        return;
+    }
+    let words = value.split(|&byte| byte == b' ').filter(|word| !word.is_empty());
+    for (index, word) in words.enumerate() {
+        if index > 0 {
+            out.push(b' ');
+        }
+        out.extend_from_slice(word);
+    }
+}
+
+/// The string to sign, in the memory of the canonical request.
+pub(crate) fn string_to_sign(
+    signed_at: &str,
+    scope: &Scope,
+    mut canonical_request: Vec<u8>,
+) -> Vec<u8> {
+    let hash = crypto::sha256_hex(&canonical_request);
+    let out = &mut canonical_request;
+    out.clear();
+    for line in [ALGORITHM, signed_at] {
+        out.extend_from_slice(line.as_bytes());
+        out.push(b'\n');
+    }
+    for part in [scope.as_str(), "/", TERMINATOR, "\n"] {
+        out.extend_from_slice(part.as_bytes());
+    }
+    out.extend_from_slice(&hash);
+    canonical_request
 }
 
 #[cfg(test)]

@@ -11,8 +11,11 @@ use zeroize::Zeroizing;
 const LENGTH: usize = 32;
 
 /// The hash of a body, of a canonical request: 64 lower-case hexadecimal digits.
-pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
-    HEXLOWER.encode(digest::digest(&digest::SHA256, bytes).as_ref())
+pub(crate) fn sha256_hex(bytes: &[u8]) -> [u8; 2 * LENGTH] {
+    let mut digits = [0; 2 * LENGTH];
+    // INVARIANT: a digest has as many bytes as fill the digits, so the encoder cannot panic.
+    HEXLOWER.encode_mut(digest::digest(&digest::SHA256, bytes).as_ref(), &mut digits);
+    digits
 }
 
 /// An HMAC-SHA-256 key, prepared: its inner and outer pads are hashed already. The library wipes

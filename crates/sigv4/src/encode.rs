@@ -56,7 +56,7 @@ pub(crate) fn check_escapes(text: &str) -> Result<(), Fault> {
 }
 
 fn is_unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
 fn push_except(out: &mut String, bytes: &[u8], stays: fn(u8) -> bool) {
@@ -73,7 +73,7 @@ fn push_except(out: &mut String, bytes: &[u8], stays: fn(u8) -> bool) {
 
 fn decode_with(text: &str, plus: u8) -> Cow<'_, [u8]> {
     let bytes = text.as_bytes();
-    if !bytes.iter().any(|byte| b"%+".contains(byte)) {
+    if !bytes.iter().any(|byte| matches!(byte, b'%' | b'+')) {
         return Cow::Borrowed(bytes);
     }
     let mut out = Vec::with_capacity(bytes.len());

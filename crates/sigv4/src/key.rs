@@ -45,12 +45,12 @@ impl fmt::Debug for SigningKey {
 
 /// What a derived key is of: a long-term key by its id alone, a session by its id and the 24
 /// bytes that identify the session, because a session's access key id is not unique.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub struct CredentialId {
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct CredentialId<'a> {
     /// The access key id.
-    pub access_key_id: AccessKeyId,
+    pub access_key_id: &'a AccessKeyId,
     /// The session, for temporary credentials.
-    pub session: Option<[u8; 24]>,
+    pub session: Option<&'a [u8; 24]>,
 }
 
 /// A bounded cache of derived keys.
@@ -60,7 +60,7 @@ pub struct CredentialId {
 /// whether a credential is still good; that is decided before, for every request. When a
 /// long-term key is deleted or its secret replaced, [`SigningKeys::forget`] must be called: an
 /// operator may give the same id to another secret.
-pub struct SigningKeys(Cache<(CredentialId, Scope), SigningKey>);
+pub struct SigningKeys(Cache<Held, SigningKey>);
 
 impl SigningKeys {
     /// An empty cache for about `capacity` keys (each some 500 bytes).
@@ -69,18 +69,23 @@ impl SigningKeys {
     }
 
     /// The key of a credential in a scope, when it is known.
-    pub fn get(&self, credential: &CredentialId, scope: &Scope) -> Option<SigningKey> {
-        self.0.get(&Borrowed(credential, scope))
+    pub fn get(&self, credential: CredentialId<'_>, scope: &Scope) -> Option<SigningKey> {
+        self.0.get(&Sought { credential, scope })
     }
 
     /// Keeps the key with which a request of `credential` in `scope` has just been verified.
-    pub fn insert(&self, credential: CredentialId, scope: &Scope, key: SigningKey) {
-        self.0.insert((credential, scope.clone()), key);
+    pub fn insert(&self, credential: CredentialId<'_>, scope: &Scope, key: SigningKey) {
+        let held = Held {
+            access_key_id: credential.access_key_id.clone(),
+            session: credential.session.copied(),
+            scope: scope.clone(),
+        };
+        self.0.insert(held, key);
     }
 
     /// Drops every key of an access key id, in all scopes and sessions.
     pub fn forget(&self, access_key_id: &AccessKeyId) {
-        self.0.retain(|(credential, _), _| credential.access_key_id != *access_key_id);
+        self.0.retain(|held, _| held.access_key_id != *access_key_id);
     }
 
     /// How many keys are held.
@@ -100,19 +105,51 @@ impl fmt::Debug for SigningKeys {
     }
 }
 
-/// A cache key that need not be owned to look something up; it hashes as the owned pair does.
-struct Borrowed<'a>(&'a CredentialId, &'a Scope);
+/// What a key is kept under.
+#[derive(Clone, Eq, PartialEq)]
+struct Held {
+    access_key_id: AccessKeyId,
+    session: Option<[u8; 24]>,
+    scope: Scope,
+}
 
-impl Hash for Borrowed<'_> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.hash(state);
-        self.1.hash(state);
+impl Held {
+    fn borrowed(&self) -> Sought<'_> {
+        let Self { access_key_id, session, scope } = self;
+        let credential = CredentialId { access_key_id, session: session.as_ref() };
+        Sought { credential, scope }
     }
 }
 
-impl Equivalent<(CredentialId, Scope)> for Borrowed<'_> {
-    fn equivalent(&self, (credential, scope): &(CredentialId, Scope)) -> bool {
-        self.0 == credential && self.1 == scope
+impl Hash for Held {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.borrowed().hash(state);
+    }
+}
+
+/// What a key is looked for by: the same, without a copy of it.
+#[derive(Eq, PartialEq)]
+struct Sought<'a> {
+    credential: CredentialId<'a>,
+    scope: &'a Scope,
+}
+
+/// Less than equality compares, because every byte costs: a session is hashed without its access
+/// key id, which its own identity makes superfluous, and a scope as its text alone. The hasher is
+/// the standard library's, which is keyed: nobody can choose what collides.
+impl Hash for Sought<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self.credential.session {
+            Some(session) => state.write(session),
+            None => state.write(self.credential.access_key_id.as_str().as_bytes()),
+        }
+        state.write(self.scope.as_str().as_bytes());
+    }
+}
+
+impl Equivalent<Held> for Sought<'_> {
+    fn equivalent(&self, held: &Held) -> bool {
+        *self == held.borrowed()
     }
 }
 
@@ -126,8 +163,8 @@ mod tests {
         Scope::at("2015-08-30T12:36:00Z".parse().unwrap(), region, "iam")
     }
 
-    fn credential(id: &str, session: Option<[u8; 24]>) -> CredentialId {
-        CredentialId { access_key_id: AccessKeyId::parse(id).unwrap(), session }
+    fn id(id: &str) -> AccessKeyId {
+        AccessKeyId::parse(id).unwrap()
     }
 
     fn key(secret: &str, scope: &Scope) -> SigningKey {
@@ -151,33 +188,45 @@ mod tests {
     fn a_key_is_found_by_credential_session_and_scope() {
         let keys = SigningKeys::new(16);
         let (here, there) = (scope("eu-west-1"), scope("eu-west-2"));
-        let long_term = credential("AKIAIOSFODNN7EXAMPLE", None);
-        let session = credential("AKIAIOSFODNN7EXAMPLE", Some([1; 24]));
-        keys.insert(long_term.clone(), &here, key("exampleexample16", &here));
-        assert!(keys.get(&long_term, &here).is_some());
-        assert!(keys.get(&long_term, &there).is_none());
-        assert!(keys.get(&session, &here).is_none());
-        keys.insert(session.clone(), &here, key("exampleexample17", &here));
+        let id = id("AKIAIOSFODNN7EXAMPLE");
+        let long_term = CredentialId { access_key_id: &id, session: None };
+        let session = CredentialId { session: Some(&[1; 24]), ..long_term };
+        keys.insert(long_term, &here, key("exampleexample16", &here));
+        assert!(keys.get(long_term, &here).is_some());
+        assert!(keys.get(long_term, &there).is_none());
+        assert!(keys.get(session, &here).is_none());
+        keys.insert(session, &here, key("exampleexample17", &here));
         let sign = |id| keys.get(id, &here).unwrap().mac().sign(b"");
-        assert_ne!(sign(&session), sign(&long_term));
-        assert!(keys.get(&credential("AKIAIOSFODNN7EXAMPLE", Some([2; 24])), &here).is_none());
+        assert_ne!(sign(session), sign(long_term));
+        let other = CredentialId { session: Some(&[2; 24]), ..long_term };
+        assert!(keys.get(other, &here).is_none());
+    }
+
+    /// The hash leaves the access key id of a session out; equality must not.
+    #[test]
+    fn a_session_is_found_with_its_own_access_key_id_only() {
+        let keys = SigningKeys::new(16);
+        let scope = scope("eu-west-1");
+        let (own, other) = (id("ASIAIOSFODNN7EXAMPLE"), id("ASIAI44QH8DHBEXAMPLE"));
+        let own = CredentialId { access_key_id: &own, session: Some(&[1; 24]) };
+        keys.insert(own, &scope, key("exampleexample16", &scope));
+        assert!(keys.get(own, &scope).is_some());
+        assert!(keys.get(CredentialId { access_key_id: &other, ..own }, &scope).is_none());
     }
 
     #[test]
     fn the_cache_is_bounded_and_forgets() {
         let keys = SigningKeys::new(8);
+        let own = id("AKIAIOSFODNN7EXAMPLE");
         for number in 0..200 {
             let scope = scope(&format!("r-{number}"));
-            keys.insert(
-                credential("AKIAIOSFODNN7EXAMPLE", None),
-                &scope,
-                key("exampleexample16", &scope),
-            );
+            let credential = CredentialId { access_key_id: &own, session: None };
+            keys.insert(credential, &scope, key("exampleexample16", &scope));
         }
         assert!(!keys.is_empty() && keys.len() <= 16, "{}", keys.len());
-        keys.forget(&AccessKeyId::parse("AKIAIOSFODNN7EXAMPL2").unwrap());
+        keys.forget(&id("AKIAIOSFODNN7EXAMPL2"));
         assert!(!keys.is_empty());
-        keys.forget(&AccessKeyId::parse("AKIAIOSFODNN7EXAMPLE").unwrap());
+        keys.forget(&own);
         assert!(keys.is_empty());
     }
 

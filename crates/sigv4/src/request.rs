@@ -25,9 +25,25 @@ impl<'a> Request<'a> {
     pub(crate) fn values(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
         self.headers
             .iter()
-            .filter(move |(other, _)| other.eq_ignore_ascii_case(name))
+            .filter(move |(other, _)| same_name(other, name))
             .map(|(_, value)| *value)
     }
+
+    /// Whether this is that very request or one of the same content.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        // The same slice of headers needs no look at its bytes, and they are most of a request.
+        let headers = std::ptr::eq(self.headers, other.headers) || self.headers == other.headers;
+        headers
+            && self.method == other.method
+            && self.path == other.path
+            && self.query == other.query
+    }
+}
+
+/// Whether two header names are the same, whatever their letters. Those that the server's HTTP
+/// parser hands on are in lower case, so that nearly all of them are equal or differ in length.
+pub(crate) fn same_name(one: &str, other: &str) -> bool {
+    one.len() == other.len() && (one == other || one.eq_ignore_ascii_case(other))
 }
 
 /// Without query and header values: they carry session tokens and signatures.

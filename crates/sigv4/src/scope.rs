@@ -1,8 +1,12 @@
 //! The credential scope: `date/region/service/aws4_request`, what a signing key is good for.
 
+use std::fmt;
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
-use crate::{Fault, fault, stamp};
+use crate::stamp::Stamp;
+use crate::{Fault, fault};
 
 /// How every scope ends.
 pub(crate) const TERMINATOR: &str = "aws4_request";
@@ -16,20 +20,28 @@ const NAME_LIMIT: usize = 64;
 ///
 /// The shape says nothing of the meaning: [`verify`](crate::verify()) compares the date, the
 /// service and the Region with what it expects.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+///
+/// A clone shares the text.
+#[derive(Clone, Eq, Hash, PartialEq)]
 pub struct Scope {
-    date: Box<str>,
-    region: Box<str>,
-    service: Box<str>,
+    /// `date/region/service`, in one piece as it stands in a credential and in what is signed.
+    text: Arc<str>,
+    /// Where the date ends. It and the next tell apart what slashes in a name would confuse.
+    date_end: usize,
+    /// Where the Region ends.
+    region_end: usize,
 }
 
 impl Scope {
     /// The scope in which a request of `service` in `region` is signed at an instant.
     pub fn at(instant: Timestamp, region: &str, service: &str) -> Self {
+        let stamp = Stamp::of(instant);
+        let date = stamp.date();
+        let date_end = date.len();
         Self {
-            date: stamp::format_date(instant).into(),
-            region: region.into(),
-            service: service.into(),
+            text: format!("{date}/{region}/{service}").into(),
+            date_end,
+            region_end: date_end + 1 + region.len(),
         }
     }
 
@@ -38,7 +50,7 @@ impl Scope {
     /// AWS repeats when the date of the scope is none.
     pub(crate) fn parse_credential<'t>(
         text: &'t str,
-        signed_at: &str,
+        signed_at: &Stamp,
     ) -> Result<(&'t str, Self), Fault> {
         let mut parts = text.split('/');
         let mut next = || parts.next();
@@ -75,23 +87,42 @@ impl Scope {
         if date.len() != 8 || !date.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(date_differs(date, signed_at));
         }
-        let scope = Self { date: date.into(), region: region.into(), service: service.into() };
-        Ok((key, scope))
+        // The three stand behind one another in the credential already.
+        let date_end = date.len();
+        let region_end = date_end + 1 + region.len();
+        let start = key.len() + 1;
+        let text = text.get(start..start + region_end + 1 + service.len()).unwrap_or_default();
+        Ok((key, Self { text: text.into(), date_end, region_end }))
     }
 
     /// The date: `YYYYMMDD`.
     pub fn date(&self) -> &str {
-        &self.date
+        self.text.get(..self.date_end).unwrap_or_default()
     }
 
     /// The Region as the client has it; may be empty.
     pub fn region(&self) -> &str {
-        &self.region
+        self.text.get(self.date_end + 1..self.region_end).unwrap_or_default()
     }
 
     /// The service.
     pub fn service(&self) -> &str {
-        &self.service
+        self.text.get(self.region_end + 1..).unwrap_or_default()
+    }
+
+    /// Date, Region and service with slashes between them.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scope")
+            .field("date", &self.date())
+            .field("region", &self.region())
+            .field("service", &self.service())
+            .finish()
     }
 }
 
@@ -104,13 +135,14 @@ pub(crate) fn invalid_region() -> Fault {
 }
 
 /// The refusal of a scope that is of another day than the request.
-pub(crate) fn date_differs(date: &str, signed_at: &str) -> Fault {
+pub(crate) fn date_differs(date: &str, signed_at: &Stamp) -> Fault {
     Fault::mismatch(
         format!(
             "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from \
-             HTTP: '{}' != '{}', from '{signed_at}'.",
+             HTTP: '{}' != '{}', from '{}'.",
             fault::echo(date.as_bytes()),
-            signed_at.get(..8).unwrap_or_default(),
+            signed_at.date(),
+            signed_at.as_str(),
         ),
         "the date of the credential scope is not that of the request",
     )
@@ -118,5 +150,31 @@ pub(crate) fn date_differs(date: &str, signed_at: &str) -> Fault {
 
 fn is_name(text: &str) -> bool {
     text.len() <= NAME_LIMIT
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_is_its_three_parts() {
+        let instant: Timestamp = "2015-08-30T12:36:00Z".parse().unwrap();
+        let stamp = Stamp::of(instant);
+        for (region, service) in [("eu-west-1", "sts"), ("", "iam"), ("a", "b.c_d-e")] {
+            let made = Scope::at(instant, region, service);
+            assert_eq!((made.date(), made.region(), made.service()), ("20150830", region, service));
+            let text = format!("AKIAIOSFODNN7EXAMPLE/20150830/{region}/{service}/aws4_request");
+            let (key, parsed) = Scope::parse_credential(&text, &stamp).unwrap();
+            assert_eq!((key, &parsed), ("AKIAIOSFODNN7EXAMPLE", &made));
+            assert_eq!(
+                format!("{parsed:?}"),
+                format!("Scope {{ date: \"20150830\", region: {region:?}, service: {service:?} }}")
+            );
+        }
+        // A signer may have such a Region. It is not that of another service.
+        assert_ne!(Scope::at(instant, "a/b", "c"), Scope::at(instant, "a", "b/c"));
+    }
 }

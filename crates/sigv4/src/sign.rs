@@ -10,8 +10,9 @@ use jiff::Timestamp;
 
 use crate::canonical::{self, ALGORITHM};
 use crate::scope::TERMINATOR;
+use crate::stamp::Stamp;
 use crate::verify::{S3, UNSIGNED_PAYLOAD};
-use crate::{Request, Scope, SigningKey, crypto, encode, presented, stamp};
+use crate::{Request, Scope, SigningKey, crypto, encode, presented};
 
 /// Headers that are never signed: the signature itself and what proxies change or remove.
 const NEVER_SIGNED: [&str; 6] =
@@ -52,14 +53,14 @@ pub fn sign(
     service: &str,
     now: Timestamp,
 ) -> Vec<(&'static str, String)> {
-    let signed_at = stamp::format(now);
+    let signed_at = Stamp::of(now);
     let scope = Scope::at(now, region, service);
     let stated = request.values("x-amz-content-sha256").next();
     let payload_hash = match stated.and_then(|value| std::str::from_utf8(value).ok()) {
         Some(stated) => stated.trim_ascii().to_owned(),
-        None => crypto::sha256_hex(body),
+        None => String::from_utf8_lossy(&crypto::sha256_hex(body)).into_owned(),
     };
-    let mut added = vec![("x-amz-date", signed_at.clone())];
+    let mut added = vec![("x-amz-date", signed_at.as_str().to_owned())];
     if let Some(token) = &credentials.session_token {
         added.push(("x-amz-security-token", token.clone()));
     }
@@ -110,7 +111,7 @@ pub fn presign(
     expires_seconds: u32,
     now: Timestamp,
 ) -> String {
-    let signed_at = stamp::format(now);
+    let signed_at = Stamp::of(now);
     let scope = Scope::at(now, region, service);
     let headers: Vec<(&str, &[u8])> = request
         .headers
@@ -137,7 +138,7 @@ pub fn presign(
     };
     append("X-Amz-Algorithm", ALGORITHM);
     append("X-Amz-Credential", &credential(credentials, &scope));
-    append("X-Amz-Date", &signed_at);
+    append("X-Amz-Date", signed_at.as_str());
     append("X-Amz-Expires", &expires_seconds.to_string());
     append("X-Amz-SignedHeaders", &signed_headers);
     if let Some(token) = &credentials.session_token {
@@ -149,7 +150,7 @@ pub fn presign(
     let payload_hash = match stated.and_then(|value| std::str::from_utf8(value).ok()) {
         Some(stated) => stated.trim_ascii().to_owned(),
         None if service == S3 => UNSIGNED_PAYLOAD.to_owned(),
-        None => crypto::sha256_hex(body),
+        None => String::from_utf8_lossy(&crypto::sha256_hex(body)).into_owned(),
     };
     let signature = signature(
         &Request { query: &query, headers: &headers, ..*request },
@@ -168,18 +169,18 @@ fn signature(
     payload_hash: &str,
     credentials: &Credentials,
     scope: &Scope,
-    signed_at: &str,
+    signed_at: &Stamp,
 ) -> String {
     let normalize_path = scope.service() != S3;
+    let payload_hash = payload_hash.as_bytes();
     let canonical = canonical::request(request, normalize_path, signed_headers, payload_hash);
-    let string_to_sign = canonical::string_to_sign(signed_at, scope, &canonical);
+    let string_to_sign = canonical::string_to_sign(signed_at.as_str(), scope, canonical);
     let key = SigningKey::derive(&credentials.secret_access_key, scope);
-    key.mac().sign(string_to_sign.as_bytes())
+    key.mac().sign(&string_to_sign)
 }
 
 fn credential(credentials: &Credentials, scope: &Scope) -> String {
-    let (key, date) = (credentials.access_key_id.as_str(), scope.date());
-    format!("{key}/{date}/{}/{}/{TERMINATOR}", scope.region(), scope.service())
+    format!("{}/{}/{TERMINATOR}", credentials.access_key_id.as_str(), scope.as_str())
 }
 
 /// The names of the headers as `SignedHeaders` has them.

@@ -5,24 +5,75 @@ use jiff::Timestamp;
 use jiff::civil::{DateTime, Weekday};
 use jiff::tz::TimeZone;
 
+/// Characters of the basic form.
+const LENGTH: usize = 16;
+
+/// Characters in front of the time.
+const DATE_LENGTH: usize = 8;
+
+/// An instant in whole seconds together with its basic form, `YYYYMMDD'T'HHMMSS'Z'`.
+///
+/// INVARIANT: the text is that of the instant. It is kept because a request brings it along,
+/// and both the scope and the string to sign are compared with it or made of it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Stamp {
+    instant: Timestamp,
+    text: [u8; LENGTH],
+}
+
+impl Stamp {
+    /// The instant in the basic form; fractions of a second are dropped. A year before the year 0,
+    /// which no clock shows, is written as the year 0.
+    pub(crate) fn of(instant: Timestamp) -> Self {
+        let t = TimeZone::UTC.to_datetime(instant);
+        let [y1, y2] = two_digits(t.year() / 100);
+        let [y3, y4] = two_digits(t.year() % 100);
+        let [m1, m2] = two_digits(t.month().into());
+        let [d1, d2] = two_digits(t.day().into());
+        let [h1, h2] = two_digits(t.hour().into());
+        let [i1, i2] = two_digits(t.minute().into());
+        let [s1, s2] = two_digits(t.second().into());
+        let text = [y1, y2, y3, y4, m1, m2, d1, d2, b'T', h1, h2, i1, i2, s1, s2, b'Z'];
+        Self { instant, text }
+    }
+
+    /// The instant.
+    pub(crate) fn instant(&self) -> Timestamp {
+        self.instant
+    }
+
+    /// The basic form.
+    pub(crate) fn as_str(&self) -> &str {
+        // INVARIANT: only digits and the two letters.
+        std::str::from_utf8(&self.text).unwrap_or_default()
+    }
+
+    /// The date alone: `YYYYMMDD`.
+    pub(crate) fn date(&self) -> &str {
+        self.as_str().get(..DATE_LENGTH).unwrap_or_default()
+    }
+}
+
 /// Parses `20150830T123600Z`.
-pub(crate) fn parse(text: &[u8]) -> Option<Timestamp> {
-    let [y1, y2, y3, y4, m1, m2, d1, d2, b'T', h1, h2, i1, i2, s1, s2, b'Z'] = *text else {
+pub(crate) fn parse(text: &[u8]) -> Option<Stamp> {
+    let text = <[u8; LENGTH]>::try_from(text).ok()?;
+    let [y1, y2, y3, y4, m1, m2, d1, d2, b'T', h1, h2, i1, i2, s1, s2, b'Z'] = text else {
         return None;
     };
-    instant(
+    let (_, instant) = instant(
         number(&[y1, y2, y3, y4])?,
         number(&[m1, m2])?,
         number(&[d1, d2])?,
         [number(&[h1, h2])?, number(&[i1, i2])?, number(&[s1, s2])?],
-    )
-    .map(|(_, timestamp)| timestamp)
+    )?;
+    // Every digit was read and none was out of its range, so this is what formatting would give.
+    Some(Stamp { instant, text })
 }
 
 /// Parses the value of a `Date` header: `Sun, 30 Aug 2015 12:36:00 GMT`, or the basic form.
-pub(crate) fn parse_http_date(text: &[u8]) -> Option<Timestamp> {
-    if let Some(timestamp) = parse(text) {
-        return Some(timestamp);
+pub(crate) fn parse_http_date(text: &[u8]) -> Option<Stamp> {
+    if let Some(stamp) = parse(text) {
+        return Some(stamp);
     }
     let [w1, w2, w3, b',', b' ', rest @ ..] = text else { return None };
     let [d1, d2, b' ', m1, m2, m3, b' ', y1, y2, y3, y4, b' ', time @ ..] = rest else {
@@ -35,10 +86,11 @@ pub(crate) fn parse_http_date(text: &[u8]) -> Option<Timestamp> {
         number(&[*d1, *d2])?,
         [number(&[h1, h2])?, number(&[i1, i2])?, number(&[s1, s2])?],
     )?;
-    (weekday(date_time.weekday()) == &[*w1, *w2, *w3]).then_some(timestamp)
+    (weekday(date_time.weekday()) == &[*w1, *w2, *w3]).then(|| Stamp::of(timestamp))
 }
 
-/// Writes an instant in the basic form; fractions of a second are dropped.
+/// An instant in the basic form for a text: slower than [`Stamp::of`], and right for years before the
+/// year 0 as well.
 pub(crate) fn format(timestamp: Timestamp) -> String {
     let t = TimeZone::UTC.to_datetime(timestamp);
     format!(
@@ -52,10 +104,10 @@ pub(crate) fn format(timestamp: Timestamp) -> String {
     )
 }
 
-/// Writes the date of an instant: `YYYYMMDD`.
-pub(crate) fn format_date(timestamp: Timestamp) -> String {
-    let t = TimeZone::UTC.to_datetime(timestamp);
-    format!("{:04}{:02}{:02}", t.year(), t.month(), t.day())
+/// The last two decimal digits of a number that is not negative.
+fn two_digits(number: i16) -> [u8; 2] {
+    let number = u8::try_from(number).unwrap_or_default();
+    [b'0' + number / 10 % 10, b'0' + number % 10]
 }
 
 fn instant(year: i16, month: i16, day: i16, time: [i16; 3]) -> Option<(DateTime, Timestamp)> {
@@ -102,14 +154,16 @@ fn weekday(day: Weekday) -> &'static [u8; 3] {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
     fn the_basic_form_is_read_strictly() {
         let good = parse(b"20150830T123600Z").unwrap();
-        assert_eq!(good.to_string(), "2015-08-30T12:36:00Z");
-        assert_eq!(format(good), "20150830T123600Z");
-        assert_eq!(format_date(good), "20150830");
+        assert_eq!(good.instant().to_string(), "2015-08-30T12:36:00Z");
+        assert_eq!(good.as_str(), "20150830T123600Z");
+        assert_eq!(good.date(), "20150830");
         for bad in [
             "",
             "20150830",
@@ -136,7 +190,7 @@ mod tests {
     #[test]
     fn a_date_header_has_the_fixed_form_or_the_basic_one() {
         for good in ["Sun, 30 Aug 2015 12:36:00 GMT", "20150830T123600Z"] {
-            assert_eq!(format(parse_http_date(good.as_bytes()).unwrap()), "20150830T123600Z");
+            assert_eq!(parse_http_date(good.as_bytes()).unwrap().as_str(), "20150830T123600Z");
         }
         for bad in [
             "",
@@ -151,5 +205,35 @@ mod tests {
         ] {
             assert_eq!(parse_http_date(bad.as_bytes()), None, "{bad:?}");
         }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+        /// Formatting by hand, formatting by the library and the text that came along agree.
+        #[test]
+        fn an_instant_has_one_text(second in -62_167_219_200_i64..=253_402_207_200) {
+            let instant = Timestamp::from_second(second).unwrap();
+            let stamp = Stamp::of(instant);
+            prop_assert_eq!(stamp.as_str(), format(instant));
+            prop_assert_eq!(parse(stamp.as_str().as_bytes()), Some(stamp));
+        }
+
+        /// What parses is text and instant of one another, however close to the edge.
+        #[test]
+        fn what_parses_formats_as_it_came(
+            text in "[0-9]{4}(0[0-9]|1[0-3])([0-2][0-9]|3[0-2])T([01][0-9]|2[0-5])([0-5][0-9]|60)([0-5][0-9]|60)Z",
+        ) {
+            if let Some(stamp) = parse(text.as_bytes()) {
+                prop_assert_eq!(stamp.as_str(), &text);
+                prop_assert_eq!(Stamp::of(stamp.instant()), stamp);
+            }
+        }
+    }
+
+    /// No clock shows such a year; it must not panic, and what it gives is no stamp of ours.
+    #[test]
+    fn a_year_before_the_year_0_is_no_panic() {
+        assert_eq!(Stamp::of(Timestamp::MIN).as_str().len(), LENGTH);
     }
 }

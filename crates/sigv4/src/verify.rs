@@ -3,16 +3,15 @@
 //! It judges what is signed and what must be, the time, the body and at last the signature. It
 //! does not know whether the key is still good: that is decided by who looks the key up.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use daypass_names::AccessKeyId;
 use jiff::Timestamp;
-use zeroize::Zeroizing;
 
 use crate::presented::{Presented, Source};
 use crate::scope::{date_differs, invalid_region};
-use crate::{Fault, Request, Scope, SigningKey, canonical, crypto, encode, stamp};
+use crate::stamp::{self, Stamp};
+use crate::{Fault, Request, Scope, SigningKey, canonical, crypto, encode};
 
 /// Most headers that a signature may cover.
 pub(crate) const SIGNED_HEADERS_LIMIT: usize = 100;
@@ -54,7 +53,7 @@ pub struct Rules<'a> {
 pub struct Verified {
     access_key_id: AccessKeyId,
     scope: Scope,
-    session_token: Option<Zeroizing<String>>,
+    has_session_token: bool,
     source: Source,
     signed_at: Timestamp,
 }
@@ -85,9 +84,10 @@ impl Verified {
         self.scope.service()
     }
 
-    /// The session token that the signature covers, for temporary credentials.
-    pub fn session_token(&self) -> Option<&str> {
-        self.session_token.as_ref().map(|token| token.as_str())
+    /// Whether the signature covers a session token: temporary credentials. The token is the
+    /// [`Presented::session_token`] of what was verified, and no copy of it is kept here.
+    pub fn has_session_token(&self) -> bool {
+        self.has_session_token
     }
 
     /// Where the signature stood.
@@ -106,7 +106,7 @@ impl fmt::Debug for Verified {
         f.debug_struct("Verified")
             .field("access_key_id", &self.access_key_id)
             .field("scope", &self.scope)
-            .field("session_token", &self.session_token.as_ref().map(|_| "…"))
+            .field("has_session_token", &self.has_session_token)
             .field("source", &self.source)
             .field("signed_at", &self.signed_at)
             .finish()
@@ -135,38 +135,42 @@ pub fn verify(
 ) -> Result<Verified, Fault> {
     // SECURITY: what was parsed must be what is verified; the session token in particular is
     // covered by the signature only as a part of this very request.
-    if presented.request != *request {
+    if !presented.request.is(request) {
         return Err(Fault::wrong_signature("the signature was parsed from another request"));
     }
-    let signed_at = stamp::format(presented.signed_at);
-    check_scope(&presented.scope, &signed_at, rules)?;
-    check_time(presented, &signed_at, rules.skew_seconds.max(0), now)?;
+    let signed_at = &presented.signed_at;
+    check_scope(&presented.scope, signed_at, rules)?;
+    check_time(presented, rules.skew_seconds.max(0), now)?;
     check_signed_headers(request, &presented.signed_headers)?;
     check_request_line(request)?;
     let payload_hash = payload_hash(presented, body, rules)?;
 
-    let canonical_request =
-        canonical::request(request, rules.normalize_path, &presented.signed_headers, &payload_hash);
+    let canonical_request = canonical::request(
+        request,
+        rules.normalize_path,
+        &presented.signed_headers,
+        payload_hash.as_bytes(),
+    );
     let string_to_sign =
-        canonical::string_to_sign(&signed_at, &presented.scope, &canonical_request);
+        canonical::string_to_sign(signed_at.as_str(), &presented.scope, canonical_request);
     let Some(signature) = &presented.signature else {
         return Err(Fault::wrong_signature(
             "the signature is not 64 lower-case hexadecimal digits",
         ));
     };
     key.mac()
-        .verify(string_to_sign.as_bytes(), signature)
+        .verify(&string_to_sign, signature)
         .map_err(|crypto::Mismatch| Fault::wrong_signature("the signature is another one"))?;
     Ok(Verified {
         access_key_id: presented.access_key_id.clone(),
         scope: presented.scope.clone(),
-        session_token: presented.session_token().map(|token| Zeroizing::new(token.to_owned())),
+        has_session_token: presented.session_token.is_some(),
         source: presented.source,
-        signed_at: presented.signed_at,
+        signed_at: signed_at.instant(),
     })
 }
 
-fn check_scope(scope: &Scope, signed_at: &str, rules: &Rules<'_>) -> Result<(), Fault> {
+fn check_scope(scope: &Scope, signed_at: &Stamp, rules: &Rules<'_>) -> Result<(), Fault> {
     if scope.service() != rules.service {
         return Err(Fault::mismatch(
             format!("Credential should be scoped to correct service: '{}'. ", rules.service),
@@ -181,22 +185,18 @@ fn check_scope(scope: &Scope, signed_at: &str, rules: &Rules<'_>) -> Result<(), 
     if !accepted {
         return Err(invalid_region());
     }
-    if signed_at.get(..8) != Some(scope.date()) {
+    if signed_at.date() != scope.date() {
         return Err(date_differs(scope.date(), signed_at));
     }
     Ok(())
 }
 
 /// Times are compared in whole seconds, the precision that they are written in.
-fn check_time(
-    presented: &Presented<'_>,
-    signed_at: &str,
-    skew: i64,
-    now: Timestamp,
-) -> Result<(), Fault> {
-    let signed = presented.signed_at.as_second();
+fn check_time(presented: &Presented<'_>, skew: i64, now: Timestamp) -> Result<(), Fault> {
+    let signed_at = presented.signed_at.as_str();
+    let signed = presented.signed_at.instant().as_second();
     let now = now.as_second();
-    let width = match skew % 60 {
+    let width = || match skew % 60 {
         0 => format!("{} min.", skew / 60),
         _ => format!("{skew} sec."),
     };
@@ -204,9 +204,10 @@ fn check_time(
     if signed > latest {
         return Err(Fault::mismatch(
             format!(
-                "Signature not yet current: {signed_at} is still later than {} ({} + {width})",
+                "Signature not yet current: {signed_at} is still later than {} ({} + {})",
                 second(latest),
-                second(now)
+                second(now),
+                width()
             ),
             "the request is dated in the future",
         ));
@@ -224,9 +225,10 @@ fn check_time(
             }
             Err(Fault::mismatch(
                 format!(
-                    "Signature expired: {signed_at} is now earlier than {} ({} - {width})",
+                    "Signature expired: {signed_at} is now earlier than {} ({} - {})",
                     second(earliest),
-                    second(now)
+                    second(now),
+                    width()
                 ),
                 "the request is too old",
             ))
@@ -243,36 +245,45 @@ fn second(second: i64) -> String {
 /// that AWS gives a meaning (`x-amz-*`) is among them, so that nothing can be added to a signed
 /// request.
 fn check_signed_headers(request: &Request<'_>, signed: &str) -> Result<(), Fault> {
-    let names = || signed.split(';');
-    if !names().any(|name| name == "host") {
+    // Split once: the names are looked through for each header below.
+    let mut room = [""; SIGNED_HEADERS_LIMIT];
+    let (mut count, mut host) = (0, false);
+    for name in signed.split(';') {
+        if let Some(place) = room.get_mut(count) {
+            *place = name;
+        }
+        count += 1;
+        host |= name == "host";
+    }
+    if !host {
         return Err(Fault::mismatch(
             "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.",
             "the host header is not signed",
         ));
     }
-    if names().count() > SIGNED_HEADERS_LIMIT {
+    let Some(names) = room.get(..count) else {
         return Err(Fault::wrong_signature("there are more signed headers than the limit"));
-    }
-    if !names().all(is_lower_case_token) {
+    };
+    if !names.iter().all(|name| is_lower_case_token(name)) {
         return Err(Fault::wrong_signature("a signed header has no lower-case name"));
     }
-    if !names().is_sorted_by(|one, next| one < next) {
+    if !names.is_sorted_by(|one, next| one < next) {
         return Err(Fault::wrong_signature("the signed headers are not sorted and unique"));
     }
-    for name in names() {
+    for name in names {
         let mut values = request.values(name).peekable();
         if values.peek().is_none() {
             return Err(Fault::wrong_signature(format!("the signed header {name} is absent")));
         }
         // The server's HTTP parser lets none of these through; whoever comes without one could
         // write several canonical headers in one.
-        if values.any(|value| value.iter().any(|byte| b"\0\r\n".contains(byte))) {
+        if values.any(has_line_break) {
             return Err(Fault::wrong_signature(format!("the header {name} has a line break")));
         }
     }
     let unsigned = request.headers.iter().map(|(name, _)| *name).find(|name| {
         let amz = name.as_bytes().get(..6).is_some_and(|x| x.eq_ignore_ascii_case(b"x-amz-"));
-        amz && !names().any(|signed| signed == *name)
+        amz && !names.contains(name)
     });
     match unsigned {
         None => Ok(()),
@@ -283,13 +294,35 @@ fn check_signed_headers(request: &Request<'_>, signed: &str) -> Result<(), Fault
     }
 }
 
+/// Looks at every byte even after the first break: that makes the loop a vector one.
+fn has_line_break(value: &[u8]) -> bool {
+    value.iter().fold(false, |found, byte| found | matches!(byte, b'\0' | b'\r' | b'\n'))
+}
+
 /// A header name as RFC 9110 has it (a token), in lower case.
 fn is_lower_case_token(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| is_token(byte) && !byte.is_ascii_uppercase())
 }
 
 fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'!' | b'#'
+                | b'$'
+                | b'%'
+                | b'&'
+                | b'\''
+                | b'*'
+                | b'+'
+                | b'-'
+                | b'.'
+                | b'^'
+                | b'_'
+                | b'`'
+                | b'|'
+                | b'~'
+        )
 }
 
 fn check_request_line(request: &Request<'_>) -> Result<(), Fault> {
@@ -300,20 +333,39 @@ fn check_request_line(request: &Request<'_>) -> Result<(), Fault> {
     encode::check_escapes(request.query)
 }
 
+/// What stands for the body in the canonical request.
+enum PayloadHash {
+    Unsigned,
+    Sha256([u8; 64]),
+}
+
+impl PayloadHash {
+    fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Unsigned => UNSIGNED_PAYLOAD.as_bytes(),
+            Self::Sha256(digits) => digits,
+        }
+    }
+}
+
 /// The hash that stands in the canonical request, once it is known to be that of the body.
-fn payload_hash<'p>(
-    presented: &'p Presented<'_>,
+fn payload_hash(
+    presented: &Presented<'_>,
     body: &[u8],
     rules: &Rules<'_>,
-) -> Result<Cow<'p, str>, Fault> {
+) -> Result<PayloadHash, Fault> {
     let unsigned_allowed = rules.service == S3;
-    match presented.payload_hash.as_deref() {
+    let stated = match presented.payload_hash.as_deref() {
         None if unsigned_allowed && presented.source == Source::Query => {
-            Ok(Cow::Borrowed(UNSIGNED_PAYLOAD))
+            return Ok(PayloadHash::Unsigned);
         }
-        None => Ok(Cow::Owned(crypto::sha256_hex(body))),
-        Some(UNSIGNED_PAYLOAD) if unsigned_allowed => Ok(Cow::Borrowed(UNSIGNED_PAYLOAD)),
-        Some(stated) if stated == crypto::sha256_hex(body) => Ok(Cow::Borrowed(stated)),
+        Some(UNSIGNED_PAYLOAD) if unsigned_allowed => return Ok(PayloadHash::Unsigned),
+        stated => stated,
+    };
+    let computed = crypto::sha256_hex(body);
+    match stated {
+        None => Ok(PayloadHash::Sha256(computed)),
+        Some(stated) if stated.as_bytes() == computed => Ok(PayloadHash::Sha256(computed)),
         Some(UNSIGNED_PAYLOAD) => {
             Err(Fault::wrong_signature("an unsigned payload is not accepted here"))
         }
@@ -347,11 +399,11 @@ mod tests {
         let key = SigningKey::derive(&secret, &scope);
         let bare = Request { method: "GET", path: "/", query: "", headers };
         let canonical = canonical::request(&bare, true, signed, &crypto::sha256_hex(b""));
-        let string = canonical::string_to_sign("20261121T101112Z", &scope, &canonical);
+        let string = canonical::string_to_sign("20261121T101112Z", &scope, canonical);
         let authorization = format!(
             "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20261121/eu-west-1/sts/aws4_request, \
              SignedHeaders={signed}, Signature={}",
-            key.mac().sign(string.as_bytes())
+            key.mac().sign(&string)
         );
         let mut headers = headers.to_vec();
         headers.push(("authorization", authorization.as_bytes()));

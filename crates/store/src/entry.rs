@@ -1,7 +1,7 @@
 //! Keys, values and revisions, and the changes that a commit makes to them.
 
 use std::borrow::Borrow;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use crate::StoreError;
@@ -26,9 +26,40 @@ impl Key {
         Ok(Self(bytes.into()))
     }
 
+    /// What `text` displays, as a key: `Key::print(format_args!("user/{id}"))`.
+    ///
+    /// # Errors
+    /// As for [`Key::new`].
+    pub fn print(text: fmt::Arguments<'_>) -> Result<Self, StoreError> {
+        // On the stack: keys are printed for every read, and a text of its own would be a second
+        // allocation for each.
+        let mut printed = Printed { bytes: [0; MAX_KEY], length: 0 };
+        match printed.write_fmt(text) {
+            Ok(()) => Self::new(printed.bytes.get(..printed.length).unwrap_or_default()),
+            // Too long; the error tells how long.
+            Err(fmt::Error) => Self::new(text.to_string()),
+        }
+    }
+
     /// The bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+}
+
+/// A key on its way.
+struct Printed {
+    bytes: [u8; MAX_KEY],
+    length: usize,
+}
+
+impl fmt::Write for Printed {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let end = self.length.saturating_add(text.len());
+        let room = self.bytes.get_mut(self.length..end).ok_or(fmt::Error)?;
+        room.copy_from_slice(text.as_bytes());
+        self.length = end;
+        Ok(())
     }
 }
 

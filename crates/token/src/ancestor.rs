@@ -22,8 +22,13 @@ const PREFIX: &str = "ASIA";
 /// Bytes of the short form.
 const SHORT: usize = 10;
 
-pub(crate) fn write(ancestors: &[Ancestor]) -> Vec<u8> {
-    let mut out = Vec::new();
+/// Characters of an access key id that has the short form: the prefix and 16 of base32.
+const SHORT_LETTERS: usize = 20;
+
+/// The least bytes of an ancestor: one without a principal whose access key id is short.
+const LEAST: usize = 1 + 16 + 5 + 8 + SHORT;
+
+pub(crate) fn write(out: &mut Vec<u8>, ancestors: &[Ancestor]) {
     for ancestor in ancestors {
         let short = short(&ancestor.access_key_id);
         let mut flags = if ancestor.principal.is_some() { HAS_PRINCIPAL } else { 0 };
@@ -34,19 +39,19 @@ pub(crate) fn write(ancestors: &[Ancestor]) -> Vec<u8> {
         out.extend_from_slice(&ancestor.issued_ms.to_be_bytes());
         match short {
             Some(short) => out.extend_from_slice(&short),
-            None => put_block(&mut out, ancestor.access_key_id.as_str().as_bytes()),
+            None => put_block(out, ancestor.access_key_id.as_str().as_bytes()),
         }
         if let Some(principal) = &ancestor.principal {
             out.extend_from_slice(&id_bytes(principal));
         }
     }
-    out
 }
 
 /// Reads what [`write`] wrote; an empty list is not written.
 pub(crate) fn read(value: &[u8]) -> Result<Vec<Ancestor>, OpenCause> {
     let mut input = Input(value);
-    let mut ancestors = Vec::new();
+    let most = (value.len() / LEAST).min(usize::from(MAX_CHAIN_DEPTH));
+    let mut ancestors = Vec::with_capacity(most);
     loop {
         if ancestors.len() == usize::from(MAX_CHAIN_DEPTH) {
             return Err(OpenCause::Contents("there are too many ancestors"));
@@ -73,7 +78,12 @@ fn read_one(input: &mut Input<'_>) -> Result<Ancestor, OpenCause> {
         }
         long
     } else {
-        parse(&format!("{PREFIX}{}", BASE32.encode(&input.array::<SHORT>()?)))?
+        let mut letters = [0; SHORT_LETTERS];
+        let (prefix, encoded) = letters.split_at_mut(PREFIX.len());
+        prefix.copy_from_slice(PREFIX.as_bytes());
+        // INVARIANT: ten bytes fill what is left of the letters, so the encoder cannot panic.
+        BASE32.encode_mut(&input.array::<SHORT>()?, encoded);
+        parse(text(&letters)?)?
     };
     let principal = match flags & HAS_PRINCIPAL {
         0 => None,
@@ -90,7 +100,12 @@ fn parse(text: &str) -> Result<AccessKeyId, OpenCause> {
 fn short(id: &AccessKeyId) -> Option<[u8; SHORT]> {
     let encoded = id.as_str().strip_prefix(PREFIX)?;
     // Ten bytes are sixteen characters, all bits used: there is one text for them.
-    BASE32.decode(encoded.as_bytes()).ok()?.try_into().ok()
+    if encoded.len() != SHORT_LETTERS - PREFIX.len() {
+        return None;
+    }
+    let mut bytes = [0; SHORT];
+    let length = BASE32.decode_mut(encoded.as_bytes(), &mut bytes).ok()?;
+    (length == SHORT).then_some(bytes)
 }
 
 #[cfg(test)]
@@ -107,6 +122,12 @@ mod tests {
             account: AccountId::parse("999999999999").unwrap(),
             issued_ms: -1,
         }
+    }
+
+    fn written(ancestors: &[Ancestor]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        write(&mut bytes, ancestors);
+        bytes
     }
 
     #[test]
@@ -128,9 +149,9 @@ mod tests {
             ("my_fixed_admin_key", false, 49),
         ];
         let all: Vec<Ancestor> = rows.iter().map(|row| ancestor(row.0, row.1)).collect();
-        assert_eq!(read(&write(&all)), Ok(all.clone()));
+        assert_eq!(read(&written(&all)), Ok(all.clone()));
         for ((_, _, length), ancestor) in rows.iter().zip(all) {
-            let bytes = write(std::slice::from_ref(&ancestor));
+            let bytes = written(std::slice::from_ref(&ancestor));
             assert_eq!(bytes.len(), *length, "{ancestor:?}");
             assert_eq!(read(&bytes), Ok(vec![ancestor]));
             for cut in 0..bytes.len() {
@@ -141,7 +162,7 @@ mod tests {
 
     #[test]
     fn there_is_one_form_of_each() {
-        let bytes = write(&[ancestor("ASIAIOSFODNN7EXAMPLE", false)]);
+        let bytes = written(&[ancestor("ASIAIOSFODNN7EXAMPLE", false)]);
         assert_eq!(bytes[0], SHORT_KEY);
         let mut long = vec![0];
         long.extend_from_slice(&bytes[1..30]);

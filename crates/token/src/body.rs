@@ -6,7 +6,7 @@ use daypass_names::{
     AccessKeyId, AccountId, Constrained, Partition, SessionName, SourceIdentity, UniqueId,
 };
 
-use crate::fields::{Input, each_field, put_block, put_field};
+use crate::fields::{Input, each_field, put_block, put_field, put_field_of};
 use crate::packed::{ID_LENGTH, id, id_bytes, pack, pairs, percent, text, unpack};
 use crate::{
     Ancestor, MAX_CHAIN_DEPTH, OpenCause, Origin, OriginKind, SealFault, Session, SessionKind,
@@ -38,73 +38,94 @@ const DELIVERY: u64 = 19;
 const ORIGIN_ACCOUNT: u64 = 20;
 const ORIGIN_PROVIDER: u64 = 21;
 
-/// A session in bytes, and the share that its packed part takes of its limit, in percent.
-pub(crate) struct Encoded {
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) packed_percent: Option<u32>,
-}
+/// Room for the fields of a session that has all of them, without those of no fixed length.
+const FIXED_ROOM: usize = 256;
 
-/// Writes a session.
-pub(crate) fn encode(session: &Session) -> Result<Encoded, SealFault> {
+/// Room for an ancestor whose access key id is short.
+const ANCESTOR_ROOM: usize = 54;
+
+/// Appends a session to `out`, with `behind` bytes of room left behind it. Returns the share that
+/// its packed part takes of its limit, in percent.
+pub(crate) fn encode(
+    session: &Session,
+    out: &mut Vec<u8>,
+    behind: usize,
+) -> Result<Option<u32>, SealFault> {
     let depth = usize::from(MAX_CHAIN_DEPTH);
     if session.chain_depth > MAX_CHAIN_DEPTH || session.ancestors.len() > depth {
         return Err(SealFault::ChainTooDeep);
     }
     let packed = pack(session)?;
-    let mut out = vec![VERSION];
-    put_field(&mut out, KIND, &[kind_code(session.kind)]);
-    put_field(&mut out, PARTITION, session.partition.as_str().as_bytes());
-    put_field(&mut out, ACCOUNT, &account_bytes(session.account));
+    out.reserve(room(session, packed.as_deref()) + behind);
+    out.push(VERSION);
+    put_field(out, KIND, &[kind_code(session.kind)]);
+    put_field(out, PARTITION, session.partition.as_str().as_bytes());
+    put_field(out, ACCOUNT, &account_bytes(session.account));
     if let Some(principal) = &session.principal {
-        put_field(&mut out, PRINCIPAL, &id_bytes(principal));
+        put_field(out, PRINCIPAL, &id_bytes(principal));
     }
     if let Some(name) = &session.session_name {
-        put_field(&mut out, SESSION_NAME, name.as_str().as_bytes());
+        put_field(out, SESSION_NAME, name.as_str().as_bytes());
     }
-    put_field(&mut out, ISSUED, &session.issued_ms.to_be_bytes());
-    put_field(&mut out, EXPIRES, &session.expires_s.to_be_bytes());
-    put_field(&mut out, CHAIN_DEPTH, &[session.chain_depth]);
+    put_field(out, ISSUED, &session.issued_ms.to_be_bytes());
+    put_field(out, EXPIRES, &session.expires_s.to_be_bytes());
+    put_field(out, CHAIN_DEPTH, &[session.chain_depth]);
     if let Some(at) = session.mfa_at_s {
-        put_field(&mut out, MFA_AT, &at.to_be_bytes());
+        put_field(out, MFA_AT, &at.to_be_bytes());
     }
     if let Some(packed) = &packed {
-        put_field(&mut out, PACKED, packed);
+        put_field(out, PACKED, packed);
     }
     if let Some(identity) = &session.source_identity {
-        put_field(&mut out, SOURCE_IDENTITY, identity.as_str().as_bytes());
+        put_field(out, SOURCE_IDENTITY, identity.as_str().as_bytes());
     }
-    put_field(&mut out, ORIGIN, &origin_bytes(&session.origin));
+    put_field_of(out, ORIGIN, |out| write_origin(out, &session.origin));
     if let Some(key) = &session.creating_access_key {
-        put_field(&mut out, CREATING_ACCESS_KEY, key.as_str().as_bytes());
+        put_field(out, CREATING_ACCESS_KEY, key.as_str().as_bytes());
     }
     if !session.ancestors.is_empty() {
-        put_field(&mut out, ANCESTORS, &ancestor::write(&session.ancestors));
+        put_field_of(out, ANCESTORS, |out| ancestor::write(out, &session.ancestors));
     }
     if let Some(creator) = &session.creator {
-        put_field(&mut out, CREATOR, &id_bytes(creator));
+        put_field(out, CREATOR, &id_bytes(creator));
     }
     if let Some(name) = &session.federated_name {
-        put_field(&mut out, FEDERATED_NAME, name.as_bytes());
+        put_field(out, FEDERATED_NAME, name.as_bytes());
     }
     if !session.federation_facts.is_empty() {
-        let mut value = Vec::new();
-        for (key, fact) in &session.federation_facts {
-            put_block(&mut value, key.as_bytes());
-            put_block(&mut value, fact.as_bytes());
-        }
-        put_field(&mut out, FEDERATION_FACTS, &value);
+        put_field_of(out, FEDERATION_FACTS, |out| {
+            for (key, fact) in &session.federation_facts {
+                put_block(out, key.as_bytes());
+                put_block(out, fact.as_bytes());
+            }
+        });
     }
-    put_field(&mut out, ALL_REGIONS, &[u8::from(session.all_regions)]);
+    put_field(out, ALL_REGIONS, &[u8::from(session.all_regions)]);
     if let Some(delivery) = &session.delivery {
-        put_field(&mut out, DELIVERY, delivery.as_bytes());
+        put_field(out, DELIVERY, delivery.as_bytes());
     }
     if let Some(account) = session.origin.account {
-        put_field(&mut out, ORIGIN_ACCOUNT, &account_bytes(account));
+        put_field(out, ORIGIN_ACCOUNT, &account_bytes(account));
     }
     if let Some(provider) = &session.origin.provider {
-        put_field(&mut out, ORIGIN_PROVIDER, provider);
+        put_field(out, ORIGIN_PROVIDER, provider);
     }
-    Ok(Encoded { bytes: out, packed_percent: packed.map(|packed| percent(packed.len())) })
+    Ok(packed.map(|packed| percent(packed.len())))
+}
+
+/// Room for a session: what is written fits, but for ancestors with long access key ids.
+pub(crate) fn room(session: &Session, packed: Option<&[u8]>) -> usize {
+    let text = |text: Option<&str>| text.map_or(0, str::len);
+    let facts = session.federation_facts.iter();
+    FIXED_ROOM
+        + packed.map_or(0, <[u8]>::len)
+        + text(session.session_name.as_ref().map(SessionName::as_str))
+        + text(session.source_identity.as_ref().map(SourceIdentity::as_str))
+        + text(session.creating_access_key.as_ref().map(AccessKeyId::as_str))
+        + session.ancestors.len() * ANCESTOR_ROOM
+        + text(session.federated_name.as_deref())
+        + facts.map(|(key, fact)| key.len() + fact.len() + 8).sum::<usize>()
+        + text(session.delivery.as_deref())
 }
 
 /// Reads what [`encode`] wrote.
@@ -260,14 +281,13 @@ fn origin_code(kind: OriginKind) -> u8 {
 
 /// Kind (1 byte), digest (16), begin (8) and the principal (14) when there is one. What else
 /// there is to an origin has fields of its own.
-fn origin_bytes(origin: &Origin) -> Vec<u8> {
-    let mut bytes = vec![origin_code(origin.kind)];
-    bytes.extend_from_slice(&origin.digest);
-    bytes.extend_from_slice(&origin.began_ms.to_be_bytes());
+fn write_origin(out: &mut Vec<u8>, origin: &Origin) {
+    out.push(origin_code(origin.kind));
+    out.extend_from_slice(&origin.digest);
+    out.extend_from_slice(&origin.began_ms.to_be_bytes());
     if let Some(principal) = &origin.principal {
-        bytes.extend_from_slice(&id_bytes(principal));
+        out.extend_from_slice(&id_bytes(principal));
     }
-    bytes
 }
 
 fn read_origin(value: &[u8]) -> Result<Origin, OpenCause> {
@@ -297,7 +317,16 @@ pub(crate) fn account_bytes(account: AccountId) -> [u8; 5] {
 }
 
 pub(crate) fn read_account(bytes: [u8; 5]) -> Result<AccountId, OpenCause> {
-    let number = bytes.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
-    AccountId::parse(&format!("{number:012}"))
-        .map_err(|_| OpenCause::Contents("an account is not valid"))
+    const BAD: OpenCause = OpenCause::Contents("an account is not valid");
+    let mut number = bytes.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    let mut digits = [b'0'; 12];
+    for digit in digits.iter_mut().rev() {
+        *digit += u8::try_from(number % 10).map_err(|_| BAD)?;
+        number /= 10;
+    }
+    // More than twelve digits are no account.
+    if number != 0 {
+        return Err(BAD);
+    }
+    AccountId::parse(text(&digits)?).map_err(|_| BAD)
 }

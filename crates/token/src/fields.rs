@@ -15,6 +15,20 @@ pub(crate) fn put_field(out: &mut Vec<u8>, number: u64, value: &[u8]) {
     put_block(out, value);
 }
 
+/// Appends a critical field whose value `write` appends. The length goes in front of it when it is
+/// known, so that the value needs no memory of its own.
+pub(crate) fn put_field_of(out: &mut Vec<u8>, number: u64, write: impl FnOnce(&mut Vec<u8>)) {
+    put_varint(out, number << 1 | 1);
+    let start = out.len();
+    write(out);
+    let end = out.len();
+    put_varint(out, (end - start) as u64);
+    let length = out.len() - end;
+    if let Some(value_and_length) = out.get_mut(start..) {
+        value_and_length.rotate_right(length);
+    }
+}
+
 /// Appends a length and that many bytes.
 pub(crate) fn put_block(out: &mut Vec<u8>, bytes: &[u8]) {
     put_varint(out, bytes.len() as u64);
@@ -115,6 +129,18 @@ impl<'a> Input<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_field_that_is_written_in_place_is_the_same_field() {
+        for length in [0, 1, 127, 128, 300, 20_000] {
+            let value: Vec<u8> = (0..=255).cycle().take(length).collect();
+            let mut whole = vec![7];
+            put_field(&mut whole, 14, &value);
+            let mut in_place = vec![7];
+            put_field_of(&mut in_place, 14, |out| out.extend_from_slice(&value));
+            assert_eq!(in_place, whole, "{length}");
+        }
+    }
 
     #[test]
     fn varints_have_one_form() {

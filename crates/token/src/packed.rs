@@ -5,8 +5,11 @@
 //! does not publish its own: the fields are written one behind the other and compressed with raw
 //! DEFLATE (RFC 1951) when that makes them shorter.
 
+use std::cell::Cell;
+use std::fmt::{self, Write as _};
+
 use daypass_names::UniqueId;
-use miniz_oxide::deflate::compress_to_vec;
+use flate2::{Compress, Compression, FlushCompress, Status};
 use miniz_oxide::inflate::TINFLStatus;
 use miniz_oxide::inflate::core::inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF;
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
@@ -27,7 +30,7 @@ pub const PACKED_LIMIT: usize = 1024;
 const PLAIN_LIMIT: usize = 160 * 1024;
 
 /// The best compression without the slowest search.
-const LEVEL: u8 = 9;
+const LEVEL: Compression = Compression::new(9);
 
 const PLAIN: u8 = 0;
 const DEFLATED: u8 = 1;
@@ -42,6 +45,15 @@ const POLICIES_MANAGED: u64 = 2;
 /// Bytes of a unique id: its 21 letters and digits as one number.
 pub(crate) const ID_LENGTH: usize = 14;
 
+/// Characters of a unique id.
+const ID_LETTERS: usize = 21;
+
+/// How many of the last characters are read from a number of 64 bits.
+const HALF_LETTERS: usize = 12;
+
+/// 36 to the power of [`HALF_LETTERS`], which is less than 2^63.
+const HALF: u128 = 36_u128.pow(12);
+
 /// The packed part of `session`, or none when it has nothing to pack.
 pub(crate) fn pack(session: &Session) -> Result<Option<Vec<u8>>, SealFault> {
     let plain = write(session);
@@ -52,18 +64,48 @@ pub(crate) fn pack(session: &Session) -> Result<Option<Vec<u8>>, SealFault> {
         // Too large even if it were to compress well: the share that is told is uncompressed.
         return Err(SealFault::PackedPolicyTooLarge { percent: percent(plain.len()) });
     }
-    let mut packed = vec![DEFLATED];
+    let mut packed = Vec::with_capacity(plain.len() + 1);
+    packed.push(DEFLATED);
     put_varint(&mut packed, plain.len() as u64);
-    packed.extend_from_slice(&compress_to_vec(&plain, LEVEL));
-    if packed.len() > plain.len() {
-        packed.clear();
-        packed.push(PLAIN);
-        packed.extend_from_slice(&plain);
+    let room = plain.len().saturating_sub(packed.len());
+    match deflate(&plain, room) {
+        Some(deflated) => packed.extend_from_slice(&deflated),
+        None => {
+            packed.clear();
+            packed.push(PLAIN);
+            packed.extend_from_slice(&plain);
+        }
     }
     if packed.len() > PACKED_LIMIT {
         return Err(SealFault::PackedPolicyTooLarge { percent: percent(packed.len()) });
     }
     Ok(Some(packed))
+}
+
+thread_local! {
+    /// A compressor is some 300 KB, which to get from the system anew for each session takes
+    /// longer than compressing a policy does. Nothing of one session is left for the next: only a
+    /// compressor that has ended its stream comes back here, and it is reset.
+    static COMPRESSOR: Cell<Option<Compress>> = const { Cell::new(None) };
+}
+
+/// `plain` as raw DEFLATE, if it takes at most `room` bytes.
+fn deflate(plain: &[u8], room: usize) -> Option<Vec<u8>> {
+    let kept = COMPRESSOR.take();
+    let mut compressor = kept.unwrap_or_else(|| Compress::new(LEVEL, false));
+    // INVARIANT: there is always room to end the stream, which DEFLATE lengthens by five bytes in
+    // 16,383 at most. A stream that is cut off leaves bytes in the compressor that resetting it
+    // does not clear, until a later session finds no room in it.
+    let mut deflated = vec![0; plain.len() + plain.len() / 8 + 64];
+    let ended = compressor.compress(plain, &mut deflated, FlushCompress::Finish);
+    let length = usize::try_from(compressor.total_out()).ok()?;
+    if !matches!(ended, Ok(Status::StreamEnd)) {
+        return None;
+    }
+    compressor.reset();
+    COMPRESSOR.set(Some(compressor));
+    deflated.truncate(length);
+    (length <= room).then_some(deflated)
 }
 
 /// The share of [`PACKED_LIMIT`] in percent, rounded up.
@@ -210,9 +252,28 @@ pub(crate) fn chunks<const N: usize>(value: &[u8]) -> Result<Vec<[u8; N]>, OpenC
     }
 }
 
+/// The letters and digits of a unique id, written without memory of their own.
+struct Letters {
+    bytes: [u8; ID_LETTERS],
+    length: usize,
+}
+
+impl fmt::Write for Letters {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let end = self.length + text.len();
+        let room = self.bytes.get_mut(self.length..end).ok_or(fmt::Error)?;
+        room.copy_from_slice(text.as_bytes());
+        self.length = end;
+        Ok(())
+    }
+}
+
 /// A unique id as a number to the base of 36, big-endian: 36^21 is less than 2^112.
 pub(crate) fn id_bytes(id: &UniqueId) -> [u8; ID_LENGTH] {
-    let number = id.to_string().bytes().fold(0_u128, |number, byte| {
+    let mut letters = Letters { bytes: [0; ID_LETTERS], length: 0 };
+    // INVARIANT: a unique id has exactly as many characters as there is room for.
+    let _ = write!(letters, "{id}");
+    let number = letters.bytes.iter().fold(0_u128, |number, byte| {
         let digit = if byte.is_ascii_digit() { byte - b'0' } else { byte - b'A' + 10 };
         number * 36 + u128::from(digit)
     });
@@ -223,14 +284,19 @@ pub(crate) fn id_bytes(id: &UniqueId) -> [u8; ID_LENGTH] {
 /// The unique id that [`id_bytes`] wrote.
 pub(crate) fn id(bytes: [u8; ID_LENGTH]) -> Result<UniqueId, OpenCause> {
     const BAD: OpenCause = OpenCause::Contents("a unique id is not valid");
-    let mut number = bytes.iter().fold(0, |number, byte| number << 8 | u128::from(*byte));
-    let mut letters = [0; 21];
-    for letter in letters.iter_mut().rev() {
-        let digit = u8::try_from(number % 36).map_err(|_| BAD)?;
+    let number = bytes.iter().fold(0, |number, byte| number << 8 | u128::from(*byte));
+    // Divided once into two halves of one word each: a division of 128 bits is a function call,
+    // and there were two for every letter.
+    let mut high = u64::try_from(number / HALF).map_err(|_| BAD)?;
+    let mut low = u64::try_from(number % HALF).map_err(|_| BAD)?;
+    let mut letters = [0; ID_LETTERS];
+    for (place, letter) in letters.iter_mut().rev().enumerate() {
+        let half = if place < HALF_LETTERS { &mut low } else { &mut high };
+        let digit = u8::try_from(*half % 36).map_err(|_| BAD)?;
         *letter = if digit < 10 { b'0' + digit } else { b'A' + digit - 10 };
-        number /= 36;
+        *half /= 36;
     }
-    if number != 0 {
+    if high != 0 {
         return Err(BAD);
     }
     UniqueId::parse(text(&letters)?).map_err(|_| BAD)

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use data_encoding::HEXLOWER;
 use thiserror::Error;
@@ -32,13 +33,19 @@ impl fmt::Display for RingKeyId {
     }
 }
 
-/// One key of the ring: 64 secret random bytes, wiped on drop, never printed.
+/// One key of the ring: 64 secret random bytes, wiped on drop, never printed. A clone shares them;
+/// the last one wipes them.
 ///
 /// The first half is the material that AEAD keys are derived from, the second that secret access
 /// keys are derived from: neither can be computed from the other.
 #[derive(Clone)]
 pub struct RingKey {
     id: RingKeyId,
+    halves: Arc<Halves>,
+}
+
+/// The material of a [`RingKey`].
+struct Halves {
     sealing: Zeroizing<[u8; 32]>,
     secrets: Zeroizing<[u8; 32]>,
 }
@@ -51,7 +58,7 @@ impl RingKey {
         let (first, second) = material.split_at(32);
         sealing.copy_from_slice(first);
         secrets.copy_from_slice(second);
-        Self { id, sealing, secrets }
+        Self { id, halves: Arc::new(Halves { sealing, secrets }) }
     }
 
     /// The number of the key.
@@ -60,11 +67,11 @@ impl RingKey {
     }
 
     pub(crate) fn sealing(&self) -> &[u8; 32] {
-        &self.sealing
+        &self.halves.sealing
     }
 
     pub(crate) fn secrets(&self) -> &[u8; 32] {
-        &self.secrets
+        &self.halves.secrets
     }
 }
 

@@ -72,19 +72,18 @@ pub(crate) fn known_key_session(count: &Count) -> anyhow::Result<()> {
 }
 
 fn known(count: &Count, session_token: Option<String>) -> anyhow::Result<()> {
-    let id = CredentialId {
-        access_key_id: AccessKeyId::parse(ADMIN_KEY)?,
-        session: session_token.is_some().then_some([7; 24]),
-    };
+    let access_key_id = AccessKeyId::parse(ADMIN_KEY)?;
+    let session = session_token.is_some().then_some(&[7; 24]);
+    let id = CredentialId { access_key_id: &access_key_id, session };
     let signed = Signed::new(session_token)?;
     let pairs = pairs(&signed.headers);
     let request = request(&pairs);
     let keys = SigningKeys::new(65_536);
     let first = presented(&request)?.context("the request is not signed")?;
-    keys.insert(id.clone(), first.scope(), SigningKey::derive(&signed.secret, first.scope()));
+    keys.insert(id, first.scope(), SigningKey::derive(&signed.secret, first.scope()));
     let once = || -> Result<Option<Verified>, Fault> {
         let Some(presented) = presented(&request)? else { return Ok(None) };
-        let Some(key) = keys.get(&id, presented.scope()) else { return Ok(None) };
+        let Some(key) = keys.get(id, presented.scope()) else { return Ok(None) };
         verify(&presented, &request, BODY, &key, &RULES, signed.now).map(Some)
     };
     count.work(|| matches!(once(), Ok(Some(_))))

@@ -2,12 +2,13 @@ use std::collections::BTreeMap;
 
 use daypass_names::AccessKeyId;
 use daypass_names::Constrained;
-use serde_json::json;
+use proptest::prelude::*;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    MAX_PARAMETERS, PrincipalType, SessionAttributes, SessionContext, SessionIssuer,
-    WebIdFederationData,
+    Line, MAX_PARAMETERS, Parameters, PrincipalType, Scalar, SessionAttributes, SessionContext,
+    SessionIssuer, WebIdFederationData,
 };
 
 const ACCOUNT: &str = "123456789012";
@@ -16,35 +17,35 @@ fn time(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-fn arn(text: &str) -> Option<Arn> {
-    Some(Arn::parse(text).unwrap())
+fn arn(text: &str) -> Option<Cow<'static, Arn>> {
+    Some(Cow::Owned(Arn::parse(text).unwrap()))
 }
 
-fn event(name: &'static str) -> Event {
+fn event(name: &str) -> Event<'_> {
     Event {
-        event_id: "7d7b4a3e-0f3c-4a35-9f0e-2f1f6a4c9b11".to_owned(),
-        request_id: "c6104cbe-af31-11e0-8154-cbc7ccf896c7".to_owned(),
+        event_id: "7d7b4a3e-0f3c-4a35-9f0e-2f1f6a4c9b11".into(),
+        request_id: "c6104cbe-af31-11e0-8154-cbc7ccf896c7".into(),
         time: time("2026-03-01T08:30:05.999Z"),
         source: "sts.amazonaws.com".into(),
         name: name.into(),
-        region: Region::parse("eu-central-1").unwrap(),
-        source_ip_address: "203.0.113.7".to_owned(),
+        region: Cow::Owned(Region::parse("eu-central-1").unwrap()),
+        source_ip_address: "203.0.113.7".into(),
     }
 }
 
-fn identity(kind: PrincipalType, principal: &str, of: &str, key: &str) -> UserIdentity {
+fn identity<'a>(kind: PrincipalType, principal: &'a str, of: &str, key: &str) -> UserIdentity<'a> {
     UserIdentity {
-        principal_id: Some(principal.to_owned()),
+        principal_id: Some(principal.into()),
         arn: arn(of),
         account_id: AccountId::parse(ACCOUNT).ok(),
-        access_key_id: AccessKeyId::parse(key).ok(),
+        access_key_id: AccessKeyId::parse(key).ok().map(Cow::Owned),
         ..UserIdentity::new(kind)
     }
 }
 
-fn user() -> UserIdentity {
+fn user() -> UserIdentity<'static> {
     UserIdentity {
-        user_name: Some("Ann".to_owned()),
+        user_name: Some("Ann".into()),
         ..identity(
             PrincipalType::IamUser,
             "AIDAAAAAAAAAAAAAAAAAA",
@@ -58,23 +59,23 @@ fn attributes(mfa_authenticated: bool) -> SessionAttributes {
     SessionAttributes { creation_date: time("2026-03-01T08:00:00.5Z"), mfa_authenticated }
 }
 
-fn role_session() -> UserIdentity {
+fn role_session() -> UserIdentity<'static> {
     let issuer = SessionIssuer {
         kind: PrincipalType::Role,
-        principal_id: "AROAAAAAAAAAAAAAAAAAA".to_owned(),
-        arn: Arn::parse("arn:aws:iam::123456789012:role/ci/Deploy").unwrap(),
+        principal_id: "AROAAAAAAAAAAAAAAAAAA".into(),
+        arn: Cow::Owned(Arn::parse("arn:aws:iam::123456789012:role/ci/Deploy").unwrap()),
         account_id: AccountId::parse(ACCOUNT).unwrap(),
-        user_name: Some("Deploy".to_owned()),
+        user_name: Some("Deploy".into()),
     };
     let subject = [("issuer.example/ci:aud", "daypass"), ("issuer.example/ci:sub", "repo:main")];
     let federation = WebIdFederationData {
-        federated_provider: "arn:aws:iam::123456789012:oidc-provider/issuer.example/ci".to_owned(),
+        federated_provider: "arn:aws:iam::123456789012:oidc-provider/issuer.example/ci".into(),
         attributes: subject.map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
     };
     UserIdentity {
         session_context: Some(SessionContext {
             web_id_federation_data: Some(federation),
-            source_identity: Some("ann".to_owned()),
+            source_identity: Some("ann".into()),
             ..SessionContext::new(Some(issuer), attributes(false))
         }),
         ..identity(
@@ -86,7 +87,10 @@ fn role_session() -> UserIdentity {
     }
 }
 
-fn written(record: &Record) -> String {
+fn written(record: &Record<'_>) -> String {
+    // The line is written by another writer, which agrees.
+    let line = Line::new(record).unwrap();
+    assert_eq!(line.as_str(), serde_json::to_string(record).unwrap());
     serde_json::to_string_pretty(record).unwrap()
 }
 
@@ -94,12 +98,12 @@ fn written(record: &Record) -> String {
 fn a_user_assumes_a_role() {
     let expiry = parameter_date(time("2026-03-01T09:30:05Z"));
     let record = Record {
-        user_agent: Some("aws-cli/2.31.0".to_owned()),
+        user_agent: Some("aws-cli/2.31.0".into()),
         request_parameters: Some(json!({
             "roleArn": "arn:aws:iam::123456789012:role/ci/Deploy",
             "roleSessionName": "run-42",
             "durationSeconds": 3600,
-        })),
+        }).into()),
         response_elements: Some(json!({
             "credentials": {
                 "accessKeyId": "ASIAIOSFODNN7EXAMPLE",
@@ -110,22 +114,23 @@ fn a_user_assumes_a_role() {
                 "assumedRoleId": "AROAAAAAAAAAAAAAAAAAA:run-42",
                 "arn": "arn:aws:sts::123456789012:assumed-role/Deploy/run-42",
             },
-        })),
+        }).into()),
         additional_event_data: Some(
-            json!({"RequestDetails": {"awsServingRegion": "eu-central-1", "endpointType": "regional"}}),
+            json!({"RequestDetails": {"awsServingRegion": "eu-central-1", "endpointType": "regional"}})
+                .into(),
         ),
         read_only: Some(true),
-        resources: vec![Resource {
+        resources: Cow::Owned(vec![Resource {
             arn: Arn::parse("arn:aws:iam::123456789012:role/ci/Deploy").unwrap(),
             account_id: AccountId::parse(ACCOUNT).ok(),
             kind: "AWS::IAM::Role",
-        }],
+        }]),
         api_version: Some("2011-06-15".into()),
         recipient_account_id: AccountId::parse(ACCOUNT).ok(),
         tls_details: Some(TlsDetails {
-            tls_version: Some("TLSv1.3".to_owned()),
-            cipher_suite: Some("TLS_AES_128_GCM_SHA256".to_owned()),
-            client_provided_host_header: Some("sts.example.com".to_owned()),
+            tls_version: Some("TLSv1.3".into()),
+            cipher_suite: Some("TLS_AES_128_GCM_SHA256".into()),
+            client_provided_host_header: Some("sts.example.com".into()),
         }),
         ..Record::new(event("AssumeRole"), user())
     };
@@ -137,7 +142,7 @@ fn the_session_of_a_user() {
     let session = SessionContext::new(None, attributes(true));
     let identity = UserIdentity {
         session_context: Some(session),
-        access_key_id: AccessKeyId::parse("ASIAIOSFODNN7EXAMPLE").ok(),
+        access_key_id: AccessKeyId::parse("ASIAIOSFODNN7EXAMPLE").ok().map(Cow::Owned),
         ..user()
     };
     insta::assert_snapshot!(written(&Record::new(event("GetCallerIdentity"), identity)));
@@ -146,7 +151,7 @@ fn the_session_of_a_user() {
 #[test]
 fn a_role_session() {
     let record = Record {
-        shared_event_id: Some("0d3f0a52-7a52-4d0e-9d0a-6d7f3a3a2a10".to_owned()),
+        shared_event_id: Some("0d3f0a52-7a52-4d0e-9d0a-6d7f3a3a2a10".into()),
         session_credential_from_console: true,
         ..Record::new(event("GetCallerIdentity"), role_session())
     };
@@ -156,11 +161,11 @@ fn a_role_session() {
 #[test]
 fn a_call_that_failed() {
     let record = Record {
-        error_code: Some("AccessDenied".to_owned()),
+        error_code: Some("AccessDenied".into()),
         error_message: Some(
             "User: arn:aws:iam::123456789012:user/team/Ann is not authorized to perform: \
              sts:AssumeRole on resource: arn:aws:iam::123456789012:role/Admin"
-                .to_owned(),
+                .into(),
         ),
         ..Record::new(event("AssumeRole"), user())
     };
@@ -171,18 +176,18 @@ fn a_call_that_failed() {
 fn principals_without_a_session() {
     let root = identity(PrincipalType::Root, ACCOUNT, "arn:aws:iam::123456789012:root", "");
     let foreign = UserIdentity {
-        principal_id: Some("AIDAAAAAAAAAAAAAAAAAA".to_owned()),
+        principal_id: Some("AIDAAAAAAAAAAAAAAAAAA".into()),
         account_id: AccountId::parse("210987654321").ok(),
         ..UserIdentity::new(PrincipalType::AwsAccount)
     };
     let service = UserIdentity {
-        invoked_by: Some("backup.example.com".to_owned()),
+        invoked_by: Some("backup.example.com".into()),
         ..UserIdentity::new(PrincipalType::AwsService)
     };
     let subject = UserIdentity {
-        principal_id: Some("issuer.example/ci:daypass:repo:main".to_owned()),
-        user_name: Some("repo:main".to_owned()),
-        identity_provider: Some("issuer.example/ci".to_owned()),
+        principal_id: Some("issuer.example/ci:daypass:repo:main".into()),
+        user_name: Some("repo:main".into()),
+        identity_provider: Some("issuer.example/ci".into()),
         ..UserIdentity::new(PrincipalType::WebIdentityUser)
     };
     let all = serde_json::to_string_pretty(&[root, foreign, service, subject]).unwrap();
@@ -212,14 +217,14 @@ fn principal_types_are_spelled_as_cloudtrail_does() {
 
 #[test]
 fn bounds_are_applied_while_writing() {
-    let host = Some("é".repeat(1000));
+    let host = Some("é".repeat(1000).into());
     let record = Record {
-        user_agent: Some("a".repeat(5000)),
-        error_code: Some("c".repeat(5000)),
-        error_message: Some(format!("x{}", "é".repeat(5000))),
-        request_parameters: Some(json!({"policy": "p".repeat(MAX_PARAMETERS)})),
-        response_elements: Some(json!({"policy": "p".repeat(MAX_PARAMETERS - 20)})),
-        additional_event_data: Some(json!({"more": "m".repeat(30_000)})),
+        user_agent: Some("a".repeat(5000).into()),
+        error_code: Some("c".repeat(5000).into()),
+        error_message: Some(format!("x{}", "é".repeat(5000)).into()),
+        request_parameters: Some(json!({"policy": "p".repeat(MAX_PARAMETERS)}).into()),
+        response_elements: Some(json!({"policy": "p".repeat(MAX_PARAMETERS - 20)}).into()),
+        additional_event_data: Some(json!({"more": "m".repeat(30_000)}).into()),
         tls_details: Some(TlsDetails {
             tls_version: None,
             cipher_suite: None,
@@ -227,6 +232,7 @@ fn bounds_are_applied_while_writing() {
         }),
         ..Record::new(event("AssumeRole"), user())
     };
+    written(&record);
     let value = serde_json::to_value(&record).unwrap();
     let length = |value: &Value| value.as_str().unwrap().len();
     assert_eq!(length(&value["userAgent"]), 1024);
@@ -255,8 +261,54 @@ fn parameter_dates_read_as_in_cloudtrail() {
 fn a_record_is_one_line() {
     let mut record = Record::new(event("AssumeRole"), user());
     let odd: BTreeMap<_, _> = [("a\nb", "c\r\n\u{2028}\0")].into();
-    record.request_parameters = Some(json!(odd));
-    record.user_agent = Some("x\ny".to_owned());
+    record.request_parameters = Some(json!(odd).into());
+    record.user_agent = Some("x\ny".into());
     let line = serde_json::to_string(&record).unwrap();
     assert!(!line.contains(['\n', '\r', '\0']));
+}
+
+proptest! {
+    /// Dates that are written by hand read as those of the time library.
+    #[test]
+    fn dates_are_those_of_the_time_library(
+        ms in prop_oneof![
+            Timestamp::MIN.as_millisecond()..=Timestamp::MAX.as_millisecond(),
+            -100_000_000_000_i64..=10_000_000_000_000,
+        ],
+    ) {
+        #[derive(Serialize)]
+        struct Written(#[serde(serialize_with = "instant")] Timestamp);
+
+        let time = Timestamp::from_millisecond(ms).unwrap();
+        let wanted = time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        prop_assert_eq!(serde_json::to_value(Written(time)).unwrap(), wanted);
+        prop_assert_eq!(parameter_date(time), time.strftime("%b %-d, %Y, %-I:%M:%S %p").to_string());
+    }
+
+    /// Whatever stands in a record, its line is what `serde_json` would write.
+    #[test]
+    fn lines_are_those_of_the_json_library(
+        texts in prop::collection::vec("(\\PC|[\"\\\\\u{0}-\u{20}\u{7f}]){0,30}", 8),
+        number: f64,
+        integer: i64,
+    ) {
+        let [a, b, c, d, e, f, g, h] = std::array::from_fn(|at| texts[at].as_str());
+        let mut record = Record::new(event("AssumeRole"), role_session());
+        record.user_agent = Some(a.into());
+        record.error_message = Some(b.into());
+        record.event_name = c.into();
+        record.request_id = d.into();
+        record.shared_event_id = Some(Text::shown(&e));
+        record.user_identity.user_name = Some(f.into());
+        record.request_parameters = Some(json!({g: [number, integer, {h: null}]}).into());
+        let members = [("A", Scalar::Text(g.into())), (h, Scalar::Number(integer))];
+        record.response_elements = Some(Parameters::members(&members[..]));
+        record.additional_event_data = Some(Parameters::written(&json!([a])).unwrap());
+        let context = record.user_identity.session_context.as_mut().unwrap();
+        let data = context.web_id_federation_data.as_mut().unwrap();
+        data.attributes.insert(a.to_owned(), b.to_owned());
+        let line = Line::new(&record).unwrap();
+        prop_assert_eq!(line.as_str(), serde_json::to_string(&record).unwrap());
+        prop_assert!(Line::from_bytes(line.as_str()).is_ok());
+    }
 }

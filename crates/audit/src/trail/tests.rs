@@ -28,15 +28,15 @@ fn now() -> Timestamp {
     time(NOW)
 }
 
-fn record(id: &str) -> Record {
+fn record(id: &str) -> Record<'_> {
     let event = Event {
-        event_id: id.to_owned(),
-        request_id: "c6104cbe-af31-11e0-8154-cbc7ccf896c7".to_owned(),
+        event_id: id.into(),
+        request_id: "c6104cbe-af31-11e0-8154-cbc7ccf896c7".into(),
         time: now(),
         source: "sts.amazonaws.com".into(),
         name: "GetCallerIdentity".into(),
-        region: Region::parse("us-east-1").unwrap(),
-        source_ip_address: "203.0.113.7".to_owned(),
+        region: std::borrow::Cow::Owned(Region::parse("us-east-1").unwrap()),
+        source_ip_address: "203.0.113.7".into(),
     };
     let mut record = Record::new(event, UserIdentity::new(PrincipalType::Root));
     record.recipient_account_id = AccountId::parse("123456789012").ok();
@@ -345,7 +345,7 @@ fn a_queue_without_room_makes_callers_wait() {
     let world = World::with(|settings| settings.durability = Durability::Sync);
     let trail = Arc::new(world.open());
     let mut large = record("large");
-    large.request_parameters = Some(serde_json::json!({"policy": "p".repeat(100_000)}));
+    large.request_parameters = Some(serde_json::json!({"policy": "p".repeat(100_000)}).into());
     let large = Line::new(&large).unwrap();
     let count = usize::try_from(MAX_WAITING).unwrap() / 100_000 * 2;
     done(async {

@@ -4,6 +4,8 @@
 //! machine and not of any account. The record of what changes the store is in the same commit;
 //! that of a refusal, of a backup and of what only reads goes to the trail directly.
 
+use std::borrow::Cow;
+
 use daypass_api::{RandomFault, RequestId};
 use daypass_audit::{Event, Line, PrincipalType, Record, UserIdentity};
 use daypass_directory::{Note, NoteFault};
@@ -42,7 +44,7 @@ impl<'a> Journal<'a> {
     ) -> Result<Self, RandomFault> {
         Ok(Self {
             deployment,
-            request_id: RequestId::from_random(deployment.random.array()?),
+            request_id: RequestId::from_random(deployment.random.id()?),
             name: event_name(command),
             operator: format!("uid:{uid}"),
             parameters: parameters(command),
@@ -80,12 +82,12 @@ impl<'a> Journal<'a> {
     ) -> Result<Note, NoteFault> {
         let fault = |cause: String| NoteFault::new(cause);
         let mut record = self.record(name).map_err(|error| fault(error.to_string()))?;
-        record.request_parameters = parameters;
-        record.response_elements = response;
+        record.request_parameters = parameters.map(Into::into);
+        record.response_elements = response.map(Into::into);
         let line = Line::new(&record).map_err(|error| fault(error.to_string()))?;
         Ok(Note {
             at: record.event_time,
-            event_id: record.event_id,
+            event_id: record.event_id.to_string(),
             line: line.into_string().into(),
         })
     }
@@ -94,46 +96,46 @@ impl<'a> Journal<'a> {
     /// before it is done.
     pub(crate) async fn begun(&self, name: &'static str) -> Result<(), Refusal> {
         let mut record = self.record(name)?;
-        record.request_parameters = self.parameters.clone();
+        record.request_parameters = self.parameters.as_ref().map(Into::into);
         self.keep(&record).await
     }
 
     /// Keeps the record of what was done and is in no commit.
     pub(crate) async fn done(&self, response: Option<Value>) -> Result<(), Refusal> {
         let mut record = self.record(self.name)?;
-        record.request_parameters = self.parameters.clone();
-        record.response_elements = response;
+        record.request_parameters = self.parameters.as_ref().map(Into::into);
+        record.response_elements = response.map(Into::into);
         self.keep(&record).await
     }
 
     /// Keeps the record of a command that was refused or has failed.
     pub(crate) async fn refused(&self, refusal: &Refusal) -> Result<(), Refusal> {
         let mut record = self.record(self.name)?;
-        record.request_parameters = self.parameters.clone();
-        record.error_code = Some(refusal.code.to_owned());
-        record.error_message = Some(refusal.sentence.clone());
+        record.request_parameters = self.parameters.as_ref().map(Into::into);
+        record.error_code = Some(refusal.code.into());
+        record.error_message = Some(Cow::Borrowed(&refusal.sentence));
         self.keep(&record).await
     }
 
-    async fn keep(&self, record: &Record) -> Result<(), Refusal> {
+    async fn keep(&self, record: &Record<'_>) -> Result<(), Refusal> {
         let unrecorded =
             |error| Refusal::unavailable(format!("the command cannot be recorded: {error}"));
         let line = Line::new(record).map_err(unrecorded)?;
         self.deployment.trail.append(line).await.map_err(unrecorded)
     }
 
-    fn record(&self, name: &'static str) -> Result<Record, RandomFault> {
+    fn record(&self, name: &'static str) -> Result<Record<'_>, RandomFault> {
         let event = Event {
-            event_id: RequestId::from_random(self.deployment.random.array()?).to_string(),
-            request_id: self.request_id.to_string(),
+            event_id: RequestId::from_random(self.deployment.random.id()?).into(),
+            request_id: self.request_id.into(),
             time: self.deployment.clock.now(),
             source: SOURCE.into(),
             name: name.into(),
-            region: self.deployment.region.clone(),
-            source_ip_address: ADDRESS.to_owned(),
+            region: Cow::Borrowed(&self.deployment.region),
+            source_ip_address: ADDRESS.into(),
         };
         let mut identity = UserIdentity::new(PrincipalType::Unknown);
-        identity.user_name = Some(self.operator.clone());
+        identity.user_name = Some(Cow::Borrowed(&self.operator));
         let mut record = Record::new(event, identity);
         record.read_only = Some(self.reads);
         record.recipient_account_id = self.account;

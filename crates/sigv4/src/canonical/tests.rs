@@ -12,9 +12,9 @@ const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 type Headers<'a> = Vec<(&'a str, &'a [u8])>;
 
 fn signature(signed_at: &str, scope: &Scope, canonical_request: &[u8]) -> String {
-    let string_to_sign = string_to_sign(signed_at, scope, canonical_request);
+    let string_to_sign = string_to_sign(signed_at, scope, canonical_request.to_vec());
     let secret = SecretAccessKey::parse(SECRET).unwrap();
-    SigningKey::derive(&secret, scope).mac().sign(string_to_sign.as_bytes())
+    SigningKey::derive(&secret, scope).mac().sign(&string_to_sign)
 }
 
 /// Compares one golden file: the request above, what becomes of it below.
@@ -36,13 +36,15 @@ fn check(fixture: &str) {
     let received = Request { method, path, query, headers: &headers };
 
     let hash = match received.values("x-amz-content-sha256").next() {
-        Some(_) => UNSIGNED_PAYLOAD.to_owned(),
-        None => crypto::sha256_hex(section("body").as_bytes()),
+        Some(_) => UNSIGNED_PAYLOAD.as_bytes().to_vec(),
+        None => crypto::sha256_hex(section("body").as_bytes()).to_vec(),
     };
     let canonical = request(&received, service != S3, section("signed headers"), &hash);
     assert_eq!(String::from_utf8(canonical.clone()).unwrap(), section("canonical request"));
-    let scope = Scope::at(crate::stamp::parse(signed_at.as_bytes()).unwrap(), region, service);
-    assert_eq!(string_to_sign(signed_at, &scope, &canonical), section("string to sign"));
+    let stamp = crate::stamp::parse(signed_at.as_bytes()).unwrap();
+    let scope = Scope::at(stamp.instant(), region, service);
+    let string = string_to_sign(signed_at, &scope, canonical.clone());
+    assert_eq!(String::from_utf8(string).unwrap(), section("string to sign"));
     assert_eq!(signature(signed_at, &scope, &canonical), section("signature"));
 }
 
@@ -244,4 +246,101 @@ proptest! {
         let once = path(&raw, false);
         prop_assert_eq!(path(&once, false), once);
     }
+}
+
+/// The canonical request as the specification tells it, line by line: slow, and plainly right.
+fn line_by_line(received: &Request<'_>, normalize: bool, signed: &str, hash: &str) -> Vec<u8> {
+    let mut lines: Vec<Vec<u8>> = vec![
+        received.method.as_bytes().to_vec(),
+        path(received.path, normalize).into_bytes(),
+        query(received.query).into_bytes(),
+    ];
+    for name in signed.split(';') {
+        let values: Vec<Vec<u8>> = received
+            .headers
+            .iter()
+            .filter(|(other, _)| other.eq_ignore_ascii_case(name))
+            .map(|(_, value)| {
+                let words: Vec<&[u8]> =
+                    value.split(|byte| *byte == b' ').filter(|word| !word.is_empty()).collect();
+                words.join(&b' ')
+            })
+            .collect();
+        let mut line = name.as_bytes().to_vec();
+        if !values.is_empty() {
+            line.push(b':');
+            line.extend(values.join(&b','));
+        }
+        lines.push(line);
+    }
+    lines.extend([Vec::new(), signed.as_bytes().to_vec(), hash.as_bytes().to_vec()]);
+    lines.join(&b'\n')
+}
+
+fn odd_headers() -> impl Strategy<Value = Vec<(String, Vec<u8>)>> {
+    let name = prop::sample::select(vec![
+        "host",
+        "Host",
+        "HOST",
+        "hosts",
+        "x-amz-date",
+        "X-Amz-Date",
+        "user-agent",
+        "x-a",
+        "X-a",
+        "",
+    ]);
+    let value = prop::collection::vec(
+        prop_oneof![3 => Just(b' '), 3 => b'a'..=b'c', 1 => any::<u8>()],
+        0..9,
+    );
+    prop::collection::vec((name.prop_map(str::to_owned), value), 0..12)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn the_canonical_request_is_that_of_the_specification(
+        headers in odd_headers(),
+        signed in prop::collection::vec(
+            prop::sample::select(vec!["host", "x-amz-date", "user-agent", "x-a", "absent", ""]),
+            0..5,
+        ),
+        path in prop::sample::select(vec!["/", "", "//", "/a/../b", "/a b", "a", "/%2f/"]),
+        query in prop_oneof![Just(String::new()), odd_query()],
+        normalize in any::<bool>(),
+    ) {
+        let headers: Headers<'_> =
+            headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
+        let received = Request { method: "POST", path, query: &query, headers: &headers };
+        let signed = signed.join(";");
+        let hash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        let slow = line_by_line(&received, normalize, &signed, hash);
+        let canonical = request(&received, normalize, &signed, hash.as_bytes());
+        prop_assert_eq!(&canonical, &slow);
+
+        let scope = Scope::at("2015-08-30T12:36:00Z".parse().unwrap(), "eu-west-1", "sts");
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &slow);
+        let string = format!(
+            "AWS4-HMAC-SHA256\n20150830T123600Z\n20150830/eu-west-1/sts/aws4_request\n{}",
+            data_encoding::HEXLOWER.encode(digest.as_ref())
+        );
+        prop_assert_eq!(string_to_sign("20150830T123600Z", &scope, canonical), string.as_bytes());
+    }
+}
+
+/// The usual request fits the room that is made for it: the memory grows for odd ones only.
+#[test]
+fn the_room_for_a_canonical_request_is_enough() {
+    let token = "t".repeat(900);
+    let headers: Headers<'_> = vec![
+        ("host", b"sts.example.com"),
+        ("x-amz-date", b"20150830T123600Z"),
+        ("x-amz-security-token", token.as_bytes()),
+    ];
+    let received = Request { method: "POST", path: "/", query: "", headers: &headers };
+    let signed = "host;x-amz-date;x-amz-security-token";
+    let canonical = request(&received, true, signed, &crypto::sha256_hex(b""));
+    assert!(canonical.len() <= capacity(&received, signed));
 }

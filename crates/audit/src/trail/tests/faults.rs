@@ -155,7 +155,7 @@ fn lines_that_cannot_be_kept_are_refused_not_heaped_up() {
     let world = World::new();
     let trail = Arc::new(world.open());
     let mut large = record("large");
-    large.request_parameters = Some(serde_json::json!({"policy": "p".repeat(100_000)}));
+    large.request_parameters = Some(serde_json::json!({"policy": "p".repeat(100_000)}).into());
     let large = Line::new(&large).unwrap();
     done(async {
         world.faults.break_down();
