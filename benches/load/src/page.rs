@@ -71,7 +71,8 @@ const INTRODUCTION: &str = "\
 
 Written by `cargo xtask bench --markdown`. Without `--markdown` the figures go to the terminal, \
 `--json` prints them as one line, and `--quick` takes under three minutes. How long a decision of \
-the policy engine takes is on [a page of its own](policy-performance.md).
+the policy engine takes is on [a page of its own](policy-performance.md); where the time of a \
+request goes, and what was tried, in [hot-path.md](hot-path.md).
 
 ## What is measured
 
