@@ -2,8 +2,7 @@
 //!
 //! The phase changes several times for each request. A change therefore wakes nobody and reads no
 //! clock: it is one atomic step, and who drives the connection looks after every time that it was
-//! polled. (Told through a channel, each change cost another turn of the connection's task: a
-//! fifth of what a request costs here in all.)
+//! polled. (Told through a channel, each change cost another turn of the connection's task.)
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
