@@ -92,7 +92,7 @@ impl Compiled {
         let id = UniqueId::parse("AIDAAAAAAAAAAAAAAAAAA")?;
         let arn: &'static Arn =
             Box::leak(Box::new(Arn::parse("arn:aws:iam::123456789012:user/Ann")?));
-        let context: &'static Context = Box::leak(Box::new(context(question, arn)));
+        let context: &'a Context<'a> = Box::leak(Box::new(context(question, arn)));
         let policies = self.daypass.iter().map(|policy| Attached { name: "policy", policy });
         let identity: Vec<_> = policies.collect();
         let request = Request {
@@ -187,7 +187,7 @@ fn program(mut engine: regorus::Engine) -> anyhow::Result<Arc<Program>> {
 }
 
 /// As many keys as a request to the service brings; those that are asked for do not come first.
-fn context(question: &Question, arn: &Arn) -> Context {
+fn context<'a>(question: &'a Question, arn: &'a Arn) -> Context<'a> {
     let mut context = Context::new();
     context.insert("aws:PrincipalArn", arn);
     context.insert("aws:PrincipalAccount", "123456789012");

@@ -15,6 +15,7 @@ use thiserror::Error;
 use crate::authenticate::{Authenticated, authenticate};
 use crate::identify::{Identified, Service, header_pairs, identify};
 use crate::issue_times::IssueTimes;
+use crate::open_sessions::OpenSessions;
 use crate::operation::{Effect, Finished};
 use crate::record::record;
 use crate::refusal_log::{RefusalLog, logged_cause};
@@ -67,6 +68,7 @@ pub struct App {
     pub(crate) directory: Arc<Directory>,
     pub(crate) rings: Arc<Rings>,
     pub(crate) signing_keys: SigningKeys,
+    pub(crate) open_sessions: OpenSessions,
     trail: Arc<Trail>,
     issue_times: IssueTimes,
     refusals: RefusalLog,
@@ -88,6 +90,7 @@ impl App {
             directory,
             rings,
             signing_keys,
+            open_sessions: OpenSessions::new(),
             trail,
             issue_times,
             refusals: RefusalLog::new(refusals),

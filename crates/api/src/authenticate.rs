@@ -9,13 +9,14 @@ use std::sync::{Arc, OnceLock};
 use daypass_directory::{AccessKey, AccessKeyStatus};
 use daypass_names::{AccessKeyKind, Arn, Region};
 use daypass_sigv4::{CredentialId, Presented, Regions, Rules, SigningKey, Verified, verify};
-use daypass_token::{Opened, SessionKind, open_session};
+use daypass_token::{KeyRing, Opened, SessionId, SessionKind, open_session};
 use jiff::Timestamp;
 
 use crate::app::App;
 use crate::caller::{Caller, CallerSession, Identity};
 use crate::convert::found;
 use crate::identify::Identified;
+use crate::open_sessions::TokenDigest;
 use crate::{Code, Fault, Received};
 
 /// SigV4 requests may be this much older or newer than our clock.
@@ -69,10 +70,20 @@ impl Authenticated<'_> {
     }
 }
 
-/// Where the secret of a request came from.
+/// Whose credentials a request presents.
 enum Credential {
     LongTerm(Arc<AccessKey>),
-    Temporary(Box<Opened>),
+    Temporary(Arc<CallerSession>),
+}
+
+/// What a request claims to be: nothing is proven before its signature is verified with the key.
+struct Claim {
+    credential: Credential,
+    key: SigningKey,
+    /// Whether the key was derived for this request.
+    is_new_key: bool,
+    /// Where the session is to be kept, when the token was opened for this request.
+    new_session: Option<(TokenDigest, Arc<KeyRing>)>,
 }
 
 /// Proves the caller of an identified request.
@@ -85,32 +96,71 @@ pub(crate) async fn authenticate<'a>(
     let presented = identified.signed.presented.as_ref().ok_or_else(|| {
         Fault::new(Code::MissingAuthenticationToken, "Request is missing Authentication Token")
     })?;
-    let credential = credential(app, presented).await?;
-    let verified = check_signature(app, received, identified, presented, &credential, now)?;
-    let caller = caller(app, verified, credential, now).await?;
+    let claim = match presented.session_token() {
+        Some(token) => session_claim(app, presented, token, now)?,
+        None => key_claim(app, presented).await?,
+    };
+    let verified = check_signature(app, received, identified, presented, &claim, now)?;
+    let caller = caller(app, verified, claim.credential, now).await?;
     // A scope may be in any Region that a signer can write; one that is none is not passed on.
     let signed_region = Region::parse(caller.signed_region()).ok();
     let issued_ms = OnceLock::new();
     Ok(Authenticated { app, received, identified, caller, signed_region, now, issued_ms })
 }
 
-/// Finds the secret that the signature must have been made with.
-async fn credential(app: &App, presented: &Presented<'_>) -> Result<Credential, Fault> {
-    let id = presented.access_key_id();
-    if let Some(token) = presented.session_token() {
-        let opened = open_session(&app.rings.sessions(), token, id)
-            .map_err(|cause| invalid_token(format!("session token: {cause}")))?;
-        return Ok(Credential::Temporary(Box::new(opened)));
+/// The session of the token, and the key that its requests are signed with.
+fn session_claim(
+    app: &App,
+    presented: &Presented<'_>,
+    token: &str,
+    now: Timestamp,
+) -> Result<Claim, Fault> {
+    let access_key_id = presented.access_key_id();
+    let scope = presented.scope();
+    let known_key = |id: &SessionId| {
+        app.signing_keys.get(CredentialId { access_key_id, session: Some(id.as_bytes()) }, scope)
+    };
+    let ring = app.rings.sessions();
+    let digest = TokenDigest::of(token, access_key_id);
+    if let Some(session) = app.open_sessions.find(&digest, &ring, now)
+        && let Some(key) = known_key(&session.id)
+    {
+        let credential = Credential::Temporary(session);
+        return Ok(Claim { credential, key, is_new_key: false, new_session: None });
     }
+    let opened = open_session(&ring, token, access_key_id)
+        .map_err(|cause| invalid_token(format!("session token: {cause}")))?;
+    let (key, is_new_key) = match known_key(&opened.id) {
+        Some(key) => (key, false),
+        None => {
+            let secret = opened.secret();
+            let secret =
+                secret.map_err(|cause| Fault::internal(format!("session secret: {cause}")))?;
+            (SigningKey::derive(&secret, scope), true)
+        }
+    };
+    let Opened { session: facts, id, .. } = opened;
+    let credential = Credential::Temporary(Arc::new(CallerSession::new(id, facts)));
+    Ok(Claim { credential, key, is_new_key, new_session: Some((digest, ring)) })
+}
+
+/// The long-term key of the access key id, and the key that its requests are signed with.
+async fn key_claim(app: &App, presented: &Presented<'_>) -> Result<Claim, Fault> {
+    let id = presented.access_key_id();
     if id.kind() == AccessKeyKind::Temporary {
         return Err(invalid_token("temporary access key without its session token"));
     }
-    let key = found(app.directory.access_key(id).await)?;
-    let key = key.ok_or_else(|| invalid_token("unknown access key"))?;
-    if key.status != AccessKeyStatus::Active {
+    let long_term = found(app.directory.access_key(id).await)?;
+    let long_term = long_term.ok_or_else(|| invalid_token("unknown access key"))?;
+    if long_term.status != AccessKeyStatus::Active {
         return Err(invalid_token("inactive access key"));
     }
-    Ok(Credential::LongTerm(key))
+    let scope = presented.scope();
+    let known = app.signing_keys.get(CredentialId { access_key_id: id, session: None }, scope);
+    let is_new_key = known.is_none();
+    let key = known.unwrap_or_else(|| SigningKey::derive(&long_term.secret, scope));
+    let credential = Credential::LongTerm(long_term);
+    Ok(Claim { credential, key, is_new_key, new_session: None })
 }
 
 fn check_signature(
@@ -118,7 +168,7 @@ fn check_signature(
     received: &Received,
     identified: &Identified<'_>,
     presented: &Presented<'_>,
-    credential: &Credential,
+    claim: &Claim,
     now: Timestamp,
 ) -> Result<Verified, Fault> {
     let only: Vec<&str>;
@@ -136,29 +186,22 @@ fn check_signature(
         normalize_path: true,
         skew_seconds: SKEW_SECONDS,
     };
-    let session = match credential {
-        Credential::LongTerm(_) => None,
-        Credential::Temporary(opened) => Some(opened.id.as_bytes()),
-    };
-    let id = CredentialId { access_key_id: presented.access_key_id(), session };
-    let scope = presented.scope();
     let request = &identified.signed.request;
-    let body = received.body.as_ref();
-    if let Some(key) = app.signing_keys.get(id, scope) {
-        return verify(presented, request, body, &key, &rules, now).map_err(Fault::from);
-    }
-    let key = match credential {
-        Credential::LongTerm(key) => SigningKey::derive(&key.secret, scope),
-        Credential::Temporary(opened) => {
-            let secret = opened.secret();
-            let secret =
-                secret.map_err(|cause| Fault::internal(format!("session secret: {cause}")))?;
-            SigningKey::derive(&secret, scope)
-        }
+    let verified = verify(presented, request, &received.body, &claim.key, &rules, now)?;
+    // SECURITY: only a verified request fills the caches: made-up scopes and tokens of others
+    // cannot flush them, and nobody is found there by what he could not sign for.
+    let session = match &claim.credential {
+        Credential::LongTerm(_) => None,
+        Credential::Temporary(session) => Some(session),
     };
-    let verified = verify(presented, request, body, &key, &rules, now)?;
-    // SECURITY: only a verified request fills the cache, so made-up scopes cannot flush it.
-    app.signing_keys.insert(id, scope, key);
+    if claim.is_new_key {
+        let session = session.map(|session| session.id.as_bytes());
+        let id = CredentialId { access_key_id: presented.access_key_id(), session };
+        app.signing_keys.insert(id, presented.scope(), claim.key.clone());
+    }
+    if let (Some(session), Some((digest, ring))) = (session, &claim.new_session) {
+        app.open_sessions.keep(*digest, ring, session, now);
+    }
     Ok(verified)
 }
 
@@ -175,8 +218,8 @@ async fn caller(
             let user = user.ok_or_else(|| invalid_token("the key's user is gone"))?;
             Ok(Caller::new(verified, Identity::User(user), None))
         }
-        Credential::Temporary(opened) => {
-            let Opened { session: facts, id, .. } = *opened;
+        Credential::Temporary(session) => {
+            let facts = &session.facts;
             if facts.expires_s <= now.as_second() {
                 return Err(Fault::new(
                     Code::ExpiredToken,
@@ -186,7 +229,7 @@ async fn caller(
             // SECURITY: before anything that a policy decides, so that it also stops the calls that
             // no policy can deny.
             let revocations = app.directory.revocations()?;
-            if let Some(entry) = revocations.refuses(&facts, id, verified.access_key_id()) {
+            if let Some(entry) = revocations.refuses(facts, session.id, verified.access_key_id()) {
                 return Err(invalid_token(format!("revoked by `{}`", entry.id)));
             }
             if let Some(creator) = &facts.creating_access_key {
@@ -195,9 +238,8 @@ async fn caller(
                     return Err(invalid_token("the access key that made the session is gone"));
                 }
             }
-            let identity = session_identity(app, &facts).await?;
-            let session = Some(Box::new(CallerSession::new(id, facts)));
-            Ok(Caller::new(verified, identity, session))
+            let identity = session_identity(app, facts).await?;
+            Ok(Caller::new(verified, identity, Some(session)))
         }
     }
 }

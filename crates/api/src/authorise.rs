@@ -42,7 +42,7 @@ pub(crate) struct Need {
     /// The account that the resource belongs to.
     pub(crate) account: AccountId,
     /// Condition keys of this action, beside those of every request.
-    pub(crate) keys: Vec<(Cow<'static, str>, Value)>,
+    pub(crate) keys: Vec<(Cow<'static, str>, Value<'static>)>,
     /// The trust policy, where the action is to assume a role.
     pub(crate) trust: Option<Arc<Policy>>,
 }
@@ -148,7 +148,7 @@ fn allow(call: &Authenticated<'_>, need: &Need, layers: &Layers<'_>) -> Result<(
     let mut context = conditions(call);
     context.insert("aws:ResourceAccount", need.account.as_str());
     for (key, value) in &need.keys {
-        context.insert(key.clone(), value.clone());
+        context.insert(key.clone(), value.borrowed());
     }
     let request = Request {
         principal: call.caller.principal(),

@@ -16,7 +16,7 @@ use daypass_token::{Session, SessionId};
 pub(crate) struct Caller {
     verified: Verified,
     identity: Identity,
-    session: Option<Box<CallerSession>>,
+    session: Option<Arc<CallerSession>>,
 }
 
 /// The principal behind the credentials, as it stands in the directory now.
@@ -35,7 +35,7 @@ pub(crate) enum Identity {
     },
 }
 
-/// What temporary credentials carry.
+/// What temporary credentials carry. Requests that present the same token may share it.
 #[derive(Debug)]
 pub(crate) struct CallerSession {
     pub(crate) id: SessionId,
@@ -68,7 +68,7 @@ impl Caller {
     pub(crate) fn new(
         verified: Verified,
         identity: Identity,
-        session: Option<Box<CallerSession>>,
+        session: Option<Arc<CallerSession>>,
     ) -> Self {
         Self { verified, identity, session }
     }

@@ -1,7 +1,6 @@
 //! The condition keys that every request has. IAM user guide, page "AWS global condition context
 //! keys"; which principal has which is in its section "Properties of the principal".
 
-use daypass_names::AccountId;
 use daypass_policy::Context;
 use http::{HeaderMap, header};
 use jiff::Timestamp;
@@ -10,7 +9,7 @@ use crate::authenticate::Authenticated;
 use crate::caller::{CallerSession, Identity};
 
 /// The keys of a request, before those of its action.
-pub(crate) fn conditions(call: &Authenticated<'_>) -> Context {
+pub(crate) fn conditions<'a>(call: &'a Authenticated<'_>) -> Context<'a> {
     let mut context = Context::new();
     let received = call.received;
     context.insert("aws:CurrentTime", call.now);
@@ -29,18 +28,18 @@ pub(crate) fn conditions(call: &Authenticated<'_>) -> Context {
     context
 }
 
-fn principal(context: &mut Context, call: &Authenticated<'_>) {
+fn principal<'a>(context: &mut Context<'a>, call: &'a Authenticated<'_>) {
     let caller = &call.caller;
-    let account: AccountId = caller.account();
-    context.insert("aws:PrincipalAccount", account.as_str());
     context.insert("aws:userid", caller.user_id());
     match caller.identity() {
         Identity::User(user) => {
+            context.insert("aws:PrincipalAccount", user.account.as_str());
             context.insert("aws:PrincipalType", "User");
             context.insert("aws:PrincipalArn", user.arn.as_str());
             context.insert("aws:username", user.name.as_str());
         }
         Identity::RoleSession { role, .. } => {
+            context.insert("aws:PrincipalAccount", role.account.as_str());
             context.insert("aws:PrincipalType", "AssumedRole");
             context.insert("aws:PrincipalArn", role.arn.as_str());
         }
@@ -51,7 +50,12 @@ fn principal(context: &mut Context, call: &Authenticated<'_>) {
 }
 
 /// Keys that only temporary credentials have.
-fn temporary(context: &mut Context, now: Timestamp, user_session: bool, session: &CallerSession) {
+fn temporary<'a>(
+    context: &mut Context<'a>,
+    now: Timestamp,
+    user_session: bool,
+    session: &'a CallerSession,
+) {
     let facts = &session.facts;
     if let Ok(issued) = Timestamp::from_millisecond(facts.issued_ms) {
         context.insert("aws:TokenIssueTime", issued);

@@ -20,6 +20,7 @@ mod identify;
 mod issue;
 mod issue_times;
 mod noting;
+mod open_sessions;
 mod operation;
 mod ports;
 mod received;

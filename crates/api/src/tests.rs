@@ -3,6 +3,7 @@
 
 mod history;
 mod iam;
+mod open_sessions;
 mod refusals;
 mod revocation;
 mod sts;

@@ -12,12 +12,13 @@ use std::net::IpAddr;
 use daypass_names::{AccountId, Arn, UniqueId};
 use jiff::Timestamp;
 
-/// A value of a condition key.
+/// A value of a condition key. Texts may be borrowed from what the request consists of, so that
+/// its context takes no memory of their own.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum Value {
+pub enum Value<'a> {
     /// Text, ARNs included.
-    Text(Cow<'static, str>),
+    Text(Cow<'a, str>),
     /// Prints as `true` or `false`.
     Bool(bool),
     /// A whole number.
@@ -30,7 +31,19 @@ pub enum Value {
     Binary(Box<[u8]>),
 }
 
-impl Value {
+impl Value<'_> {
+    /// The same value, borrowed: for a context that does not outlive this one.
+    pub fn borrowed(&self) -> Value<'_> {
+        match self {
+            Self::Text(text) => Value::Text(Cow::Borrowed(text)),
+            Self::Bool(value) => Value::Bool(*value),
+            Self::Number(number) => Value::Number(*number),
+            Self::Date(date) => Value::Date(*date),
+            Self::Ip(address) => Value::Ip(*address),
+            Self::Binary(bytes) => Value::Binary(bytes.clone()),
+        }
+    }
+
     /// The value as the string operators and the policy variables see it.
     pub fn text(&self) -> Cow<'_, str> {
         match self.printed() {
@@ -73,61 +86,61 @@ fn to_millisecond(date: Timestamp) -> Timestamp {
     Timestamp::from_millisecond(date.as_millisecond()).unwrap_or(date)
 }
 
-impl From<&str> for Value {
-    fn from(text: &str) -> Self {
-        Self::Text(Cow::Owned(text.to_owned()))
+impl<'a> From<&'a str> for Value<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Text(Cow::Borrowed(text))
     }
 }
 
-impl From<String> for Value {
+impl From<String> for Value<'_> {
     fn from(text: String) -> Self {
         Self::Text(Cow::Owned(text))
     }
 }
 
-impl From<Cow<'static, str>> for Value {
-    fn from(text: Cow<'static, str>) -> Self {
+impl<'a> From<Cow<'a, str>> for Value<'a> {
+    fn from(text: Cow<'a, str>) -> Self {
         Self::Text(text)
     }
 }
 
-impl From<&Arn> for Value {
-    fn from(arn: &Arn) -> Self {
+impl<'a> From<&'a Arn> for Value<'a> {
+    fn from(arn: &'a Arn) -> Self {
         arn.as_str().into()
     }
 }
 
-impl From<AccountId> for Value {
+impl From<AccountId> for Value<'_> {
     fn from(account: AccountId) -> Self {
-        account.as_str().into()
+        account.as_str().to_owned().into()
     }
 }
 
-impl From<UniqueId> for Value {
+impl From<UniqueId> for Value<'_> {
     fn from(id: UniqueId) -> Self {
         id.to_string().into()
     }
 }
 
-impl From<bool> for Value {
+impl From<bool> for Value<'_> {
     fn from(value: bool) -> Self {
         Self::Bool(value)
     }
 }
 
-impl From<i64> for Value {
+impl From<i64> for Value<'_> {
     fn from(number: i64) -> Self {
         Self::Number(number)
     }
 }
 
-impl From<Timestamp> for Value {
+impl From<Timestamp> for Value<'_> {
     fn from(date: Timestamp) -> Self {
         Self::Date(to_millisecond(date))
     }
 }
 
-impl From<IpAddr> for Value {
+impl From<IpAddr> for Value<'_> {
     fn from(address: IpAddr) -> Self {
         Self::Ip(address.to_canonical())
     }
@@ -221,31 +234,34 @@ fn hash(name: &str) -> u64 {
     lower.fold(start, |hash, c| c.encode_utf8(&mut buffer).bytes().fold(hash, step))
 }
 
+/// One for each byte: see [`Context`].
+const STARTS: usize = 256;
+
 /// The condition keys of one request.
 #[derive(Clone, Debug)]
-pub struct Context {
-    entries: Vec<Entry>,
+pub struct Context<'a> {
+    entries: Vec<Entry<'a>>,
     /// For each remainder of a key's hash, where the search for such a key begins.
-    starts: [u8; Self::STARTS],
+    starts: [u8; STARTS],
     /// The hashes and places of all keys, once there are more than [`Context::FEW`].
     places: BTreeSet<(u64, usize)>,
 }
 
-impl Default for Context {
+impl Default for Context<'_> {
     fn default() -> Self {
-        let starts = [Self::NOWHERE; Self::STARTS];
+        let starts = [Self::NOWHERE; STARTS];
         Self { entries: Vec::new(), starts, places: BTreeSet::new() }
     }
 }
 
 #[derive(Clone, Debug)]
-struct Entry {
+struct Entry<'a> {
     key: Key,
-    values: Values,
+    values: Values<'a>,
 }
 
-impl Entry {
-    fn values(&self) -> &[Value] {
+impl<'a> Entry<'a> {
+    fn values(&self) -> &[Value<'a>] {
         match &self.values {
             Values::One(value) => std::slice::from_ref(value),
             Values::Many(values) => values,
@@ -254,47 +270,47 @@ impl Entry {
 }
 
 #[derive(Clone, Debug)]
-enum Values {
-    One(Value),
-    Many(Vec<Value>),
+enum Values<'a> {
+    One(Value<'a>),
+    Many(Vec<Value<'a>>),
 }
 
-impl Context {
-    /// One for each byte.
-    const STARTS: usize = 256;
+impl<'a> Context<'a> {
     /// There is no such key.
     const NOWHERE: u8 = u8::MAX;
     /// Requests have no more keys than this but for the odd one.
     const FEW: usize = 128;
+    /// So many have all but those with tags.
+    const USUAL: usize = 24;
 
-    /// A context without any key.
+    /// A context without any key, with room for those of a usual request.
     pub fn new() -> Self {
-        Self::default()
+        Self { entries: Vec::with_capacity(Self::USUAL), ..Self::default() }
     }
 
     /// Gives a single-valued key its value; an earlier value of the key goes.
-    pub fn insert(&mut self, key: impl Into<Cow<'static, str>>, value: impl Into<Value>) {
+    pub fn insert(&mut self, key: impl Into<Cow<'static, str>>, value: impl Into<Value<'a>>) {
         self.put(key.into(), Values::One(value.into()));
     }
 
     /// Gives a multi-valued key its values; earlier values of the key go. No values at all is the
     /// same as an absent key.
-    pub fn insert_list(&mut self, key: impl Into<Cow<'static, str>>, values: Vec<Value>) {
+    pub fn insert_list(&mut self, key: impl Into<Cow<'static, str>>, values: Vec<Value<'a>>) {
         self.put(key.into(), Values::Many(values));
     }
 
     /// The values of a key, its name compared ignoring case; `None` if the key is absent.
-    pub fn get(&self, key: &str) -> Option<&[Value]> {
+    pub fn get(&self, key: &str) -> Option<&[Value<'a>]> {
         self.entry(key, hash(key)).map(Entry::values).filter(|values| !values.is_empty())
     }
 
     /// The same for a name that is known beforehand.
-    pub(crate) fn values(&self, key: &Key) -> Option<&[Value]> {
+    pub(crate) fn values(&self, key: &Key) -> Option<&[Value<'a>]> {
         self.entry(&key.name, key.hash).map(Entry::values).filter(|values| !values.is_empty())
     }
 
     /// The keys and their values, in the order in which they came.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &[Value])> {
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[Value<'a>])> {
         self.entries.iter().map(|entry| (&*entry.key.name, entry.values()))
     }
 
@@ -308,7 +324,7 @@ impl Context {
         }
     }
 
-    fn entry(&self, key: &str, hash: u64) -> Option<&Entry> {
+    fn entry(&self, key: &str, hash: u64) -> Option<&Entry<'a>> {
         let start = *self.starts.get(Self::remainder(hash))?;
         if start == Self::NOWHERE {
             return None;
@@ -326,10 +342,13 @@ impl Context {
         same.find(|place| self.entries.get(*place).is_some_and(|entry| entry.key.is(key, hash)))
     }
 
-    fn put(&mut self, key: Cow<'static, str>, values: Values) {
+    fn put(&mut self, key: Cow<'static, str>, values: Values<'a>) {
         let key = Key::new(key);
         let count = self.entries.len();
+        let start = self.starts.get(Self::remainder(key.hash)).copied().unwrap_or_default();
         let place = match count > Self::FEW {
+            // Mostly no key of that remainder is there yet, and then none is looked for.
+            _ if start == Self::NOWHERE => None,
             true => self.place(&key.name, key.hash),
             false => self.entries.iter().position(|entry| entry.key.is(&key.name, key.hash)),
         };
@@ -364,7 +383,7 @@ impl Context {
 pub(crate) enum Single<'a> {
     Absent,
     Several,
-    Value(&'a Value),
+    Value(&'a Value<'a>),
 }
 
 /// Whether two texts differ at most in case; beyond ASCII by Unicode's lower-case mapping.

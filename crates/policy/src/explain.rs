@@ -121,8 +121,8 @@ pub struct Detail<'a>(Reason<'a>);
 enum Reason<'a> {
     NotNamed(&'a Principal<'a>, &'a Policy, &'a Statement),
     /// The action or the resource.
-    NotCovered(&'a str, Element, &'a Policy, &'a Statement, &'a Context),
-    Condition(&'a Condition, Truth, &'a Policy, &'a Context),
+    NotCovered(&'a str, Element, &'a Policy, &'a Statement, &'a Context<'a>),
+    Condition(&'a Condition, Truth, &'a Policy, &'a Context<'a>),
     Fault(&'a Malformed),
     Misplaced(Kind, Layer),
     Printed(Box<str>),
@@ -279,7 +279,7 @@ fn describe(
     condition: &Condition,
     truth: Truth,
     policy: &Policy,
-    context: &Context,
+    context: &Context<'_>,
     f: &mut fmt::Formatter<'_>,
 ) -> fmt::Result {
     let fails = match truth {
@@ -323,7 +323,7 @@ fn not_covered(
     element: Element,
     policy: &Policy,
     statement: &Statement,
-    context: &Context,
+    context: &Context<'_>,
     f: &mut fmt::Formatter<'_>,
 ) -> fmt::Result {
     write!(f, "{asked} is not covered")?;
@@ -363,7 +363,7 @@ fn few<T>(
 fn variables<'t>(
     policy: &Policy,
     texts: impl Iterator<Item = &'t str>,
-    context: &Context,
+    context: &Context<'_>,
     f: &mut fmt::Formatter<'_>,
 ) -> fmt::Result {
     if policy.version() != Version::V2012 {

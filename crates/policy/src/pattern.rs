@@ -116,7 +116,7 @@ impl Pattern {
 
     /// Whether the whole of `text` matches; `None` if a variable stands for nothing.
     #[inline]
-    pub(crate) fn matches(&self, text: &str, context: &Context) -> Option<bool> {
+    pub(crate) fn matches(&self, text: &str, context: &Context<'_>) -> Option<bool> {
         match self {
             Self::Elements(general) => general.matches(text, context),
             simple => Some(simple.scan(&[], text.as_bytes()) == Scan::Matches),
@@ -125,7 +125,7 @@ impl Pattern {
 
     /// Whether a pattern without wildcards is `text` but for case; `None` if a variable stands for
     /// nothing.
-    pub(crate) fn equals_ignoring_case(&self, text: &str, context: &Context) -> Option<bool> {
+    pub(crate) fn equals_ignoring_case(&self, text: &str, context: &Context<'_>) -> Option<bool> {
         let general = match self {
             Self::Literal(literal) => return Some(eq_ignore_case(literal, text)),
             Self::Elements(general) => general,
@@ -190,7 +190,7 @@ impl Pattern {
     }
 
     /// What the variables stand for; `None` if one stands for nothing.
-    pub(crate) fn fill<'a>(&'a self, context: &'a Context) -> Option<Filled<'a>> {
+    pub(crate) fn fill<'a>(&'a self, context: &'a Context<'a>) -> Option<Filled<'a>> {
         match self {
             Self::Elements(general) => general.fill(context),
             _ => Some(Filled::Many(Vec::new())),
@@ -225,14 +225,14 @@ fn scan_parted(own: &[u8], at: usize, is_open: bool, text: &[u8]) -> Scan {
 }
 
 impl Elements {
-    fn matches(&self, text: &str, context: &Context) -> Option<bool> {
+    fn matches(&self, text: &str, context: &Context<'_>) -> Option<bool> {
         if self.variables.is_empty() {
             return Some(self.scan(&[], text.as_bytes()) == Scan::Matches);
         }
         Some(self.scan(self.fill(context)?.texts(), text.as_bytes()) == Scan::Matches)
     }
 
-    fn fill<'a>(&'a self, context: &'a Context) -> Option<Filled<'a>> {
+    fn fill<'a>(&'a self, context: &'a Context<'a>) -> Option<Filled<'a>> {
         if self.variables.len() > FEW {
             let texts: Option<_> = self.variables.iter().map(|v| v.resolve(context)).collect();
             return texts.map(Filled::Many);

@@ -100,7 +100,7 @@ pub struct Request<'a> {
     /// resource or trust policy as well as its own.
     pub resource_account: Option<AccountId>,
     /// The condition keys.
-    pub context: &'a Context,
+    pub context: &'a Context<'a>,
 }
 
 /// A policy and the name that logs and explanations call it by.

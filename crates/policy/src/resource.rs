@@ -99,7 +99,7 @@ impl Resources {
 
     /// Whether the element covers a resource. A NotResource with a variable that stands for
     /// nothing covers nothing.
-    pub(crate) fn cover(&self, resource: &str, context: &Context) -> bool {
+    pub(crate) fn cover(&self, resource: &str, context: &Context<'_>) -> bool {
         if !self.negated {
             return self
                 .patterns
@@ -158,7 +158,7 @@ impl ResourcePattern {
     }
 
     #[inline]
-    fn matches(&self, resource: &str, context: &Context) -> Option<bool> {
+    fn matches(&self, resource: &str, context: &Context<'_>) -> Option<bool> {
         match self {
             Self::Every => Some(true),
             Self::Arn(pattern) => pattern.matches(resource, context),

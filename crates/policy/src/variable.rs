@@ -33,7 +33,7 @@ impl Variable {
 
     /// What the variable stands for in a request; `None` if it stands for nothing. A multi-valued
     /// key stands for nothing, default or not.
-    pub(crate) fn resolve<'a>(&'a self, context: &'a Context) -> Option<Text<'a>> {
+    pub(crate) fn resolve<'a>(&'a self, context: &'a Context<'a>) -> Option<Text<'a>> {
         match context.single(&self.key) {
             Single::Value(value) => Some(value.printed()),
             Single::Several => None,

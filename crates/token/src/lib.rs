@@ -13,6 +13,7 @@
 mod ancestor;
 mod body;
 mod crypto;
+mod deflate;
 mod fault;
 mod fields;
 mod kek;

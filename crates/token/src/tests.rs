@@ -894,7 +894,8 @@ fn the_format_is_what_it_was() {
     assert_eq!(sealed.secret.expose(), include_str!("../tests/golden/plain.secret").trim_end());
     assert_eq!(sealed.id.to_string(), "01".repeat(24));
 
-    // What compression writes may change with its library: of this token only that it opens.
+    // What compression writes may change: of this token, which a library compressed, only that it
+    // opens.
     let token = include_str!("../tests/golden/full.token").trim_end();
     assert_eq!(open_session(&ring(), token, &key_id()).unwrap().session, full());
 

@@ -114,9 +114,9 @@ impl Operation for AssumeRole {
         let resource = input.role_arn.to_string();
         let mut need = Need::new("sts:AssumeRole", resource, account);
         need.trust = Some(trust);
-        need.keys.push(("sts:RoleSessionName".into(), input.session_name.as_str().into()));
+        need.keys.push(("sts:RoleSessionName".into(), input.session_name.to_string().into()));
         if let Some(external_id) = &input.external_id {
-            need.keys.push(("sts:ExternalId".into(), external_id.as_str().into()));
+            need.keys.push(("sts:ExternalId".into(), external_id.to_string().into()));
         }
         Ok((vec![need], role))
     }

@@ -40,7 +40,7 @@ impl Caller {
         text: &str,
         action: &str,
         creator: Option<&str>,
-        context: &Context,
+        context: &Context<'_>,
     ) -> Result<Self, String> {
         if text == "*" || text.eq_ignore_ascii_case("anonymous") {
             return Ok(Self::Anonymous);
@@ -132,10 +132,10 @@ impl Caller {
     }
 
     /// Adds the condition keys that follow from the principal, unless the context has them.
-    pub(crate) fn fill(&self, context: &mut Context) {
+    pub(crate) fn fill(&self, context: &mut Context<'_>) {
         let mut add = |key: &'static str, value: &str| {
             if context.get(key).is_none() {
-                context.insert(key, value);
+                context.insert(key, value.to_owned());
             }
         };
         // SECURITY: the server gives these keys to everybody, and a statement that asks for one of
@@ -211,7 +211,7 @@ fn outside(text: &str, action: &str) -> Result<Caller, String> {
 }
 
 /// The unique id in `aws:userid`, and the session name behind it.
-fn known_id(context: &Context) -> Option<(UniqueId, Option<String>)> {
+fn known_id(context: &Context<'_>) -> Option<(UniqueId, Option<String>)> {
     let [value] = context.get("aws:userid")? else { return None };
     let text = value.text();
     let (id, session) = match text.split_once(':') {
@@ -223,7 +223,7 @@ fn known_id(context: &Context) -> Option<(UniqueId, Option<String>)> {
 
 /// The role of a session: `aws:PrincipalArn` where it names that role, whose path a session ARN
 /// does not have; otherwise the role of that name without a path.
-fn role_behind(session: &Arn, account: AccountId, name: &RoleName, context: &Context) -> Arn {
+fn role_behind(session: &Arn, account: AccountId, name: &RoleName, context: &Context<'_>) -> Arn {
     let given = match context.get("aws:PrincipalArn") {
         Some([value]) => Arn::parse(&value.text()).ok(),
         _ => None,

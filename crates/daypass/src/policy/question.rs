@@ -60,7 +60,7 @@ pub(crate) struct Question {
     action: String,
     resource: String,
     resource_account: Option<AccountId>,
-    context: Context,
+    context: Context<'static>,
     identity: Vec<Named>,
     boundary: Option<Vec<Named>>,
     session: Option<Vec<Named>>,
@@ -329,7 +329,7 @@ impl Question {
     }
 
     /// The condition keys, those that follow from the principal included.
-    pub(crate) fn context(&self) -> &Context {
+    pub(crate) fn context(&self) -> &Context<'static> {
         &self.context
     }
 

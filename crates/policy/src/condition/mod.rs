@@ -166,7 +166,7 @@ impl Condition {
     }
 
     /// Whether the condition holds in a context.
-    pub(crate) fn holds(&self, context: &Context) -> Truth {
+    pub(crate) fn holds(&self, context: &Context<'_>) -> Truth {
         let values = context.values(&self.key);
         if let Wanted::Null(wanted) = &self.wanted {
             return Truth::any(wanted.iter().map(|absent| match values {
@@ -184,7 +184,7 @@ impl Condition {
                 Set::Plain => (if_exists || negated).into(),
             };
         };
-        let meets = |value: &Value| {
+        let meets = |value: &Value<'_>| {
             let one_of = self.one_of(value, context);
             if negated { one_of.not() } else { one_of }
         };
@@ -210,7 +210,7 @@ impl Condition {
     }
 
     /// Whether a value of the request matches one of the policy's.
-    fn one_of(&self, value: &Value, context: &Context) -> Truth {
+    fn one_of(&self, value: &Value<'_>, context: &Context<'_>) -> Truth {
         // Nothing is one of none, not even what cannot be read.
         if self.wants_nothing {
             return Truth::No;
@@ -292,7 +292,7 @@ impl ArnPattern {
         Ok(Self::Parts(parts.into()))
     }
 
-    fn matches(&self, text: &str, context: &Context) -> Truth {
+    fn matches(&self, text: &str, context: &Context<'_>) -> Truth {
         if text.splitn(6, ':').count() != 6 {
             return Truth::Unclear;
         }
@@ -350,7 +350,7 @@ fn bool_value(text: &str) -> Result<bool, &'static str> {
     parse_bool(text).ok_or("a value is neither true nor false")
 }
 
-fn bool_of(value: &Value) -> Option<bool> {
+fn bool_of(value: &Value<'_>) -> Option<bool> {
     match value {
         Value::Bool(value) => Some(*value),
         Value::Text(text) => parse_bool(text),
@@ -358,7 +358,7 @@ fn bool_of(value: &Value) -> Option<bool> {
     }
 }
 
-fn instant(value: &Value) -> Option<Instant> {
+fn instant(value: &Value<'_>) -> Option<Instant> {
     match value {
         Value::Date(date) => Some(Instant::from_milliseconds(date.as_millisecond())),
         Value::Number(seconds) => Some(Instant::from_seconds(*seconds)),
@@ -367,7 +367,7 @@ fn instant(value: &Value) -> Option<Instant> {
     }
 }
 
-fn address(value: &Value) -> Option<IpAddr> {
+fn address(value: &Value<'_>) -> Option<IpAddr> {
     match value {
         Value::Ip(address) => Some(address.to_canonical()),
         Value::Text(text) => text.parse::<IpAddr>().ok().map(|address| address.to_canonical()),
@@ -376,7 +376,7 @@ fn address(value: &Value) -> Option<IpAddr> {
 }
 
 /// The bytes of a binary value; as text it is base64.
-fn bytes(value: &Value) -> Option<Cow<'_, [u8]>> {
+fn bytes<'a>(value: &'a Value<'_>) -> Option<Cow<'a, [u8]>> {
     match value {
         Value::Binary(bytes) => Some(Cow::Borrowed(bytes)),
         Value::Text(text) => BASE64.decode(text.as_bytes()).ok().map(Cow::Owned),
@@ -384,7 +384,7 @@ fn bytes(value: &Value) -> Option<Cow<'_, [u8]>> {
     }
 }
 
-fn compare_numbers(value: &Value, relation: Relation, wanted: &[OwnDecimal]) -> Truth {
+fn compare_numbers(value: &Value<'_>, relation: Relation, wanted: &[OwnDecimal]) -> Truth {
     let printed = match value {
         // aws:EpochTime is a date and a number.
         Value::Date(date) => Text::print(&Seconds(date.as_millisecond())),

@@ -45,7 +45,7 @@ const RESOURCES: &[&str] = &[
     "arn:aws:s3:e?*:*::home*",
 ];
 
-fn keys() -> Context {
+fn keys() -> Context<'static> {
     let mut context = Context::new();
     let time: jiff::Timestamp = "2026-01-01T00:00:00.250Z".parse().unwrap();
     context.insert("aws:username", "Ann");

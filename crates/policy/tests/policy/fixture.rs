@@ -86,7 +86,7 @@ pub(crate) fn caller(text: &'static str) -> Principal<'static> {
 }
 
 /// The keys that a kind of caller brings (table 6.1 of the reference), and those of a row.
-pub(crate) fn context(caller: &Principal<'_>, keys: Keys<'_>) -> Context {
+pub(crate) fn context<'a>(caller: &Principal<'a>, keys: Keys<'a>) -> Context<'a> {
     let mut context = Context::new();
     if let Some(account) = caller.account() {
         context.insert("aws:PrincipalAccount", account);

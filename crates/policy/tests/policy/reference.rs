@@ -89,7 +89,7 @@ fn with<T>(case: &Case, f: impl FnOnce(&Layers<'_>, &Request<'_>) -> T) -> T {
     };
     let mut context = Context::new();
     for (key, values) in &case.keys {
-        let mut typed: Vec<Value> =
+        let mut typed: Vec<Value<'static>> =
             values.texts.iter().map(|text| values.typed(key, text)).collect();
         match values.is_list {
             true => context.insert_list(*key, typed),

@@ -67,7 +67,7 @@ const NEGATED: &[(&str, &str, &str)] = &[
 ];
 
 /// Whether an Allow and a Deny with the condition match.
-fn outcome(operator: &str, wanted: &str, context: &Context) -> (bool, bool) {
+fn outcome(operator: &str, wanted: &str, context: &Context<'_>) -> (bool, bool) {
     let allow = r#"{"Effect": "Allow", "Action": "*", "Resource": "*"}"#;
     let statement = |effect| {
         format!(

@@ -267,7 +267,7 @@ const ARNS: &[&str] = &[
 ];
 
 impl Values {
-    pub(crate) fn typed(&self, key: &str, text: &'static str) -> Value {
+    pub(crate) fn typed(&self, key: &str, text: &'static str) -> Value<'static> {
         if !self.is_typed {
             return text.into();
         }
