@@ -82,6 +82,15 @@ impl Client {
         self.program("python/bin/python").env("PYTHONDONTWRITEBYTECODE", "1").run([path])
     }
 
+    /// Runs a playbook of `tests/ansible`.
+    pub fn ansible(&self, playbook: &str) -> Finished {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("ansible");
+        self.program("ansible/bin/ansible-playbook")
+            .env("ANSIBLE_CONFIG", path_text(&folder.join("ansible.cfg")))
+            .env("LC_ALL", "C.UTF-8")
+            .run([folder.join(playbook)])
+    }
+
     /// Runs a script of `tests/js`.
     pub fn node(&self, script: &str) -> Finished {
         let packages = test_tools().join("js/node_modules");

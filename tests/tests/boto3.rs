@@ -19,6 +19,35 @@ fn botocore_presigns_refreshes_and_uses_get() {
     check("credentials.py");
 }
 
+/// Each constraint of AWS's service models, at its limit and beyond.
+#[test]
+fn the_constraints_are_those_of_the_service_models() {
+    check("constraints.py");
+}
+
+/// Users, groups, roles, access keys, instance profiles, aliases, the summary.
+#[test]
+fn entities_live_and_die_as_aws_documents() {
+    check("iam_entities.py");
+}
+
+/// Managed policies, attachments, boundaries, inline policies, the account's details.
+#[test]
+fn policies_hold_and_are_refused_as_aws_documents() {
+    check("iam_policies.py");
+}
+
+#[test]
+fn tags_are_kept_shown_and_decide() {
+    check("iam_tags.py");
+}
+
+/// The simulators beside live calls.
+#[test]
+fn simulations_agree_with_live_calls() {
+    check("iam_simulation.py");
+}
+
 #[test]
 fn minio_py_assumes_a_role() {
     check("minio_sts.py");

@@ -1,4 +1,5 @@
-//! Developer commands: `cargo xtask setup`, `test`, `crash`, `counts`, `bench` and `fuzz`.
+//! Developer commands: `cargo xtask setup`, `test`, `crash`, `counts`, `bench`, `fuzz` and
+//! `coverage`.
 //!
 //! They run what `.ci/run` runs, in the same way, so that nothing is known to CI alone. What
 //! they install or build goes below the target folder; nothing outside the repository is
@@ -8,6 +9,7 @@
 
 mod bench;
 mod counts;
+mod coverage;
 mod crash;
 mod fuzz;
 mod place;
@@ -29,7 +31,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Install the clients that the tests drive (AWS CLI, boto3, minio, AWS SDK for JavaScript).
+    /// Install the clients that the tests drive (AWS CLI, boto3, minio, Ansible, AWS SDK for JavaScript).
     ///
     /// Needs Python 3.10 or newer with its venv module, and Node.js 20 or newer with npm. Does
     /// nothing when everything is already there in the right versions.
@@ -78,6 +80,16 @@ enum Command {
         #[arg(last = true)]
         arguments: Vec<String>,
     },
+    /// Compare the operations that the server answers with those of AWS's service models, as the
+    /// installed botocore has them.
+    Coverage {
+        /// Fail when docs/coverage.md does not say so.
+        #[arg(long, conflicts_with = "markdown")]
+        check: bool,
+        /// Write docs/coverage.md.
+        #[arg(long)]
+        markdown: bool,
+    },
     /// Build the fuzz targets with coverage feedback and run them.
     Fuzz {
         /// The target; all of them, one after the other, when left out.
@@ -97,6 +109,7 @@ fn main() -> ExitCode {
         Command::Bench { quick, json, markdown, arguments } => {
             bench::run(&bench::Bench { quick, json, markdown, arguments })
         }
+        Command::Coverage { check, markdown } => coverage::run(check, markdown),
         Command::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
     };
     match done {

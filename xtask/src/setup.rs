@@ -19,13 +19,15 @@ pub(crate) fn run() -> anyhow::Result<()> {
     let root = place::root()?;
     let tools = place::test_tools()?;
     python(&root.join("tests/python/requirements.txt"), &tools.join("python"))?;
+    python(&root.join("tests/ansible/requirements.txt"), &tools.join("ansible"))?;
     node(&root.join("tests/js"), &tools.join("js"))
 }
 
-/// A virtual environment with the AWS CLI, boto3 and minio.
+/// A virtual environment with the packages of a list: the AWS CLI, boto3 and minio; or Ansible with
+/// its collections.
 fn python(requirements: &Path, folder: &Path) -> anyhow::Result<()> {
     let wanted = read(requirements)?;
-    install_once(folder, &wanted, "the Python clients", || {
+    install_once(folder, &wanted, "Python clients", || {
         process::run(
             Command::new("python3").args(["-m", "venv"]).arg(folder),
             "cannot make a virtual environment (Python 3.10 or newer with its venv module is \
@@ -35,13 +37,13 @@ fn python(requirements: &Path, folder: &Path) -> anyhow::Result<()> {
             Command::new(folder.join("bin/python"))
                 .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
                 // The list names every package, so nothing else may come along.
-                .args(["--no-deps", "--requirement"])
+                .args(["--no-deps", "--no-compile", "--requirement"])
                 .arg(requirements),
             "cannot install the Python clients (the Python package index must be reachable)",
         )?;
         process::run(
             Command::new(folder.join("bin/python")).args(["-m", "pip", "check"]),
-            "the versions in tests/python/requirements.txt do not fit together",
+            "the versions in the list of Python packages do not fit together",
         )
     })
 }

@@ -284,6 +284,7 @@ async fn found(
         path: daypass_names::Path::default(),
         created,
         boundary: None,
+        tags: Vec::new(),
     };
     let user = directory.create_user(user, &noted).await?;
     let all =

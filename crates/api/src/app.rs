@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use crate::authenticate::{Authenticated, authenticate};
+use crate::iam::CredentialReports;
 use crate::identify::{Identified, Service, header_pairs, identify};
 use crate::issue_times::IssueTimes;
 use crate::open_sessions::OpenSessions;
@@ -69,6 +70,7 @@ pub struct App {
     pub(crate) rings: Arc<Rings>,
     pub(crate) signing_keys: SigningKeys,
     pub(crate) open_sessions: OpenSessions,
+    pub(crate) credential_reports: CredentialReports,
     trail: Arc<Trail>,
     issue_times: IssueTimes,
     refusals: RefusalLog,
@@ -91,6 +93,7 @@ impl App {
             rings,
             signing_keys,
             open_sessions: OpenSessions::new(),
+            credential_reports: CredentialReports::default(),
             trail,
             issue_times,
             refusals: RefusalLog::new(refusals),
@@ -133,24 +136,48 @@ impl App {
         reply
     }
 
+    /// Answers an identified request. What others overtook is decided again, from the proof of the
+    /// caller on, because it may be the caller that they changed.
     async fn answer(
         &self,
         received: &Received,
         identified: &Identified<'_>,
         now: Timestamp,
     ) -> Outcome {
+        let mut tries = 1;
+        loop {
+            let is_last = tries == DECISIONS;
+            if let Some(outcome) = self.decide(received, identified, now, is_last).await {
+                return outcome;
+            }
+            tries += 1;
+        }
+    }
+
+    /// Decides an identified request once; nothing when others overtook it, unless this is the last
+    /// time.
+    async fn decide(
+        &self,
+        received: &Received,
+        identified: &Identified<'_>,
+        now: Timestamp,
+        is_last: bool,
+    ) -> Option<Outcome> {
         let service = identified.service;
         let call = match authenticate(self, received, identified, now).await {
             Ok(call) => call,
-            Err(fault) => return self.refuse_unproven(received, service, &fault),
+            Err(fault) => return Some(self.refuse_unproven(received, service, &fault)),
         };
         call.note_use();
         let finished = identified.operation.call(&call).await;
+        if !is_last && finished.outcome.as_ref().is_err_and(Fault::is_overtaken) {
+            return None;
+        }
         // SECURITY: no reply without its record.
         if let Err(fault) = self.keep_record(&call, &finished).await {
-            return refuse(received, service, &fault);
+            return Some(refuse(received, service, &fault));
         }
-        match finished.outcome {
+        Some(match finished.outcome {
             Ok(xml) => {
                 tracing::debug!(
                     request_id = %received.id,
@@ -161,7 +188,7 @@ impl App {
                 (Handled::OK, reply::success(&received.id, xml))
             }
             Err(fault) => refuse(received, service, &fault),
-        }
+        })
     }
 
     /// Refuses a request whose caller was not proven: anybody can send such requests, so that not
@@ -273,6 +300,9 @@ impl Handled {
     /// The request was granted.
     pub const OK: &'static str = "ok";
 }
+
+/// How often a write is decided when others change what it was decided on before it is committed.
+const DECISIONS: u32 = 32;
 
 /// How a request ended, and the reply that says so.
 type Outcome = (&'static str, Response<Bytes>);

@@ -4,9 +4,9 @@
 //! directory (long-term keys) or from the sealed session token (temporary ones); the principal is
 //! looked up by its unique id, so a deleted and recreated name does not inherit a session.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use daypass_directory::{AccessKey, AccessKeyStatus};
+use daypass_directory::{AccessKey, AccessKeyStatus, DirectoryError, Seen};
 use daypass_names::{AccessKeyKind, Arn, Region};
 use daypass_sigv4::{CredentialId, Presented, Regions, Rules, SigningKey, Verified, verify};
 use daypass_token::{KeyRing, Opened, SessionId, SessionKind, open_session};
@@ -17,6 +17,7 @@ use crate::caller::{Caller, CallerSession, Identity};
 use crate::convert::found;
 use crate::identify::Identified;
 use crate::open_sessions::TokenDigest;
+use crate::operation::Effect;
 use crate::{Code, Fault, Received};
 
 /// SigV4 requests may be this much older or newer than our clock.
@@ -34,9 +35,27 @@ pub(crate) struct Authenticated<'a> {
     pub(crate) now: Timestamp,
     /// The issue time of the session that this call issued.
     issued_ms: OnceLock<i64>,
+    /// What a write is decided on.
+    seen: Mutex<Vec<Seen>>,
 }
 
 impl Authenticated<'_> {
+    /// Notes that the call is decided on an entity as it is here: if it writes, it is committed only
+    /// while the entity is as it was.
+    ///
+    /// SECURITY: whatever `Operation::needs` looks up to say what is needed is told here.
+    pub(crate) fn see(&self, seen: Result<Seen, DirectoryError>) -> Result<(), Fault> {
+        if self.identified.operation.effect() == Effect::Writes {
+            self.seen.lock().unwrap_or_else(PoisonError::into_inner).push(seen?);
+        }
+        Ok(())
+    }
+
+    /// What the call was decided on.
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Notes that the caller's access key, or its role, was used.
     pub(crate) fn note_use(&self) {
         let directory = &self.app.directory;
@@ -105,7 +124,8 @@ pub(crate) async fn authenticate<'a>(
     // A scope may be in any Region that a signer can write; one that is none is not passed on.
     let signed_region = Region::parse(caller.signed_region()).ok();
     let issued_ms = OnceLock::new();
-    Ok(Authenticated { app, received, identified, caller, signed_region, now, issued_ms })
+    let seen = Mutex::default();
+    Ok(Authenticated { app, received, identified, caller, signed_region, now, issued_ms, seen })
 }
 
 /// The session of the token, and the key that its requests are signed with.

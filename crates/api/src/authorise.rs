@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use daypass_names::AccountId;
-use daypass_policy::{Decision, Denial, Layers, Policy, Request, Value, decide};
+use daypass_policy::{Attached, Decision, Denial, Layers, Policy, Request, Value, decide};
 
 use crate::authenticate::{Authenticated, invalid_token};
 use crate::caller::Identity;
@@ -43,8 +43,12 @@ pub(crate) struct Need {
     pub(crate) account: AccountId,
     /// Condition keys of this action, beside those of every request.
     pub(crate) keys: Vec<(Cow<'static, str>, Value<'static>)>,
+    /// Condition keys of this action that have several values.
+    pub(crate) lists: Vec<(&'static str, Vec<Value<'static>>)>,
     /// The trust policy, where the action is to assume a role.
     pub(crate) trust: Option<Arc<Policy>>,
+    /// One identity policy more, that the account gives the caller for this action.
+    pub(crate) granted: Option<Arc<Policy>>,
 }
 
 impl Need {
@@ -55,7 +59,8 @@ impl Need {
         account: AccountId,
     ) -> Self {
         let resource = resource.into();
-        Self { action, resource, shown: None, account, keys: Vec::new(), trust: None }
+        let (keys, lists) = (Vec::new(), Vec::new());
+        Self { action, resource, shown: None, account, keys, lists, trust: None, granted: None }
     }
 
     /// Names the resource in refusals as the caller did (`user Ann`), as AWS does: the ARN of an
@@ -94,23 +99,46 @@ pub(crate) async fn authorise<O: Operation>(
     if O::EFFECT == Effect::Writes {
         refuse_under_revocation(call, O::NAME)?;
     }
-    if !needs.is_empty() {
-        let policies = call.caller.policies(&call.app.directory).await?;
-        let identity = policies.attached();
-        let boundary = policies.boundary.as_deref();
-        let session = call.caller.session_policies();
-        for need in &needs {
-            let layers = Layers {
-                identity: &identity,
-                boundary,
-                session: session.as_deref(),
-                trust: need.trust.as_deref(),
-                ..Layers::default()
-            };
-            allow(call, need, &layers)?;
-        }
-    }
+    allow_all(call, &needs).await?;
     Ok(Permit { input, subject })
+}
+
+/// Refuses unless every need is allowed by the policies as they are now.
+pub(crate) async fn allow_all(call: &Authenticated<'_>, needs: &[Need]) -> Result<(), Fault> {
+    if needs.is_empty() {
+        return Ok(());
+    }
+    let policies = call.caller.policies(&call.app.directory).await?;
+    if call.identified.operation.effect() == Effect::Writes {
+        // SECURITY: who is bound or denied something meanwhile must not win the race against it.
+        call.see(call.caller.seen())?;
+        policies.seen()?.into_iter().try_for_each(|seen| call.see(Ok(seen)))?;
+    }
+    let identity = policies.attached();
+    let session = call.caller.session_policies();
+    for need in needs {
+        let widened = need.granted.as_deref().map(|policy| {
+            let granted = Attached { name: "account", policy };
+            identity.iter().copied().chain([granted]).collect::<Vec<_>>()
+        });
+        let identity = widened.as_deref().unwrap_or(&identity);
+        let layers = Layers {
+            session: session.as_deref(),
+            trust: need.trust.as_deref(),
+            ..own_layers(identity, policies.boundary.as_deref())
+        };
+        allow(call, need, &layers)?;
+    }
+    Ok(())
+}
+
+/// The layers that bind a user or role by itself, for a live call and for a simulated one: the
+/// simulators cannot know of a layer less than live calls do.
+pub(crate) fn own_layers<'a>(
+    identity: &'a [Attached<'a>],
+    boundary: Option<&'a Policy>,
+) -> Layers<'a> {
+    Layers { identity, boundary, ..Layers::default() }
 }
 
 /// Refuses a write by whoever is under revocation, by a key or session that still works, so that
@@ -149,6 +177,9 @@ fn allow(call: &Authenticated<'_>, need: &Need, layers: &Layers<'_>) -> Result<(
     context.insert("aws:ResourceAccount", need.account.as_str());
     for (key, value) in &need.keys {
         context.insert(key.clone(), value.borrowed());
+    }
+    for (key, values) in &need.lists {
+        context.insert_list(*key, values.clone());
     }
     let request = Request {
         principal: call.caller.principal(),

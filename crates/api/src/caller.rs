@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use daypass_directory::{Directory, DirectoryError, EffectivePolicies, Role, User};
+use daypass_directory::{Directory, DirectoryError, EffectivePolicies, Role, Seen, User};
 use daypass_names::{AccessKeyId, AccountId, Arn, SessionName};
 use daypass_policy::{Attached, Kind, Policy, Principal};
 use daypass_sigv4::Verified;
@@ -129,6 +129,14 @@ impl Caller {
                 session_arn: arn,
                 account: role.account,
             },
+        }
+    }
+
+    /// The principal as it was looked up.
+    pub(crate) fn seen(&self) -> Result<Seen, DirectoryError> {
+        match &self.identity {
+            Identity::User(user) => user.seen(),
+            Identity::RoleSession { role, .. } => role.seen(),
         }
     }
 

@@ -44,7 +44,19 @@ fn principal<'a>(context: &mut Context<'a>, call: &'a Authenticated<'_>) {
             context.insert("aws:PrincipalArn", role.arn.as_str());
         }
     }
+    let tags = match caller.identity() {
+        Identity::User(user) => &user.tags,
+        Identity::RoleSession { role, .. } => &role.tags,
+    };
+    for tag in tags {
+        context.insert(format!("aws:PrincipalTag/{}", tag.key), tag.value.as_str());
+    }
     if let Some(session) = caller.session() {
+        // Those of the session stand in the place of its role's. IAM user guide, "Pass session tags
+        // in AWS STS".
+        for tag in &session.facts.tags {
+            context.insert(format!("aws:PrincipalTag/{}", tag.key), tag.value.as_str());
+        }
         temporary(context, call.now, caller.is_user_session(), session);
     }
 }

@@ -62,11 +62,19 @@ impl From<DirectoryError> for Fault {
             DirectoryError::Malformed(malformed) => return malformed.clone().into(),
             DirectoryError::AlreadyExists(_) => Code::EntityAlreadyExists,
             DirectoryError::Conflict => Code::ConcurrentModification,
+            DirectoryError::Overtaken => return Self::overtaken(),
             DirectoryError::DeleteConflict(_) => Code::DeleteConflict,
             DirectoryError::InvalidPrincipal { .. } | DirectoryError::UnguardedIssuer { .. } => {
                 Code::MalformedPolicyDocument
             }
-            DirectoryError::LimitExceeded(_) => Code::LimitExceeded,
+            DirectoryError::InvalidMfaCode => Code::InvalidAuthenticationCode,
+            DirectoryError::LimitExceeded(_) | DirectoryError::TooManyWrongPasswords => {
+                Code::LimitExceeded
+            }
+            DirectoryError::Password(_) => Code::PasswordPolicyViolation,
+            // AWS documents no code of its own for it.
+            DirectoryError::WrongPassword => Code::AccessDenied,
+            DirectoryError::Busy => return unavailable(format!("directory: {error}")),
             DirectoryError::NotFound(_) => Code::NoSuchEntity,
             DirectoryError::Rings(RingsFault::Store(StoreError::Unavailable { .. }))
             | DirectoryError::Store(StoreError::Unavailable { .. }) => {

@@ -26,6 +26,8 @@ pub enum Code {
     InternalFailure,
     /// The operation does not exist in that version.
     InvalidAction,
+    /// A one-time password of an MFA device is wrong.
+    InvalidAuthenticationCode,
     /// The access key or the session token is not valid.
     InvalidClientTokenId,
     /// A parameter is wrong in a way that the service model does not state.
@@ -40,6 +42,8 @@ pub enum Code {
     MalformedPolicyDocument,
     /// The form cannot be read.
     MalformedQueryString,
+    /// The operation is not for callers of that kind.
+    InvalidUserType,
     /// No `Action` was given.
     MissingAction,
     /// The request carries no credentials.
@@ -50,6 +54,14 @@ pub enum Code {
     NoSuchVersion,
     /// Session policies and tags take too much room.
     PackedPolicyTooLarge,
+    /// A password is not as the account wants it.
+    PasswordPolicyViolation,
+    /// The credential report is older than it may be.
+    ReportExpired,
+    /// The credential report is being made.
+    ReportInProgress,
+    /// There is no credential report.
+    ReportNotPresent,
     /// The presigned request is past its time.
     RequestExpired,
     /// The body is over the limit.
@@ -78,6 +90,7 @@ impl Code {
             Self::IncompleteSignature => "IncompleteSignature",
             Self::InternalFailure => "InternalFailure",
             Self::InvalidAction => "InvalidAction",
+            Self::InvalidAuthenticationCode => "InvalidAuthenticationCode",
             Self::InvalidClientTokenId => "InvalidClientTokenId",
             Self::InvalidInput => "InvalidInput",
             Self::InvalidParameterValue => "InvalidParameterValue",
@@ -85,11 +98,16 @@ impl Code {
             Self::LimitExceeded => "LimitExceeded",
             Self::MalformedPolicyDocument => "MalformedPolicyDocument",
             Self::MalformedQueryString => "MalformedQueryString",
+            Self::InvalidUserType => "InvalidUserType",
             Self::MissingAction => "MissingAction",
             Self::MissingAuthenticationToken => "MissingAuthenticationToken",
             Self::NoSuchEntity => "NoSuchEntity",
             Self::NoSuchVersion => "NoSuchVersion",
             Self::PackedPolicyTooLarge => "PackedPolicyTooLarge",
+            Self::PasswordPolicyViolation => "PasswordPolicyViolation",
+            Self::ReportExpired => "ReportExpired",
+            Self::ReportInProgress => "ReportInProgress",
+            Self::ReportNotPresent => "ReportNotPresent",
             Self::RequestExpired => "RequestExpired",
             Self::RequestEntityTooLarge => "RequestEntityTooLarge",
             Self::RequestHeaderFieldsTooLarge => "RequestHeaderFieldsTooLarge",
@@ -107,6 +125,8 @@ pub struct Fault {
     code: Code,
     message: Cow<'static, str>,
     cause: Option<Cow<'static, str>>,
+    /// Whether the call is to be decided again: see `App::answer`.
+    overtaken: bool,
 }
 
 /// Without the message, which repeats what the caller sent.
@@ -119,7 +139,7 @@ impl fmt::Debug for Fault {
 impl Fault {
     /// A fault with AWS's words for the caller.
     pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, message: message.into(), cause: None }
+        Self { code, message: message.into(), cause: None, overtaken: false }
     }
 
     /// Something on our side went wrong: the caller learns nothing of it, the log the cause.
@@ -134,6 +154,19 @@ impl Fault {
     pub fn because(mut self, cause: impl Into<Cow<'static, str>>) -> Self {
         self.cause = Some(cause.into());
         self
+    }
+
+    /// What a write was decided on was changed before it was committed: it is to be decided again.
+    pub(crate) fn overtaken() -> Self {
+        const TEXT: &str = "The request was rejected because multiple requests to change this \
+                            object were submitted simultaneously. Wait a few minutes and submit \
+                            your request again.";
+        Self { overtaken: true, ..Self::new(Code::ConcurrentModification, TEXT) }
+    }
+
+    /// Whether it is [`Fault::overtaken`].
+    pub(crate) fn is_overtaken(&self) -> bool {
+        self.overtaken
     }
 
     /// The code.

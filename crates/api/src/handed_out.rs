@@ -2,17 +2,23 @@
 
 use std::fmt;
 
+use data_encoding::BASE64;
 use daypass_names::SecretAccessKey;
 use serde::{Serialize, Serializer};
 use zeroize::Zeroizing;
 
-/// A secret access key or session token that a reply shows once. It never prints.
+/// A secret access key, session token or seed that a reply shows once. It never prints.
 pub(crate) struct HandedOut(Zeroizing<String>);
 
 impl HandedOut {
     /// A session token.
     pub(crate) fn token(token: String) -> Self {
         Self(Zeroizing::new(token))
+    }
+
+    /// What the service models call a blob: bytes, in base64.
+    pub(crate) fn blob(bytes: &[u8]) -> Self {
+        Self(Zeroizing::new(BASE64.encode(bytes)))
     }
 }
 

@@ -59,6 +59,14 @@ impl Service {
     }
 }
 
+/// Every operation that is answered, in the order of the services' tables: the signing name of its
+/// service, and its `Action`.
+pub fn operations() -> impl Iterator<Item = (&'static str, &'static str)> {
+    Service::ALL.into_iter().flat_map(|service| {
+        service.operations().iter().map(move |row| (service.signing_name(), row.name()))
+    })
+}
+
 /// The request as SigV4 sees it, and the credentials that it presents, unverified.
 #[derive(Debug)]
 pub(crate) struct Signed<'a> {

@@ -34,5 +34,6 @@ mod unreadable;
 
 pub use app::{App, DeliveryFault, Handled, Parts, Settings};
 pub use fault::{Code, Fault};
+pub use identify::operations;
 pub use ports::{Clock, Random, RandomFault};
 pub use received::{Received, RequestId, RequestIdText};

@@ -11,7 +11,7 @@
 use std::fmt;
 
 use daypass_audit::Line;
-use daypass_directory::{Note, NoteFault, Noting};
+use daypass_directory::{Note, NoteFault, Noting, Seen};
 
 use crate::authenticate::Authenticated;
 use crate::authorise::{Permit, refuse_under_revocation};
@@ -57,6 +57,10 @@ where
         let said = |fault: Fault| fault.cause().unwrap_or_else(|| fault.message()).to_owned();
         self.record(made).map_err(|fault| NoteFault::new(said(fault)))
     }
+
+    fn seen(&self) -> Vec<Seen> {
+        self.call.seen()
+    }
 }
 
 impl<O: Operation, F> Recording<'_, O, F> {
@@ -66,7 +70,7 @@ impl<O: Operation, F> Recording<'_, O, F> {
     {
         let mut done = Done::of::<O>(self.call, self.permit.input());
         if !O::VOID {
-            done.response_elements = Some(response_elements(&(self.output)(made))?.into());
+            done.response_elements = response_elements(&(self.output)(made))?.map(Into::into);
         }
         let record = record(self.call, &done, None)?;
         let line = Line::new(&record)

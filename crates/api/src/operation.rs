@@ -83,6 +83,12 @@ pub(crate) enum Recorded {
     Text(&'static str),
     /// As a number.
     Number(&'static str),
+    /// As true or false.
+    Flag(&'static str),
+    /// A list of tags.
+    Tags(&'static str),
+    /// A list of texts.
+    Texts(&'static str),
 }
 
 /// The output of an operation whose reply has no result element.
@@ -134,6 +140,9 @@ pub(crate) trait AnyOperation: fmt::Debug + Sync {
     /// The `Action`.
     fn name(&self) -> &'static str;
 
+    /// What it does.
+    fn effect(&self) -> Effect;
+
     /// Takes an authenticated call through decode, authorise and perform.
     fn call<'a>(
         &self,
@@ -157,6 +166,10 @@ impl<O: Operation> fmt::Debug for Row<O> {
 impl<O: Operation> AnyOperation for Row<O> {
     fn name(&self) -> &'static str {
         O::NAME
+    }
+
+    fn effect(&self) -> Effect {
+        O::EFFECT
     }
 
     fn call<'a>(
@@ -191,7 +204,7 @@ async fn attempt<'a, O: Operation>(
     }
     let output = O::perform(call, &permit).await?;
     if O::EFFECT != Effect::Reads && !O::VOID {
-        done.response_elements = Some(response_elements(&output)?.into());
+        done.response_elements = response_elements(&output)?.map(Into::into);
     }
     let result = (!O::VOID).then_some(&output);
     let namespace = call.identified.service.namespace();

@@ -6,7 +6,7 @@ use daypass_audit::{
     Event, Member, Parameters, PrincipalType, Record, Scalar, SessionAttributes, SessionContext,
     SessionIssuer, Text, UserIdentity, parameter_date,
 };
-use daypass_query::Form;
+use daypass_query::{Fields, Form, TextRule};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -100,27 +100,78 @@ pub(crate) fn request_parameters<'a>(
     form: &'a Form<'_>,
     recorded: &[Recorded],
 ) -> Option<Parameters<'a>> {
+    let lists = recorded.iter().any(|one| matches!(one, Recorded::Tags(_) | Recorded::Texts(_)));
+    if lists {
+        let members: Map<String, Value> =
+            recorded.iter().filter_map(|one| recorded_member(form, one)).collect();
+        return (!members.is_empty()).then(|| lower_camel(Value::Object(members)).into());
+    }
     let mut members = Vec::with_capacity(recorded.len());
     for parameter in recorded {
-        let (Recorded::Text(name) | Recorded::Number(name)) = *parameter;
-        let Some(text) = form.text(name) else { continue };
-        let number = match parameter {
-            Recorded::Text(_) => None,
-            Recorded::Number(_) => text.parse().ok().map(Scalar::Number),
+        let (Recorded::Text(name) | Recorded::Number(name) | Recorded::Flag(name)) = *parameter
+        else {
+            continue;
         };
-        let member: Member<'a> = (name, number.unwrap_or(Scalar::Text(text.into())));
+        let Some(text) = form.text(name) else { continue };
+        let value = match parameter {
+            Recorded::Number(_) => text.parse().ok().map(Scalar::Number),
+            Recorded::Flag(_) => text.parse().ok().map(Scalar::Flag),
+            _ => None,
+        };
+        let member: Member<'a> = (name, value.unwrap_or(Scalar::Text(text.into())));
         members.push(member);
     }
     members.sort_unstable_by_key(|(name, _)| *name);
     (!members.is_empty()).then(|| members.into())
 }
 
+/// A parameter where lists are among those that are recorded; nothing when it was not sent.
+fn recorded_member(form: &Form<'_>, parameter: &Recorded) -> Option<(String, Value)> {
+    let text = |name| form.text(name).map(|text| Value::String(text.to_owned()));
+    let (name, value) = match *parameter {
+        Recorded::Text(name) => (name, text(name)?),
+        Recorded::Number(name) => {
+            let number = form.text(name)?.parse::<i64>().ok().map(Value::from);
+            (name, number.or_else(|| text(name))?)
+        }
+        Recorded::Flag(name) => {
+            let flag = form.text(name)?.parse::<bool>().ok().map(Value::from);
+            (name, flag.or_else(|| text(name))?)
+        }
+        Recorded::Tags(name) => {
+            let tag = |mut member: Fields<'_>| {
+                let mut tag = Map::new();
+                for part in ["Key", "Value"] {
+                    let text = member.text(part, &ANY);
+                    tag.extend(text.map(|text| (part.to_owned(), text.into())));
+                }
+                Value::Object(tag)
+            };
+            (name, listed(form, name, tag)?)
+        }
+        Recorded::Texts(name) => {
+            (name, listed(form, name, |mut member| member.text("", &ANY).into())?)
+        }
+    };
+    Some((name.to_owned(), value))
+}
+
+/// A list parameter, empty ones included.
+fn listed(form: &Form<'_>, name: &str, item: impl Fn(Fields<'_>) -> Value) -> Option<Value> {
+    let mut fields = form.fields();
+    fields.has(name).then(|| Value::Array(fields.list(name).map(item).collect()))
+}
+
+/// What was decoded has been checked.
+const ANY: TextRule = TextRule { min: 0, max: usize::MAX, pattern: "", fits: |_| true };
+
 /// The response as the record holds it: member names in lower camel case, dates in CloudTrail's
-/// form, and neither secret access keys nor session tokens.
-pub(crate) fn response_elements(output: &impl Serialize) -> Result<Value, Fault> {
+/// form, and neither secret access keys nor session tokens. A result without members is none.
+pub(crate) fn response_elements(output: &impl Serialize) -> Result<Option<Value>, Fault> {
     let value = serde_json::to_value(output)
         .map_err(|error| Fault::internal(format!("recording a response: {error}")))?;
-    Ok(lower_camel(value))
+    let is_empty = value.as_object().is_some_and(Map::is_empty);
+    Ok((!is_empty).then(|| lower_camel(value)))
 }
 
 fn lower_camel(value: Value) -> Value {
@@ -146,11 +197,11 @@ fn lower_camel(value: Value) -> Value {
 
 /// AWS records session tokens; we do not (`docs/divergences.md`).
 fn is_secret(member: &str) -> bool {
-    matches!(member, "SecretAccessKey" | "SessionToken")
+    matches!(member, "SecretAccessKey" | "SessionToken" | "Base32StringSeed" | "QRCodePNG")
 }
 
 fn is_date(member: &str) -> bool {
-    matches!(member, "CreateDate" | "Expiration")
+    matches!(member, "CreateDate" | "EnableDate" | "Expiration" | "UpdateDate")
 }
 
 fn recorded_date(value: Value) -> Value {
@@ -184,6 +235,7 @@ mod tests {
             },
             "packedPolicySize": 6,
         });
-        assert_eq!(response_elements(&output).unwrap(), want);
+        assert_eq!(response_elements(&output).unwrap(), Some(want));
+        assert_eq!(response_elements(&json!({})).unwrap(), None);
     }
 }

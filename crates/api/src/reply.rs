@@ -13,6 +13,7 @@ fn status(code: Code) -> StatusCode {
     match code {
         Code::AccessDenied
         | Code::ExpiredToken
+        | Code::InvalidAuthenticationCode
         | Code::InvalidClientTokenId
         | Code::MissingAuthenticationToken
         | Code::SignatureDoesNotMatch => StatusCode::FORBIDDEN,
@@ -22,12 +23,17 @@ fn status(code: Code) -> StatusCode {
         | Code::InvalidParameterValue
         | Code::InvalidQueryParameter
         | Code::MalformedPolicyDocument
+        | Code::InvalidUserType
         | Code::MissingAction
         | Code::NoSuchVersion
         | Code::PackedPolicyTooLarge
+        | Code::PasswordPolicyViolation
         | Code::RequestExpired
         | Code::ValidationError => StatusCode::BAD_REQUEST,
-        Code::MalformedQueryString | Code::NoSuchEntity => StatusCode::NOT_FOUND,
+        Code::MalformedQueryString | Code::NoSuchEntity | Code::ReportInProgress => {
+            StatusCode::NOT_FOUND
+        }
+        Code::ReportExpired | Code::ReportNotPresent => StatusCode::GONE,
         Code::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
         Code::ConcurrentModification
         | Code::DeleteConflict

@@ -1,12 +1,11 @@
 //! What a record repeats of a request or of a response, in the form that is at hand: a tree of
-//! JSON, a list of members, or JSON that was written before.
+//! JSON or a list of members.
 
 use std::borrow::Cow;
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
-use serde_json::value::{RawValue, to_raw_value};
 
 /// Request parameters or response elements, without secrets.
 #[derive(Clone, Debug)]
@@ -17,7 +16,6 @@ enum Form<'a> {
     Tree(Cow<'a, Value>),
     Members(&'a [Member<'a>]),
     OwnMembers(Vec<Member<'a>>),
-    Written(Cow<'a, RawValue>),
 }
 
 /// The name of a member and its value.
@@ -30,6 +28,8 @@ pub enum Scalar<'a> {
     Text(Cow<'a, str>),
     /// A number.
     Number(i64),
+    /// True or false.
+    Flag(bool),
 }
 
 impl<'a> Parameters<'a> {
@@ -40,26 +40,12 @@ impl<'a> Parameters<'a> {
         Self(Form::Members(members))
     }
 
-    /// What `value` is as JSON, which is written now.
-    ///
-    /// # Errors
-    /// When it cannot be written as JSON on one line: JSON that it brings along as text may hold
-    /// line breaks, which would end the record's line.
-    pub fn written(value: &impl Serialize) -> Result<Parameters<'static>, serde_json::Error> {
-        let written = to_raw_value(value)?;
-        if written.get().contains(['\n', '\r']) {
-            return Err(serde::ser::Error::custom("it has a line break"));
-        }
-        Ok(Parameters(Form::Written(Cow::Owned(written))))
-    }
-
     /// The same, borrowed.
     pub fn borrowed(&self) -> Parameters<'_> {
         Parameters(match &self.0 {
             Form::Tree(value) => Form::Tree(Cow::Borrowed(value)),
             Form::Members(members) => Form::Members(members),
             Form::OwnMembers(members) => Form::Members(members),
-            Form::Written(text) => Form::Written(Cow::Borrowed(text)),
         })
     }
 
@@ -69,7 +55,6 @@ impl<'a> Parameters<'a> {
             Form::Tree(value) => tree_at_most(value),
             Form::Members(members) => members_at_most(members),
             Form::OwnMembers(members) => members_at_most(members),
-            Form::Written(text) => text.get().len(),
         }
     }
 }
@@ -99,7 +84,6 @@ impl Serialize for Parameters<'_> {
             Form::Tree(value) => to.serialize_newtype_struct(WRAPPED, &**value),
             Form::Members(members) => object(members, to),
             Form::OwnMembers(members) => object(members, to),
-            Form::Written(text) => to.serialize_newtype_struct(WRAPPED, &**text),
         }
     }
 }
@@ -117,6 +101,7 @@ impl Serialize for Scalar<'_> {
         match self {
             Self::Text(text) => to.serialize_str(text),
             Self::Number(number) => to.serialize_i64(*number),
+            Self::Flag(flag) => to.serialize_bool(*flag),
         }
     }
 }
@@ -160,7 +145,7 @@ fn members_at_most(members: &[Member<'_>]) -> usize {
     members.iter().fold(2, |sum, (name, value)| {
         let value = match value {
             Scalar::Text(text) => text_at_most(text),
-            Scalar::Number(_) => NUMBER,
+            Scalar::Number(_) | Scalar::Flag(_) => NUMBER,
         };
         sum.saturating_add(text_at_most(name)).saturating_add(value).saturating_add(2)
     })
@@ -190,10 +175,11 @@ mod tests {
 
     #[test]
     fn all_forms_are_written_alike() {
-        let tree = json!({"durationSeconds": 3600, "roleArn": "arn:x", "étage": "\n", "": ""});
+        let tree = json!({"durationSeconds": 3600, "onlyAttached": true, "roleArn": "arn:x", "étage": "\n", "": ""});
         let members = [
             ("", Scalar::Text("".into())),
             ("DurationSeconds", Scalar::Number(3600)),
+            ("OnlyAttached", Scalar::Flag(true)),
             ("RoleArn", Scalar::Text("arn:x".into())),
             ("étage", Scalar::Text("\n".into())),
         ];
@@ -206,7 +192,6 @@ mod tests {
         check(Parameters::from(&tree));
         check(Parameters::members(&members[..]));
         check(members.to_vec().into());
-        check(Parameters::written(&tree).unwrap());
         check(tree.clone().into());
         let long = format!("X{}", "y".repeat(100));
         let members = [(long.as_str(), Scalar::Number(i64::MIN))];

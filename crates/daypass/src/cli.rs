@@ -9,6 +9,7 @@ use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use daypass_server::{Layer, SecretText};
 
 use crate::offline::{Check, Restore};
+use crate::operations::Operations;
 use crate::operator::OperatorCommand;
 use crate::policy::PolicyCommand;
 
@@ -70,6 +71,8 @@ pub(crate) enum Command {
     ///
     /// The exit status is 1 when any answer is not the expected one.
     Demo,
+    /// List the operations of AWS STS and AWS IAM that this build answers.
+    Operations(Operations),
     #[command(flatten)]
     Operator(OperatorCommand),
     /// Review policy documents, and decide requests against them, without a server.
@@ -231,6 +234,28 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "MIB", env = "DAYPASS_TRAIL_KEEP_MIB", hide_env_values = true)]
     trail_keep_mib: Option<u64>,
 
+    /// Folder of further AWS managed policies: a file NAME.json for each, in subfolders for paths
+    /// [default: none]
+    ///
+    /// They come beside those of the program, at arn:aws:iam::aws:policy/NAME. While a user or role
+    /// has one, its file must stay: without it everything is denied there.
+    #[arg(long, value_name = "DIR", env = "DAYPASS_MANAGED_POLICIES", hide_env_values = true)]
+    managed_policies: Option<PathBuf>,
+
+    /// Quotas of every account as NAME=NUMBER, separated by commas, such as users=10000
+    /// [default: those of AWS]
+    ///
+    /// Names: users, groups, roles, policies, instance_profiles, groups_per_user,
+    /// policies_per_user, policies_per_group, policies_per_role, access_keys_per_user.
+    #[arg(
+        long,
+        value_name = "LIST",
+        env = "DAYPASS_QUOTAS",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
+    quotas: Option<Vec<String>>,
+
     /// Loopback address and port to serve metrics on, at /metrics in Prometheus text [default:
     /// none]
     #[arg(long, value_name = "ADDRESS", env = "DAYPASS_METRICS_LISTEN", hide_env_values = true)]
@@ -274,6 +299,8 @@ impl Serve {
             audit: self.audit,
             trail_keep_days: self.trail_keep_days,
             trail_keep_mib: self.trail_keep_mib,
+            managed_policies: self.managed_policies,
+            quotas: self.quotas,
             metrics_listen: self.metrics_listen,
             log: self.log,
             log_format: self.log_format,

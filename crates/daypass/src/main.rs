@@ -5,6 +5,7 @@ mod cli;
 mod demo;
 mod logging;
 mod offline;
+mod operations;
 mod operator;
 mod policy;
 mod serve;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         Command::Operator(command) => done(run(|| operator::run(command))),
         Command::Check(check) => run(|| offline::check(check)),
         Command::Restore(restore) => run(|| offline::restore(restore)),
+        Command::Operations(wanted) => operations::print(&wanted).map(|()| ExitCode::SUCCESS),
         Command::Demo => done(run(|| demo::demo(io::stdout()))),
     };
     match outcome {

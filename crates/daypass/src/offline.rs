@@ -31,6 +31,10 @@ pub(crate) struct Place {
     #[arg(long, value_name = "FILE", env = "DAYPASS_PREVIOUS_KEK_FILE", hide_env_values = true)]
     previous_kek_file: Option<PathBuf>,
 
+    /// Folder of further AWS managed policies, as for `daypass serve`
+    #[arg(long, value_name = "DIR", env = "DAYPASS_MANAGED_POLICIES", hide_env_values = true)]
+    managed_policies: Option<PathBuf>,
+
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -66,6 +70,7 @@ impl Place {
             kek: secret(KEK)?,
             kek_file: self.kek_file,
             previous_kek_file: self.previous_kek_file,
+            managed_policies: self.managed_policies,
             ..Layer::default()
         };
         let layer = match self.config {

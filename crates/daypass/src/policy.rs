@@ -4,7 +4,6 @@
 //! network or writes a file.
 
 mod arguments;
-mod caller;
 mod cases;
 mod check;
 mod form;

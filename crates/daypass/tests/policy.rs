@@ -296,12 +296,13 @@ fn a_closed_pipe_is_no_failure() {
 /// principal.
 #[test]
 fn ghsa_5w8r_the_simulator_fills_the_keys_of_the_servers_principals() {
-    /// Of the request, and of the session that signs it.
-    const OF_MORE: [&str; 11] = [
+    /// Of the request, of the session that signs it, and of the principal's own tags.
+    const OF_MORE: [&str; 12] = [
         "aws:CurrentTime",
         "aws:EpochTime",
         "aws:MultiFactorAuthAge",
         "aws:MultiFactorAuthPresent",
+        "aws:PrincipalTag/{}",
         "aws:RequestedRegion",
         "aws:SecureTransport",
         "aws:SourceIdentity",

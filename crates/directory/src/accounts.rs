@@ -3,9 +3,10 @@
 use daypass_names::AccountId;
 use daypass_store::{Commit, Entry, Key, MAX_SCAN};
 
-use crate::directory::{corrupt, decode, encode};
+use crate::directory::{corrupt, count_of, decode, encode};
+use crate::keys::Noun;
 use crate::record::{self, AccountRecord};
-use crate::{Account, Directory, DirectoryError, Entity, NewAccount, Noting, keys};
+use crate::{Account, AccountCounts, Directory, DirectoryError, Entity, NewAccount, Noting, keys};
 
 impl Directory {
     /// The account.
@@ -31,6 +32,28 @@ impl Directory {
             }
             after = page.into_iter().next_back().map(|(key, _)| key);
         }
+    }
+
+    /// How many entities of each kind an account has.
+    ///
+    /// # Errors
+    /// [`DirectoryError::NotFound`].
+    pub async fn account_counts(&self, id: AccountId) -> Result<AccountCounts, DirectoryError> {
+        self.require_account(id).await?;
+        Ok(AccountCounts {
+            users: self.count(Noun::User, id).await?,
+            groups: self.count(Noun::Group, id).await?,
+            roles: self.count(Noun::Role, id).await?,
+            policies: self.count(Noun::Policy, id).await?,
+            instance_profiles: self.count(Noun::InstanceProfile, id).await?,
+        })
+    }
+
+    /// How many there are of something; a count that was never written is 0.
+    async fn count(&self, noun: Noun, account: AccountId) -> Result<u32, DirectoryError> {
+        let key = keys::count(noun, account)?;
+        let entry = self.store.get(&key).await?;
+        Ok(entry.map(|entry| count_of(&key, &entry)).transpose()?.unwrap_or(0))
     }
 
     /// Makes an account.

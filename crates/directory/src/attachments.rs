@@ -2,19 +2,20 @@
 //!
 //! The record of the user, group or role says what it has: that is what decides. The index of who
 //! has a policy and its counts are written in the same commit, so that a policy in use cannot be
-//! deleted.
+//! deleted. Policies of AWS are counted and indexed per account.
 
 use std::sync::Arc;
 
 use daypass_names::{AccountId, PathPrefix, UniqueId};
 use daypass_store::{Commit, MAX_SCAN};
 
+use crate::aws_managed::uses::Uses;
 use crate::directory::{ATTEMPTS, Editing, corrupt};
 use crate::keys::{self, Kind};
 use crate::named::{Bounded, Holder, Named};
 use crate::{
     Directory, DirectoryError, Entity, Group, Holder as Has, MAX_PAGE, ManagedPolicy, Noting,
-    PolicyUsage, Role, User,
+    PolicyOwner, PolicyUsage, Role, User,
 };
 
 /// A page of what has a managed policy.
@@ -136,14 +137,18 @@ impl Directory {
     ) -> Result<Vec<Arc<ManagedPolicy>>, DirectoryError> {
         let mut policies = Vec::new();
         for id in ids {
-            // One that is gone went since the list was read.
-            policies.extend(self.entity_by_id::<ManagedPolicy>(account, *id).await?);
+            match self.managed_policy_by_id(account, *id).await {
+                Ok(policy) => policies.push(policy),
+                // One that is gone went since the list was read.
+                Err(DirectoryError::NotFound(_)) => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(policies)
     }
 
-    /// What a managed policy is attached to, or what it bounds, under a path: groups, then roles,
-    /// then users, each ordered by unique id, behind `after`.
+    /// What of an account a managed policy is attached to, or bounds, under a path: groups, then
+    /// roles, then users, each ordered by unique id, behind `after`.
     ///
     /// At most `limit` (1 to [`MAX_PAGE`]); the page may be shorter although more follow.
     ///
@@ -158,12 +163,9 @@ impl Directory {
         after: Option<&str>,
         limit: usize,
     ) -> Result<HolderPage, DirectoryError> {
-        self.managed_policy_by_id(account, policy).await?;
+        let owner = self.managed_policy_by_id(account, policy).await?.owner;
         let limit = limit.clamp(1, MAX_PAGE);
-        let index = match usage {
-            PolicyUsage::Boundary => keys::boundaries(policy),
-            PolicyUsage::Permissions => keys::attachments(policy),
-        };
+        let index = index(owner, account, policy, usage);
         let after = after.map(|id| keys::below(&index, id)).transpose()?;
         let page = self.store.scan(index.as_bytes(), after.as_ref(), MAX_SCAN).await?;
         let complete = page.len() < MAX_SCAN;
@@ -201,7 +203,7 @@ impl Directory {
         policy: UniqueId,
         noting: &dyn Noting<()>,
     ) -> Result<(), DirectoryError> {
-        let _membership = self.membership.lock().await;
+        let _turn = self.counting(account).await;
         for _ in 0..ATTEMPTS {
             let mut editing = self.edit_entity::<T>(account, id).await?;
             let commit = if editing.value.attached().contains(&policy) {
@@ -235,7 +237,7 @@ impl Directory {
         policy: UniqueId,
         noting: &dyn Noting<()>,
     ) -> Result<(), DirectoryError> {
-        let _membership = self.membership.lock().await;
+        let _turn = self.counting(account).await;
         for _ in 0..ATTEMPTS {
             let mut editing = self.edit_entity::<T>(account, id).await?;
             if !editing.value.attached().contains(&policy) {
@@ -262,7 +264,7 @@ impl Directory {
         policy: Option<UniqueId>,
         noting: &dyn Noting<()>,
     ) -> Result<(), DirectoryError> {
-        let _membership = self.membership.lock().await;
+        let _turn = self.counting(account).await;
         for _ in 0..ATTEMPTS {
             let mut editing = self.edit_entity::<T>(account, id).await?;
             let commit = if editing.value.boundary() == policy {
@@ -342,28 +344,79 @@ impl Directory {
         step: Step,
     ) -> Result<Commit, DirectoryError> {
         let Used { policy, usage, kind, id } = used;
-        let mut editing = self.edit_entity::<ManagedPolicy>(account, policy).await?;
-        let (count, index) = match usage {
-            PolicyUsage::Boundary => {
-                (&mut editing.record.boundaries, keys::boundary(policy, kind, id)?)
+        let (owner, commit) = match self.edit_policy_in_use(account, policy, step).await? {
+            None => {
+                let change = |uses: &mut Uses| match usage {
+                    PolicyUsage::Boundary => step.apply(&mut uses.boundaries),
+                    PolicyUsage::Permissions => step.apply(&mut uses.attachments),
+                };
+                let commit = self.count_aws_use(commit, account, policy, change).await?;
+                (PolicyOwner::Aws, commit)
             }
-            PolicyUsage::Permissions => {
-                (&mut editing.record.attachments, keys::attachment(policy, kind, id)?)
+            Some(mut editing) => {
+                let changed = match usage {
+                    PolicyUsage::Boundary => step.apply(&mut editing.record.boundaries),
+                    PolicyUsage::Permissions => step.apply(&mut editing.record.attachments),
+                };
+                changed.ok_or_else(|| {
+                    corrupt(&editing.key, "it is used more often than was counted")
+                })?;
+                let bytes = self.managed_bytes(&editing)?;
+                let commit = commit.unchanged(editing.key.clone(), editing.revision);
+                (PolicyOwner::Customer, commit.put(editing.key, bytes))
             }
         };
-        let changed = match step {
-            Step::Less => count.checked_sub(1),
-            Step::More => count.checked_add(1),
-        };
-        *count = changed
-            .ok_or_else(|| corrupt(&editing.key, "it is used more often than was counted"))?;
-        let bytes = self.managed_bytes(&editing)?;
-        let commit =
-            commit.unchanged(editing.key.clone(), editing.revision).put(editing.key, bytes);
+        let index = keys::used_by(&index(owner, account, policy, usage), kind, id)?;
         Ok(match step {
             Step::Less => commit.delete(index),
             Step::More => commit.put(index, b"".as_slice()),
         })
+    }
+
+    /// The record of a customer managed policy that is to be used once more or less; none for one
+    /// of AWS.
+    ///
+    /// SECURITY: what is used once more is a policy of the account or one of AWS, no other.
+    async fn edit_policy_in_use(
+        &self,
+        account: AccountId,
+        policy: UniqueId,
+        step: Step,
+    ) -> Result<Option<Editing<ManagedPolicy>>, DirectoryError> {
+        if self.aws_managed.of_id(policy).is_some() {
+            return Ok(None);
+        }
+        match self.edit_entity::<ManagedPolicy>(account, policy).await {
+            // One of AWS that is no longer in the table can still be taken off.
+            Err(DirectoryError::NotFound(_))
+                if step == Step::Less && self.is_aws_managed(account, policy).await? =>
+            {
+                Ok(None)
+            }
+            outcome => outcome.map(Some),
+        }
+    }
+}
+
+impl Step {
+    /// Changes a count; nothing when it cannot be.
+    fn apply(self, count: &mut u32) -> Option<()> {
+        *count = match self {
+            Self::Less => count.checked_sub(1)?,
+            Self::More => count.checked_add(1)?,
+        };
+        Some(())
+    }
+}
+
+/// What the keys of all that use a policy in one way begin with; for a policy of AWS, of all of
+/// an account.
+fn index(owner: PolicyOwner, account: AccountId, policy: UniqueId, usage: PolicyUsage) -> String {
+    match (owner, usage) {
+        (PolicyOwner::Aws, PolicyUsage::Boundary) => keys::aws_boundaries(account, policy),
+        (PolicyOwner::Aws, PolicyUsage::Permissions) => keys::aws_attachments(account, policy),
+        (PolicyOwner::Customer, PolicyUsage::Boundary) => keys::boundaries(policy),
+        (PolicyOwner::Customer, PolicyUsage::Permissions) => keys::attachments(policy),
     }
 }
 

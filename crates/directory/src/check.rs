@@ -3,21 +3,26 @@
 //! It repairs nothing. Others must not write meanwhile: what they change between two reads would
 //! be found as damage. Ring keys and revocations are looked at by the modules that they belong to.
 
+mod mfa_devices;
+mod passwords;
+mod profiles;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use daypass_names::{AccessKeyId, AccountId, Constrained, UniqueId};
-use daypass_store::{Entry, Key, MAX_SCAN};
+use daypass_names::{AccessKeyId, AccountAlias, AccountId, Constrained, UniqueId};
+use daypass_store::{Entry, Key, MAX_SCAN, StoreError};
 
 use crate::access_keys::UNOPENED;
+use crate::aws_managed::uses;
 use crate::directory::{Stored, count_of, id_of};
 use crate::findings::{Fault, Findings};
-use crate::keys::{self, Kind};
-use crate::named::{Bounded, Holder, Named};
+use crate::keys::{self, Kind, Noun};
+use crate::named::{Bounded, Holder, Listed};
 use crate::{
-    AccessKey, Directory, DirectoryError, Group, ManagedPolicy, PolicyUsage, PolicyVersion, Role,
-    User, accounts, last_used, note,
+    AccessKey, Directory, DirectoryError, Group, InstanceProfile, ManagedPolicy, MfaDevice,
+    PolicyUsage, PolicyVersion, Role, User, accounts, last_used, note,
 };
 
 impl Directory {
@@ -48,12 +53,19 @@ struct Walk<'a> {
     directory: &'a Directory,
     findings: Findings,
     /// Kinds of which a record could not be read: what they count towards is open.
-    unreadable: BTreeSet<Kind>,
+    unreadable: BTreeSet<Noun>,
     /// The counts that are stored, and those that were made while walking.
-    counts: BTreeMap<(Kind, AccountId), Tally>,
+    counts: BTreeMap<(Noun, AccountId), Tally>,
     members: HashMap<UniqueId, Tally>,
-    attachments: HashMap<UniqueId, Tally>,
-    boundaries: HashMap<UniqueId, Tally>,
+    attachments: HashMap<Counted, Tally>,
+    boundaries: HashMap<Counted, Tally>,
+}
+
+/// A policy whose uses are counted: one of AWS for each account by itself.
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+enum Counted {
+    Aws(AccountId, UniqueId),
+    Customers(UniqueId),
 }
 
 #[derive(Clone, Copy, Default)]
@@ -96,27 +108,35 @@ impl<'a> Walk<'a> {
                 Ok(_) => Ok(()),
                 Err(error) => self.unread(key, error),
             },
-            Place::Entity(Kind::User) => self.user(key).await,
-            Place::Entity(Kind::Group) => self.group(key).await,
-            Place::Entity(Kind::Role) => self.role(key).await,
-            Place::Entity(Kind::Policy) => self.policy(key).await,
-            Place::Name(kind, account, lower) => self.name(key, entry, kind, account, &lower).await,
-            Place::Count(kind, account) => match count_of(key, entry) {
+            Place::Entity(Noun::User) => self.user(key).await,
+            Place::Entity(Noun::Group) => self.group(key).await,
+            Place::Entity(Noun::Role) => self.role(key).await,
+            Place::Entity(Noun::Policy) => self.policy(key).await,
+            Place::Entity(Noun::InstanceProfile) => self.instance_profile(key).await,
+            Place::Entity(Noun::MfaDevice) => self.mfa_device(key).await,
+            Place::RoleProfile(role, profile) => self.role_profile(key, role, profile).await,
+            Place::AliasOf(account) => self.alias_of(key, entry, account).await,
+            Place::Alias(alias) => self.alias(key, entry, &alias).await,
+            Place::Name(noun, account, lower) => self.name(key, entry, noun, account, &lower).await,
+            Place::Count(noun, account) => match count_of(key, entry) {
                 Ok(count) => {
-                    self.counts.entry((kind, account)).or_default().stored = count;
+                    self.counts.entry((noun, account)).or_default().stored = count;
                     Ok(())
                 }
                 Err(error) => {
-                    self.unreadable.insert(kind);
+                    self.unreadable.insert(noun);
                     self.unread(key, error)
                 }
             },
             Place::AccessKey => self.access_key(key).await,
+            Place::LoginProfile => self.login_profile(key).await,
+            Place::PasswordPolicy(account) => self.password_policy(key, entry, account).await,
             Place::Member(group, user) => self.member(key, group, user).await,
             Place::GroupSize(group) => self.group_size(key, entry, group).await,
             Place::Version(policy) => self.version(key, policy).await,
-            Place::Use(usage, policy, kind, id) => {
-                self.policy_use(key, usage, policy, kind, id).await
+            Place::AwsUse(account, policy) => self.aws_use(key, entry, account, policy),
+            Place::Use(usage, account, policy, kind, id) => {
+                self.policy_use(key, usage, account, policy, kind, id).await
             }
             Place::LastUsed(subject) => {
                 if let Err(error) = last_used::parse(key, entry) {
@@ -150,7 +170,7 @@ impl<'a> Walk<'a> {
                 self.findings.add(key, Fault::AccessKeyMissing(id.clone()));
             }
         }
-        Ok(())
+        self.mfa_devices_of(key, &user).await
     }
 
     async fn role(&mut self, key: &Key) -> Result<(), DirectoryError> {
@@ -175,7 +195,7 @@ impl<'a> Walk<'a> {
             (&mut self.boundaries, policy.boundaries),
         ];
         for (tallies, stored) in counts {
-            let tally = tallies.entry(policy.id).or_default();
+            let tally = tallies.entry(Counted::Customers(policy.id)).or_default();
             (tally.stored, tally.is_there) = (stored, true);
         }
         for version in &policy.versions {
@@ -192,9 +212,13 @@ impl<'a> Walk<'a> {
     async fn bounded<T: Bounded>(&mut self, key: &Key) -> Result<Option<Arc<T>>, DirectoryError> {
         let Some(value) = self.holder::<T>(key).await? else { return Ok(None) };
         if let Some(policy) = value.boundary() {
-            self.boundaries.entry(policy).or_default().found += 1;
-            self.policy_is_there(key, value.account(), policy).await?;
-            let index = keys::boundary(policy, T::KIND, value.id())?;
+            let counted = self.counted(key, value.account(), policy).await?;
+            counted.one_more(&mut self.boundaries);
+            let index = match counted {
+                Counted::Aws(account, _) => keys::aws_boundaries(account, policy),
+                Counted::Customers(_) => keys::boundaries(policy),
+            };
+            let index = keys::used_by(&index, T::KIND, value.id())?;
             if self.directory.store.get(&index).await?.is_none() {
                 self.findings.add(key, Fault::BoundaryUnindexed(policy));
             }
@@ -211,9 +235,13 @@ impl<'a> Walk<'a> {
             }
         }
         for policy in value.attached() {
-            self.attachments.entry(*policy).or_default().found += 1;
-            self.policy_is_there(key, value.account(), *policy).await?;
-            let index = keys::attachment(*policy, T::KIND, value.id())?;
+            let counted = self.counted(key, value.account(), *policy).await?;
+            counted.one_more(&mut self.attachments);
+            let index = match counted {
+                Counted::Aws(account, _) => keys::aws_attachments(account, *policy),
+                Counted::Customers(_) => keys::attachments(*policy),
+            };
+            let index = keys::used_by(&index, T::KIND, value.id())?;
             if self.directory.store.get(&index).await?.is_none() {
                 self.findings.add(key, Fault::AttachmentUnindexed(*policy));
             }
@@ -222,23 +250,22 @@ impl<'a> Walk<'a> {
     }
 
     /// What all entities have in common.
-    async fn named<T: Named>(&mut self, key: &Key) -> Result<Option<Arc<T>>, DirectoryError> {
+    async fn named<T: Listed>(&mut self, key: &Key) -> Result<Option<Arc<T>>, DirectoryError> {
         let value = match self.directory.find::<T>(key).await {
             Ok(Some(value)) => value,
             Ok(None) => return Ok(None),
             Err(error) => {
-                self.unreadable.insert(T::KIND);
+                self.unreadable.insert(T::NOUN);
                 self.unread(key, error)?;
                 return Ok(None);
             }
         };
-        let (account, id) = (value.account(), value.id());
-        self.counts.entry((T::KIND, account)).or_default().found += 1;
+        let (account, id) = (value.about().account, value.about().id);
+        self.counts.entry((T::NOUN, account)).or_default().found += 1;
         if !self.directory.holds_account(account).await? {
             self.findings.add(key, Fault::AccountMissing(account));
         }
-        let lower = value.name().to_string().to_ascii_lowercase();
-        let name = keys::name(T::KIND, account, &lower)?;
+        let name = keys::name(T::NOUN, account, &value.about().lower())?;
         match self.directory.store.get(&name).await? {
             None => self.findings.add(key, Fault::NameMissing),
             // One that is no id is told under its own key.
@@ -251,24 +278,57 @@ impl<'a> Walk<'a> {
         Ok(Some(value))
     }
 
-    async fn policy_is_there(
+    /// Where the uses of a policy that an entity has are counted. That it is there is looked at
+    /// as well.
+    async fn counted(
         &mut self,
         key: &Key,
         account: AccountId,
         id: UniqueId,
-    ) -> Result<(), DirectoryError> {
-        let policy = self.load::<ManagedPolicy>(&keys::entity(Kind::Policy, id)?).await?;
-        if !policy.is(|policy| policy.account == account) {
-            self.findings.add(key, Fault::PolicyMissing(id));
+    ) -> Result<Counted, DirectoryError> {
+        if self.directory.aws_managed.of_id(id).is_some() {
+            return Ok(Counted::Aws(account, id));
         }
-        Ok(())
+        let policy = self.load::<ManagedPolicy>(&keys::entity(Kind::Policy, id)?).await?;
+        if policy.is(|policy| policy.account == account) {
+            return Ok(Counted::Customers(id));
+        }
+        self.findings.add(key, Fault::PolicyMissing(id));
+        // One of AWS may be gone from the table.
+        Ok(match self.directory.is_aws_managed(account, id).await? {
+            true => Counted::Aws(account, id),
+            false => Counted::Customers(id),
+        })
+    }
+
+    fn aws_use(
+        &mut self,
+        key: &Key,
+        entry: &Entry,
+        account: AccountId,
+        policy: UniqueId,
+    ) -> Result<(), DirectoryError> {
+        let counted = Counted::Aws(account, policy);
+        let uses = uses::parse(key, entry);
+        for tallies in [&mut self.attachments, &mut self.boundaries] {
+            // What the record of uses says cannot be compared when it cannot be read.
+            tallies.entry(counted).or_default().is_there = uses.is_ok();
+        }
+        match uses {
+            Ok(uses) => {
+                self.attachments.entry(counted).or_default().stored = uses.attachments;
+                self.boundaries.entry(counted).or_default().stored = uses.boundaries;
+                Ok(())
+            }
+            Err(error) => self.unread(key, error),
+        }
     }
 
     async fn name(
         &mut self,
         key: &Key,
         entry: &Entry,
-        kind: Kind,
+        noun: Noun,
         account: AccountId,
         lower: &str,
     ) -> Result<(), DirectoryError> {
@@ -276,11 +336,13 @@ impl<'a> Walk<'a> {
             Ok(id) => id,
             Err(error) => return self.unread(key, error),
         };
-        let leads = match kind {
-            Kind::Group => self.leads::<Group>(id, account, lower).await?,
-            Kind::Policy => self.leads::<ManagedPolicy>(id, account, lower).await?,
-            Kind::Role => self.leads::<Role>(id, account, lower).await?,
-            Kind::User => self.leads::<User>(id, account, lower).await?,
+        let leads = match noun {
+            Noun::Group => self.leads::<Group>(id, account, lower).await?,
+            Noun::InstanceProfile => self.leads::<InstanceProfile>(id, account, lower).await?,
+            Noun::MfaDevice => self.leads::<MfaDevice>(id, account, lower).await?,
+            Noun::Policy => self.leads::<ManagedPolicy>(id, account, lower).await?,
+            Noun::Role => self.leads::<Role>(id, account, lower).await?,
+            Noun::User => self.leads::<User>(id, account, lower).await?,
         };
         if !leads {
             self.findings.add(key, Fault::NameOrphan);
@@ -289,15 +351,16 @@ impl<'a> Walk<'a> {
     }
 
     /// Whether an id is that of an entity of the name.
-    async fn leads<T: Named>(
+    async fn leads<T: Listed>(
         &self,
         id: UniqueId,
         account: AccountId,
         lower: &str,
     ) -> Result<bool, DirectoryError> {
-        let found = self.load::<T>(&keys::entity(T::KIND, id)?).await?;
+        let found = self.load::<T>(&keys::entity(T::NOUN, id)?).await?;
         Ok(found.is(|found| {
-            found.account() == account && found.name().to_string().to_ascii_lowercase() == lower
+            let about = found.about();
+            about.account == account && about.lower() == lower
         }))
     }
 
@@ -340,7 +403,7 @@ impl<'a> Walk<'a> {
         match count_of(key, entry) {
             Ok(size) => self.members.entry(group).or_default().stored = size,
             Err(error) => {
-                self.unreadable.insert(Kind::User);
+                self.unreadable.insert(Noun::User);
                 return self.unread(key, error);
             }
         }
@@ -370,32 +433,45 @@ impl<'a> Walk<'a> {
         &mut self,
         key: &Key,
         usage: PolicyUsage,
+        account: Option<AccountId>,
         policy: UniqueId,
         kind: Kind,
         id: UniqueId,
     ) -> Result<(), DirectoryError> {
         let record = keys::entity(kind, id)?;
+        let is_here = |of: AccountId| account.is_none_or(|account| account == of);
         let (holds, fault) = match usage {
             PolicyUsage::Boundary => {
                 let bounds = Some(policy);
                 let holds = match kind {
-                    Kind::Role => self.load::<Role>(&record).await?.is(|r| r.boundary == bounds),
-                    Kind::User => self.load::<User>(&record).await?.is(|u| u.boundary == bounds),
+                    Kind::Role => {
+                        let role = self.load::<Role>(&record).await?;
+                        role.is(|role| role.boundary == bounds && is_here(role.account))
+                    }
+                    Kind::User => {
+                        let user = self.load::<User>(&record).await?;
+                        user.is(|user| user.boundary == bounds && is_here(user.account))
+                    }
                     Kind::Group | Kind::Policy => false,
                 };
                 (holds, Fault::BoundaryOrphan)
             }
             PolicyUsage::Permissions => {
                 let holds = match kind {
-                    Kind::Group => self.attached::<Group>(&record, policy).await?,
-                    Kind::Role => self.attached::<Role>(&record, policy).await?,
-                    Kind::User => self.attached::<User>(&record, policy).await?,
+                    Kind::Group => self.attached::<Group>(&record, account, policy).await?,
+                    Kind::Role => self.attached::<Role>(&record, account, policy).await?,
+                    Kind::User => self.attached::<User>(&record, account, policy).await?,
                     Kind::Policy => false,
                 };
                 (holds, Fault::AttachmentOrphan)
             }
         };
-        if !holds {
+        // One of AWS and one of the account are each in their own index.
+        let is_in_place = match account {
+            None => self.directory.aws_managed.of_id(policy).is_none(),
+            Some(account) => self.directory.is_aws_managed(account, policy).await?,
+        };
+        if !holds || !is_in_place {
             self.findings.add(key, fault);
         }
         Ok(())
@@ -404,9 +480,13 @@ impl<'a> Walk<'a> {
     async fn attached<T: Holder>(
         &self,
         record: &Key,
+        account: Option<AccountId>,
         policy: UniqueId,
     ) -> Result<bool, DirectoryError> {
-        Ok(self.load::<T>(record).await?.is(|holder| holder.attached().contains(&policy)))
+        Ok(self.load::<T>(record).await?.is(|holder| {
+            holder.attached().contains(&policy)
+                && account.is_none_or(|account| account == holder.account())
+        }))
     }
 
     async fn load<T: Stored>(&self, key: &Key) -> Result<Loaded<T>, DirectoryError> {
@@ -427,32 +507,30 @@ impl<'a> Walk<'a> {
 
     /// Compares what was counted with what the counts say, when everything has been seen.
     fn tally(&mut self) -> Result<(), DirectoryError> {
-        for ((kind, account), Tally { stored, found, .. }) in &self.counts {
-            if stored != found && !self.unreadable.contains(kind) {
+        for ((noun, account), Tally { stored, found, .. }) in &self.counts {
+            if stored != found && !self.unreadable.contains(noun) {
                 let fault = Fault::Count { stored: *stored, found: *found };
-                self.findings.add(&keys::count(*kind, *account)?, fault);
+                self.findings.add(&keys::count(*noun, *account)?, fault);
             }
         }
-        let is_open = |kinds: &[Kind]| kinds.iter().any(|kind| self.unreadable.contains(kind));
-        let is_wrong =
-            |(_, tally): &(&UniqueId, &Tally)| tally.is_there && tally.stored != tally.found;
+        let is_open = |nouns: &[Noun]| nouns.iter().any(|noun| self.unreadable.contains(noun));
         let mut wrong = Vec::new();
-        if !is_open(&[Kind::User]) {
-            for (group, Tally { stored, found, .. }) in self.members.iter().filter(is_wrong) {
+        if !is_open(&[Noun::User]) {
+            for (group, Tally { stored, found, .. }) in wrong_of(&self.members) {
                 let fault = Fault::MemberCount { stored: *stored, found: *found };
                 wrong.push((keys::group_size(*group)?, fault));
             }
         }
-        if !is_open(&[Kind::Group, Kind::Role, Kind::User]) {
-            for (policy, Tally { stored, found, .. }) in self.attachments.iter().filter(is_wrong) {
+        if !is_open(&[Noun::Group, Noun::Role, Noun::User]) {
+            for (policy, Tally { stored, found, .. }) in wrong_of(&self.attachments) {
                 let fault = Fault::AttachmentCount { stored: *stored, found: *found };
-                wrong.push((keys::entity(Kind::Policy, *policy)?, fault));
+                wrong.push((policy.key()?, fault));
             }
         }
-        if !is_open(&[Kind::Role, Kind::User]) {
-            for (policy, Tally { stored, found, .. }) in self.boundaries.iter().filter(is_wrong) {
+        if !is_open(&[Noun::Role, Noun::User]) {
+            for (policy, Tally { stored, found, .. }) in wrong_of(&self.boundaries) {
                 let fault = Fault::BoundaryCount { stored: *stored, found: *found };
-                wrong.push((keys::entity(Kind::Policy, *policy)?, fault));
+                wrong.push((policy.key()?, fault));
             }
         }
         wrong.sort_by(|(one, _), (two, _)| one.cmp(two));
@@ -461,6 +539,30 @@ impl<'a> Walk<'a> {
         }
         Ok(())
     }
+}
+
+impl Counted {
+    /// Where the count is kept.
+    fn key(self) -> Result<Key, StoreError> {
+        match self {
+            Self::Aws(account, policy) => keys::aws_use(account, policy),
+            Self::Customers(policy) => keys::entity(Kind::Policy, policy),
+        }
+    }
+
+    /// Adds one use that was found.
+    fn one_more(self, tallies: &mut HashMap<Self, Tally>) {
+        // INVARIANT: the keys of the uses of AWS's policies come before those of users, groups and
+        // roles. Where none was seen the count is that of nothing.
+        let is_there = matches!(self, Self::Aws(..));
+        let tally = tallies.entry(self).or_insert(Tally { is_there, ..Tally::default() });
+        tally.found = tally.found.saturating_add(1);
+    }
+}
+
+/// What was counted otherwise than it is stored.
+fn wrong_of<K>(tallies: &HashMap<K, Tally>) -> impl Iterator<Item = (&K, &Tally)> {
+    tallies.iter().filter(|(_, tally)| tally.is_there && tally.stored != tally.found)
 }
 
 impl<T> Loaded<T> {
@@ -478,16 +580,27 @@ impl<T> Loaded<T> {
 enum Place {
     AccessKey,
     Account,
-    Count(Kind, AccountId),
+    /// The account of an alias.
+    Alias(AccountAlias),
+    /// The alias of an account.
+    AliasOf(AccountId),
+    /// How often an account uses a policy of AWS.
+    AwsUse(AccountId, UniqueId),
+    Count(Noun, AccountId),
     /// Ring keys, revocations and notes: whoever they belong to reads them.
     Elsewhere,
-    Entity(Kind),
+    Entity(Noun),
     GroupSize(UniqueId),
     /// With the key of what was used.
     LastUsed(Key),
+    LoginProfile,
     Member(UniqueId, UniqueId),
-    Name(Kind, AccountId, String),
-    Use(PolicyUsage, UniqueId, Kind, UniqueId),
+    Name(Noun, AccountId, String),
+    PasswordPolicy(AccountId),
+    /// Of the role and the instance profile.
+    RoleProfile(UniqueId, UniqueId),
+    /// With the account, for a policy of AWS.
+    Use(PolicyUsage, Option<AccountId>, UniqueId, Kind, UniqueId),
     Version(UniqueId),
 }
 
@@ -498,6 +611,10 @@ impl Place {
         match parts.as_slice() {
             ["account", id] => AccountId::parse(id).ok().map(|_| Self::Account),
             ["access-key", id] => AccessKeyId::parse(id).ok().map(|_| Self::AccessKey),
+            ["login-profile", user] => id(Kind::User, user).map(|_| Self::LoginProfile),
+            ["password-policy", account] => {
+                AccountId::parse(account).ok().map(Self::PasswordPolicy)
+            }
             ["group-member", group, user] => {
                 Some(Self::Member(id(Kind::Group, group)?, id(Kind::User, user)?))
             }
@@ -507,10 +624,21 @@ impl Place {
                 Some(Self::Version(id(Kind::Policy, policy)?))
             }
             ["policy-attachment", policy, kind, holder] => {
-                Self::of_use(PolicyUsage::Permissions, policy, kind, holder)
+                Self::of_use(PolicyUsage::Permissions, None, policy, kind, holder)
+            }
+            ["aws-policy-use", account, policy] => {
+                Some(Self::AwsUse(AccountId::parse(account).ok()?, id(Kind::Policy, policy)?))
+            }
+            ["aws-policy-attachment", account, policy, kind, holder] => {
+                let account = Some(AccountId::parse(account).ok()?);
+                Self::of_use(PolicyUsage::Permissions, account, policy, kind, holder)
+            }
+            ["aws-policy-boundary", account, policy, kind, holder] => {
+                let account = Some(AccountId::parse(account).ok()?);
+                Self::of_use(PolicyUsage::Boundary, account, policy, kind, holder)
             }
             ["policy-boundary", policy, kind, holder] => {
-                Self::of_use(PolicyUsage::Boundary, policy, kind, holder)
+                Self::of_use(PolicyUsage::Boundary, None, policy, kind, holder)
             }
             ["last-used", "access-key", id] => {
                 let id = AccessKeyId::parse(id).ok()?;
@@ -521,17 +649,26 @@ impl Place {
             }
             ["outbox", note] => note::is_place(note).then_some(Self::Elsewhere),
             ["ring", ..] | ["revocation", _] | ["revocation-count"] => Some(Self::Elsewhere),
+            ["account-alias", account] => AccountId::parse(account).ok().map(Self::AliasOf),
+            ["alias", alias] => AccountAlias::parse(alias).ok().map(Self::Alias),
+            ["role-profile", role, profile] => {
+                Some(Self::RoleProfile(id(Noun::Role, role)?, id(Noun::InstanceProfile, profile)?))
+            }
             [word, rest @ ..] => {
-                let (word, what) = word.split_once('-').unwrap_or((word, ""));
-                let kind = Kind::ALL.into_iter().find(|kind| kind.word() == word)?;
+                let (word, what) = match (word.strip_suffix("-count"), word.strip_suffix("-name")) {
+                    (Some(word), _) => (word, "count"),
+                    (_, Some(word)) => (word, "name"),
+                    (None, None) => (*word, ""),
+                };
+                let noun = Noun::ALL.into_iter().find(|noun| noun.word() == word)?;
                 match (what, rest) {
-                    ("", [entity]) => id(kind, entity).map(|_| Self::Entity(kind)),
+                    ("", [entity]) => id(noun, entity).map(|_| Self::Entity(noun)),
                     ("count", [account]) => {
-                        Some(Self::Count(kind, AccountId::parse(account).ok()?))
+                        Some(Self::Count(noun, AccountId::parse(account).ok()?))
                     }
                     ("name", [account, lower]) => {
                         let account = AccountId::parse(account).ok()?;
-                        Some(Self::Name(kind, account, (*lower).to_owned()))
+                        Some(Self::Name(noun, account, (*lower).to_owned()))
                     }
                     _ => None,
                 }
@@ -540,13 +677,20 @@ impl Place {
         }
     }
 
-    fn of_use(usage: PolicyUsage, policy: &str, kind: &str, holder: &str) -> Option<Self> {
+    fn of_use(
+        usage: PolicyUsage,
+        account: Option<AccountId>,
+        policy: &str,
+        kind: &str,
+        holder: &str,
+    ) -> Option<Self> {
         let kind = Kind::ALL.into_iter().find(|of| of.word() == kind)?;
-        Some(Self::Use(usage, id(Kind::Policy, policy)?, kind, id(kind, holder)?))
+        Some(Self::Use(usage, account, id(Kind::Policy, policy)?, kind, id(kind, holder)?))
     }
 }
 
 /// An id that must be of a kind.
-fn id(kind: Kind, text: &str) -> Option<UniqueId> {
-    UniqueId::parse(text).ok().filter(|id| Kind::of(*id) == Some(kind))
+fn id(noun: impl Into<Noun>, text: &str) -> Option<UniqueId> {
+    let kind = noun.into().ids();
+    UniqueId::parse(text).ok().filter(|id| id.kind() == kind)
 }

@@ -6,19 +6,25 @@ use daypass_names::{AccountId, Partition, UniqueId};
 use daypass_store::{Commit, Entry, Key, MAX_VALUE, Revision, Store, StoreError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::{Mutex, Notify, RwLock};
+use tokio::sync::{Mutex, MutexGuard, Notify, RwLock};
 
+use crate::aws_managed::AwsManaged;
 use crate::cache::Cache;
-use crate::keys::{self, Kind};
+use crate::keys::{self, Noun};
 use crate::last_used::Uses;
+use crate::mfa_devices::Guesses as CodeGuesses;
+use crate::passwords::{Guesses, Hashing};
 use crate::revocations::Revocations;
 use crate::{
-    AccessKey, DataKeys, DirectoryError, Entity, Group, Limit, ManagedPolicy, PolicyVersion,
-    Quotas, Role, User,
+    AccessKey, AwsManagedPolicies, DataKeys, DirectoryError, Entity, Group, InstanceProfile, Limit,
+    LoginProfile, ManagedPolicy, MfaDevice, PolicyVersion, Quotas, Role, User,
 };
 
 /// How often a change is tried when others commit to the same keys in between.
 pub(crate) const ATTEMPTS: usize = 8;
+
+/// So many turns there are for all accounts; a prime number spreads them.
+const TURNS: usize = 61;
 
 /// Who exists and what is attached to whom.
 ///
@@ -30,10 +36,9 @@ pub struct Directory {
     pub(crate) revocations: Revocations,
     pub(crate) partition: Partition,
     pub(crate) quotas: Quotas,
-    /// Held by calls that change how many there are of something. They all write the counter of
-    /// their account, group or policy, so that side by side they would only make each other try
-    /// again; what keeps the count right is the compare-and-commit. No read takes it.
-    pub(crate) membership: Mutex<()>,
+    pub(crate) aws_managed: AwsManaged,
+    /// See [`Directory::counting`].
+    turns: [Mutex<()>; TURNS],
     /// Held shared by every noted write from before its note is asked for, which may refuse it,
     /// until the store has answered; a revocation waits for it alone before it answers. No read
     /// takes it.
@@ -41,13 +46,21 @@ pub struct Directory {
     pub(crate) users: Cache<User>,
     pub(crate) groups: Cache<Group>,
     pub(crate) roles: Cache<Role>,
+    pub(crate) instance_profiles: Cache<InstanceProfile>,
+    pub(crate) mfa_devices: Cache<MfaDevice>,
     pub(crate) managed_policies: Cache<ManagedPolicy>,
     pub(crate) policy_versions: Cache<PolicyVersion>,
     pub(crate) access_keys: Cache<AccessKey>,
+    pub(crate) login_profiles: Cache<LoginProfile>,
+    /// Where passwords are hashed: off the threads that serve requests.
+    pub(crate) hashing: Hashing,
+    pub(crate) code_guesses: CodeGuesses,
     /// Told of every commit with a note.
     pub(crate) outbox: Notify,
     /// What was used since the last flush.
     pub(crate) uses: Uses,
+    /// Who showed wrong codes of which MFA device.
+    pub(crate) guesses: Guesses,
 }
 
 /// Something that the store holds as one record, and that is parsed and kept.
@@ -61,6 +74,9 @@ pub(crate) trait Stored: Sized {
     fn key(&self) -> Result<Key, StoreError>;
 
     fn cache(directory: &Directory) -> &Cache<Self>;
+
+    /// Tells it which commit wrote its record, where that is of interest.
+    fn read_at(&mut self, _revision: Revision) {}
 }
 
 /// A record that is about to be changed, what it says, and the revision that it was read at.
@@ -87,16 +103,23 @@ impl Directory {
             revocations: Revocations::default(),
             partition,
             quotas: Quotas::default(),
-            membership: Mutex::new(()),
+            aws_managed: AwsManaged::new(AwsManagedPolicies::built_in(), partition),
+            turns: [const { Mutex::const_new(()) }; TURNS],
             writing: Arc::default(),
             users: Cache::new(),
             groups: Cache::new(),
             roles: Cache::new(),
+            instance_profiles: Cache::new(),
+            mfa_devices: Cache::new(),
             managed_policies: Cache::new(),
             policy_versions: Cache::new(),
             access_keys: Cache::new(),
+            login_profiles: Cache::new(),
+            hashing: Hashing::default(),
+            code_guesses: CodeGuesses::default(),
             outbox: Notify::new(),
             uses: Uses::default(),
+            guesses: Guesses::default(),
         }
     }
 
@@ -104,6 +127,15 @@ impl Directory {
     #[must_use]
     pub fn with_quotas(self, quotas: Quotas) -> Self {
         Self { quotas, ..self }
+    }
+
+    /// The same directory with other AWS managed policies than those that come with the program.
+    ///
+    /// SECURITY: one that is left out although somebody has it denies that user or role
+    /// everything, as a policy that cannot be read does.
+    #[must_use]
+    pub fn with_aws_managed(self, policies: AwsManagedPolicies) -> Self {
+        Self { aws_managed: AwsManaged::new(policies, self.partition), ..self }
     }
 
     /// The quotas of every account.
@@ -114,6 +146,18 @@ impl Directory {
     /// The partition of all ARNs.
     pub fn partition(&self) -> Partition {
         self.partition
+    }
+
+    /// Waits for the turn of a call that changes how many there are of something in an account. Such
+    /// calls all write the counter of their account, group or policy, so that side by side they
+    /// would only make each other try again; what keeps the count right is the compare-and-commit.
+    /// No read waits, and few accounts share turns.
+    pub(crate) async fn counting(&self, account: AccountId) -> MutexGuard<'_, ()> {
+        let number = account.as_str().bytes().fold(0_usize, |number, digit| {
+            (number * 10 + usize::from(digit.saturating_sub(b'0'))) % TURNS
+        });
+        let [first, ..] = &self.turns;
+        self.turns.get(number).unwrap_or(first).lock().await
     }
 
     /// The entity under `key`, from memory when the record has not changed.
@@ -146,7 +190,8 @@ impl Directory {
 
     fn parse<T: Stored>(&self, key: &Key, entry: &Entry) -> Result<(T::Record, T), DirectoryError> {
         let record = decode::<T::Record>(key, entry)?;
-        let value = T::from_record(&record, self).map_err(|reason| corrupt(key, reason))?;
+        let mut value = T::from_record(&record, self).map_err(|reason| corrupt(key, reason))?;
+        value.read_at(entry.revision);
         // SECURITY: a record that was moved to another key must not lend its rights to it.
         if value.key()? != *key {
             return Err(corrupt(key, "the record belongs to another key"));
@@ -157,11 +202,11 @@ impl Directory {
     /// The id that the index holds for a name, ignoring case.
     pub(crate) async fn id_by_name(
         &self,
-        kind: Kind,
+        noun: Noun,
         account: AccountId,
         name: &str,
     ) -> Result<Option<UniqueId>, DirectoryError> {
-        let key = keys::name(kind, account, &name.to_ascii_lowercase())?;
+        let key = keys::name(noun, account, &name.to_ascii_lowercase())?;
         match self.store.get(&key).await? {
             Some(entry) => id_of(&key, &entry).map(Some),
             None => Ok(None),
@@ -171,23 +216,26 @@ impl Directory {
     /// Adds to `commit` that one more of a kind is there, unless the account is full.
     pub(crate) async fn count_one_more(
         &self,
-        kind: Kind,
+        noun: Noun,
         account: AccountId,
         commit: Commit,
     ) -> Result<Commit, DirectoryError> {
-        let (max, limit) = match kind {
-            Kind::Group => (self.quotas.groups, Limit::GroupsPerAccount(self.quotas.groups)),
-            Kind::Policy => (self.quotas.policies, Limit::PoliciesPerAccount(self.quotas.policies)),
-            Kind::Role => (self.quotas.roles, Limit::RolesPerAccount(self.quotas.roles)),
-            Kind::User => (self.quotas.users, Limit::UsersPerAccount(self.quotas.users)),
+        let quotas = &self.quotas;
+        let (max, limit): (u32, fn(u32) -> Limit) = match noun {
+            Noun::Group => (quotas.groups, Limit::GroupsPerAccount),
+            Noun::InstanceProfile => (quotas.instance_profiles, Limit::InstanceProfilesPerAccount),
+            Noun::MfaDevice => (quotas.users, Limit::VirtualMfaDevicesPerAccount),
+            Noun::Policy => (quotas.policies, Limit::PoliciesPerAccount),
+            Noun::Role => (quotas.roles, Limit::RolesPerAccount),
+            Noun::User => (quotas.users, Limit::UsersPerAccount),
         };
-        let key = keys::count(kind, account)?;
+        let key = keys::count(noun, account)?;
         let (count, commit) = match self.store.get(&key).await? {
             None => (0, commit.absent(key.clone())),
             Some(entry) => (count_of(&key, &entry)?, commit.unchanged(key.clone(), entry.revision)),
         };
         if count >= max {
-            return Err(DirectoryError::LimitExceeded(limit));
+            return Err(DirectoryError::LimitExceeded(limit(max)));
         }
         Ok(commit.put(key, count.saturating_add(1).to_string().into_bytes()))
     }
@@ -195,11 +243,11 @@ impl Directory {
     /// Adds to `commit` that one of a kind is gone.
     pub(crate) async fn count_one_less(
         &self,
-        kind: Kind,
+        noun: Noun,
         account: AccountId,
         commit: Commit,
     ) -> Result<Commit, DirectoryError> {
-        let key = keys::count(kind, account)?;
+        let key = keys::count(noun, account)?;
         let (count, revision) = self.counted(&key).await?;
         let count = count.checked_sub(1);
         let count = count.ok_or_else(|| corrupt(&key, "there are more than were counted"))?;

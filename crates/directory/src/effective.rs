@@ -5,14 +5,15 @@
 
 use std::sync::Arc;
 
-use daypass_names::{AccountId, UniqueId};
+use daypass_names::{AccountId, Arn, UniqueId};
 use daypass_policy::{Attached, Policy};
 use daypass_store::Key;
 
+use crate::aws_managed::AwsPolicy;
 use crate::directory::{ATTEMPTS, corrupt};
 use crate::keys::{self, Kind};
 use crate::named::{Bounded, Holder};
-use crate::{Directory, DirectoryError, Group, InlinePolicy, ManagedPolicy, Role, User};
+use crate::{Directory, DirectoryError, Group, InlinePolicy, ManagedPolicy, Role, Seen, User};
 
 /// A policy that binds a user or role.
 #[derive(Clone, Debug)]
@@ -30,6 +31,8 @@ pub struct EffectivePolicies {
     pub identity: Vec<AppliedPolicy>,
     /// Its permissions boundary.
     pub boundary: Option<Arc<Policy>>,
+    groups: Vec<Arc<Group>>,
+    managed: Vec<Arc<ManagedPolicy>>,
 }
 
 impl EffectivePolicies {
@@ -38,6 +41,16 @@ impl EffectivePolicies {
         let identity = self.identity.iter();
         identity.map(|AppliedPolicy { name, policy }| Attached { name, policy }).collect()
     }
+
+    /// Where the policies were found, for a write that is decided by them: the groups and the
+    /// customer managed policies. The user or role itself is for whoever looked it up.
+    ///
+    /// # Errors
+    /// As for [`Group::seen`].
+    pub fn seen(&self) -> Result<Vec<Seen>, DirectoryError> {
+        let groups = self.groups.iter().map(|group| group.seen());
+        groups.chain(self.managed.iter().map(|policy| policy.seen())).collect()
+    }
 }
 
 /// What one look at all policies of a user or role gave.
@@ -45,6 +58,34 @@ enum Gathered {
     All(EffectivePolicies),
     /// Something that was referred to is not there: it went since, or is damaged.
     Missing(Key),
+}
+
+/// A managed policy and its document in force.
+struct InForce<'a> {
+    managed: Managed<'a>,
+    policy: Arc<Policy>,
+}
+
+enum Managed<'a> {
+    Aws(&'a AwsPolicy),
+    Customers(Arc<ManagedPolicy>),
+}
+
+impl Managed<'_> {
+    fn arn(&self) -> &Arn {
+        match self {
+            Self::Aws(policy) => &policy.arn,
+            Self::Customers(policy) => &policy.arn,
+        }
+    }
+
+    /// The policy if it is a customer's: those of AWS never change.
+    fn customers(self) -> Option<Arc<ManagedPolicy>> {
+        match self {
+            Self::Aws(_) => None,
+            Self::Customers(policy) => Some(policy),
+        }
+    }
 }
 
 impl Directory {
@@ -87,41 +128,46 @@ impl Directory {
 
     async fn gather<T: Bounded>(&self, holder: &T) -> Result<Gathered, DirectoryError> {
         let account = holder.account();
-        let mut identity = Vec::new();
-        if let Some(missing) = self.gather_own(&mut identity, holder).await? {
+        let mut gathered = EffectivePolicies::default();
+        if let Some(missing) = self.gather_own(&mut gathered, holder).await? {
             return Ok(Gathered::Missing(missing));
         }
         for id in holder.groups() {
             let Some(group) = self.entity_by_id::<Group>(account, *id).await? else {
                 return Ok(Gathered::Missing(keys::entity(Kind::Group, *id)?));
             };
-            if let Some(missing) = self.gather_own(&mut identity, &*group).await? {
+            if let Some(missing) = self.gather_own(&mut gathered, &*group).await? {
                 return Ok(Gathered::Missing(missing));
             }
+            gathered.groups.push(group);
         }
-        let boundary = match holder.boundary() {
-            None => None,
-            Some(id) => match self.in_force(account, id).await? {
-                Ok((_, policy)) => Some(policy),
+        if let Some(id) = holder.boundary() {
+            match self.in_force(account, id).await? {
+                Ok(InForce { managed, policy }) => {
+                    gathered.boundary = Some(policy);
+                    gathered.managed.extend(managed.customers());
+                }
                 Err(missing) => return Ok(Gathered::Missing(missing)),
-            },
-        };
-        Ok(Gathered::All(EffectivePolicies { identity, boundary }))
+            }
+        }
+        Ok(Gathered::All(gathered))
     }
 
     /// Adds the inline and attached policies of a user, group or role; or tells what is missing.
     async fn gather_own<T: Holder>(
         &self,
-        identity: &mut Vec<AppliedPolicy>,
+        gathered: &mut EffectivePolicies,
         holder: &T,
     ) -> Result<Option<Key>, DirectoryError> {
-        identity.extend(holder.policies().iter().map(|InlinePolicy { name, policy }| {
+        gathered.identity.extend(holder.policies().iter().map(|InlinePolicy { name, policy }| {
             AppliedPolicy { name: name.as_str().into(), policy: Arc::clone(policy) }
         }));
         for id in holder.attached() {
             match self.in_force(holder.account(), *id).await? {
-                Ok((managed, policy)) => {
-                    identity.push(AppliedPolicy { name: managed.arn.as_str().into(), policy });
+                Ok(InForce { managed, policy }) => {
+                    let name = managed.arn().as_str().into();
+                    gathered.identity.push(AppliedPolicy { name, policy });
+                    gathered.managed.extend(managed.customers());
                 }
                 Err(missing) => return Ok(Some(missing)),
             }
@@ -134,12 +180,19 @@ impl Directory {
         &self,
         account: AccountId,
         id: UniqueId,
-    ) -> Result<Result<(Arc<ManagedPolicy>, Arc<Policy>), Key>, DirectoryError> {
+    ) -> Result<Result<InForce<'_>, Key>, DirectoryError> {
+        // One of AWS's that is no longer in the table is looked for in the store, and missing.
+        if let Some(aws) = self.aws_managed.of_id(id) {
+            return Ok(Ok(InForce { managed: Managed::Aws(aws), policy: aws.policy() }));
+        }
         let Some(managed) = self.entity_by_id::<ManagedPolicy>(account, id).await? else {
             return Ok(Err(keys::entity(Kind::Policy, id)?));
         };
         match self.version_in_force(&managed).await? {
-            Some(version) => Ok(Ok((managed, Arc::clone(&version.policy)))),
+            Some(version) => {
+                let policy = Arc::clone(&version.policy);
+                Ok(Ok(InForce { managed: Managed::Customers(managed), policy }))
+            }
             None => Ok(Err(keys::entity(Kind::Policy, id)?)),
         }
     }

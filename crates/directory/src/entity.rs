@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use daypass_federation::totp::{Seed, Step};
 use daypass_names::{
-    AccessKeyId, AccountId, Arn, GroupName, Path, PolicyDescription, PolicyName, PolicyVersionId,
-    Region, RoleDescription, RoleName, SecretAccessKey, UniqueId, UserName,
+    AccessKeyId, AccountId, Arn, GroupName, InstanceProfileName, Path, PolicyDescription,
+    PolicyName, PolicyVersionId, Region, RoleDescription, RoleName, SecretAccessKey, TagKey,
+    TagValue, UniqueId, UserName, VirtualMfaDeviceName,
 };
 use daypass_policy::Policy;
+use daypass_store::Revision;
 use jiff::Timestamp;
 
 /// Most items that one call lists, as for every list operation of IAM.
@@ -21,6 +24,33 @@ pub struct Account {
     pub id: AccountId,
     /// When it was made.
     pub created: Timestamp,
+}
+
+/// How many entities of each kind an account has.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct AccountCounts {
+    /// Users.
+    pub users: u32,
+    /// Groups.
+    pub groups: u32,
+    /// Roles.
+    pub roles: u32,
+    /// Customer managed policies.
+    pub policies: u32,
+    /// Instance profiles.
+    pub instance_profiles: u32,
+}
+
+/// A tag of a user, role, managed policy, instance profile or virtual MFA device.
+///
+/// Tags are listed in the order in which their keys were first added. A list of them has no key
+/// twice, ignoring case ([`TagKey::is_same`]).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Tag {
+    /// The key, with the case that it was given last.
+    pub key: TagKey,
+    /// The value.
+    pub value: TagValue,
 }
 
 /// A user with its inline policies, compiled.
@@ -48,6 +78,12 @@ pub struct User {
     pub groups: Vec<UniqueId>,
     /// The ids of its access keys, ordered.
     pub access_keys: Vec<AccessKeyId>,
+    /// The ids of its MFA devices, ordered.
+    pub mfa_devices: Vec<UniqueId>,
+    /// The tags.
+    pub tags: Vec<Tag>,
+    /// The commit that wrote it; none has written a new one yet.
+    pub(crate) revision: Revision,
 }
 
 impl User {
@@ -76,6 +112,8 @@ pub struct Group {
     pub policies: Vec<InlinePolicy>,
     /// The ids of the managed policies attached to it, ordered.
     pub attached: Vec<UniqueId>,
+    /// The commit that wrote it; none has written a new one yet.
+    pub(crate) revision: Revision,
 }
 
 impl Group {
@@ -112,6 +150,10 @@ pub struct Role {
     pub attached: Vec<UniqueId>,
     /// The id of the managed policy that bounds it.
     pub boundary: Option<UniqueId>,
+    /// The tags.
+    pub tags: Vec<Tag>,
+    /// The commit that wrote it; none has written a new one yet.
+    pub(crate) revision: Revision,
 }
 
 impl Role {
@@ -119,6 +161,29 @@ impl Role {
     pub fn policy(&self, name: &PolicyName) -> Option<&InlinePolicy> {
         self.policies.iter().find(|policy| policy.name == *name)
     }
+}
+
+/// An instance profile: what hands a role to a machine.
+#[derive(Clone, Debug)]
+pub struct InstanceProfile {
+    /// The account that it belongs to.
+    pub account: AccountId,
+    /// Never given twice.
+    pub id: UniqueId,
+    /// The name, with the case that it was given.
+    pub name: InstanceProfileName,
+    /// The path.
+    pub path: Path,
+    /// The ARN, made of account, path and name.
+    pub arn: Arn,
+    /// When it was made.
+    pub created: Timestamp,
+    /// The ids of the roles that are in it, ordered; with AWS's quota at most one.
+    pub roles: Vec<UniqueId>,
+    /// The tags.
+    pub tags: Vec<Tag>,
+    /// The commit that wrote it; none has written a new one yet.
+    pub(crate) revision: Revision,
 }
 
 /// An inline policy. Its text is the policy's source.
@@ -130,10 +195,34 @@ pub struct InlinePolicy {
     pub policy: Arc<Policy>,
 }
 
-/// A customer managed policy, without its documents.
+/// Whose a managed policy is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum PolicyOwner {
+    /// AWS: it is the same for every account, and nobody can change or delete it.
+    Aws,
+    /// The account.
+    Customer,
+}
+
+/// Which managed policies a list has.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum PolicyScope {
+    /// AWS's and the account's own.
+    #[default]
+    All,
+    /// AWS's.
+    Aws,
+    /// The account's own.
+    Local,
+}
+
+/// A managed policy, without its documents.
 #[derive(Clone, Debug)]
 pub struct ManagedPolicy {
-    /// The account that it belongs to.
+    /// Whose it is.
+    pub owner: PolicyOwner,
+    /// The account that it belongs to; for one of AWS the account that it was looked up for, whose
+    /// uses it counts.
     pub account: AccountId,
     /// What attachments hang on; never given twice.
     pub id: UniqueId,
@@ -153,10 +242,14 @@ pub struct ManagedPolicy {
     pub default: PolicyVersionId,
     /// The versions that are there, oldest first.
     pub versions: Vec<VersionInfo>,
-    /// How many users, groups and roles it is attached to.
+    /// How many users, groups and roles of the account it is attached to.
     pub attachments: u32,
-    /// How many users and roles it bounds.
+    /// How many users and roles of the account it bounds.
     pub boundaries: u32,
+    /// The tags.
+    pub tags: Vec<Tag>,
+    /// The commit that wrote it; none has written a new one yet.
+    pub(crate) revision: Revision,
 }
 
 /// A version of a managed policy, without its document.
@@ -269,6 +362,44 @@ pub struct AccessKey {
     pub secret: SecretAccessKey,
 }
 
+/// A virtual MFA device, its seed opened.
+#[derive(Debug)]
+pub struct MfaDevice {
+    /// The account that it belongs to.
+    pub account: AccountId,
+    /// Never given twice.
+    pub id: UniqueId,
+    /// The name, with the case that it was given.
+    pub name: VirtualMfaDeviceName,
+    /// The path.
+    pub path: Path,
+    /// The ARN, made of account, path and name: the serial number.
+    pub arn: Arn,
+    /// When it was made.
+    pub created: Timestamp,
+    /// Whose it is; nobody's until it is enabled.
+    pub assigned: Option<MfaAssignment>,
+    /// The tags.
+    pub tags: Vec<Tag>,
+    /// What its codes are made of; it prints nowhere and is wiped when dropped.
+    pub(crate) seed: Seed,
+    /// The newest step of which a code was taken: no code of it or of an older one is taken again.
+    pub(crate) last_step: Option<Step>,
+    /// How many steps its clock is ahead of ours.
+    pub(crate) drift: i64,
+    /// The commit that wrote it; none has written a new one yet.
+    pub(crate) revision: Revision,
+}
+
+/// Whose an MFA device is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct MfaAssignment {
+    /// The unique id of the user.
+    pub user: UniqueId,
+    /// Since when.
+    pub enabled: Timestamp,
+}
+
 /// A page of a list.
 #[derive(Debug)]
 pub struct Listing<T> {
@@ -300,6 +431,8 @@ pub struct NewUser {
     pub path: Path,
     /// The id of the managed policy that bounds it from the beginning.
     pub boundary: Option<UniqueId>,
+    /// The tags; of those with the same key the last is kept.
+    pub tags: Vec<Tag>,
     /// Now.
     pub created: Timestamp,
 }
@@ -334,6 +467,8 @@ pub struct NewManagedPolicy {
     pub description: Option<PolicyDescription>,
     /// The document of the first version.
     pub text: String,
+    /// The tags; of those with the same key the last is kept.
+    pub tags: Vec<Tag>,
     /// Now.
     pub created: Timestamp,
 }
@@ -368,6 +503,34 @@ pub struct NewRole {
     pub trust_text: String,
     /// The id of the managed policy that bounds it from the beginning.
     pub boundary: Option<UniqueId>,
+    /// The tags; of those with the same key the last is kept.
+    pub tags: Vec<Tag>,
+    /// Now.
+    pub created: Timestamp,
+}
+
+/// What is to change of a role; what is [`None`] stays.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct RoleChange {
+    /// The description: another, or `Some(None)` for none.
+    pub description: Option<Option<RoleDescription>>,
+    /// The longest session in seconds; its bounds are those of the API.
+    pub max_session_duration: Option<u32>,
+}
+
+/// What an instance profile is made of.
+#[derive(Clone, Debug)]
+pub struct NewInstanceProfile {
+    /// The account.
+    pub account: AccountId,
+    /// An `AIPA` id drawn at random.
+    pub id: UniqueId,
+    /// The name.
+    pub name: InstanceProfileName,
+    /// The path.
+    pub path: Path,
+    /// The tags; of those with the same key the last is kept.
+    pub tags: Vec<Tag>,
     /// Now.
     pub created: Timestamp,
 }
@@ -381,6 +544,27 @@ pub struct NewAccessKey {
     pub secret: SecretAccessKey,
     /// 24 random bytes for this key alone.
     pub nonce: [u8; 24],
+    /// Now.
+    pub created: Timestamp,
+}
+
+/// What a virtual MFA device is made of.
+#[derive(Debug)]
+pub struct NewMfaDevice {
+    /// The account.
+    pub account: AccountId,
+    /// An id drawn at random.
+    pub id: UniqueId,
+    /// The name.
+    pub name: VirtualMfaDeviceName,
+    /// The path.
+    pub path: Path,
+    /// A seed drawn at random.
+    pub seed: Seed,
+    /// 24 random bytes for this device alone.
+    pub nonce: [u8; 24],
+    /// The tags; of those with the same key the last is kept.
+    pub tags: Vec<Tag>,
     /// Now.
     pub created: Timestamp,
 }

@@ -1,14 +1,14 @@
 //! Why the directory refuses a call or cannot answer it.
 
 use daypass_names::{
-    AccessKeyId, AccountId, Arn, GroupName, PolicyName, PolicyVersionId, RoleName, UniqueId,
-    UserName,
+    AccessKeyId, AccountAlias, AccountId, Arn, GroupName, InstanceProfileName, PolicyName,
+    PolicyVersionId, RoleName, UniqueId, UserName, VirtualMfaDeviceName,
 };
 use daypass_policy::Malformed;
 use daypass_store::{Key, StoreError};
 use thiserror::Error;
 
-use crate::{Limit, NoteFault, RingsFault};
+use crate::{Limit, NoteFault, PasswordFault, RingsFault};
 
 /// Why the directory refuses a call or cannot answer it. What is the caller's fault prints as AWS
 /// words it where AWS has words.
@@ -17,6 +17,9 @@ pub enum DirectoryError {
     /// An entity of that name, ignoring case, or of that id is there already.
     #[error("{}", .0.exists())]
     AlreadyExists(Entity),
+    /// Too many passwords are being hashed: the call may be tried again. Nothing was done.
+    #[error("too many passwords are being looked at")]
+    Busy,
     /// Others changed the same thing at the same time, again and again
     /// (`ConcurrentModification`); nothing was done, and the call may be tried again.
     #[error("the entity was changed by others at the same time")]
@@ -41,6 +44,10 @@ pub enum DirectoryError {
     /// A quota would be exceeded.
     #[error(transparent)]
     LimitExceeded(Limit),
+    /// A one-time password of an MFA device is wrong, was taken already, or is not looked at because
+    /// too many were wrong. Which it is nobody is told.
+    #[error("Authentication code for device is not valid.")]
+    InvalidMfaCode,
     /// The policy document is no valid policy.
     #[error(transparent)]
     Malformed(#[from] Malformed),
@@ -50,10 +57,17 @@ pub enum DirectoryError {
     /// The write could not be noted; nothing was written.
     #[error(transparent)]
     Note(#[from] NoteFault),
+    /// The password policy does not take a password.
+    #[error(transparent)]
+    Password(#[from] PasswordFault),
     /// What was to be written could not be read back: a mistake of the program that called, such
-    /// as a role's id for a user.
+    /// as a role's id for a user, or a change of a policy of AWS, which is told by its owner.
     #[error("the new record is refused: {0}")]
     Refused(String),
+    /// What the write was decided on was changed by others before it was committed; nothing was
+    /// done, and it is to be decided again (`ConcurrentModification` when that does not end).
+    #[error("the entity was changed by others at the same time")]
+    Overtaken,
     /// The key rings failed.
     #[error(transparent)]
     Rings(#[from] RingsFault),
@@ -69,6 +83,12 @@ pub enum DirectoryError {
         /// The provider, without `https://`.
         issuer: String,
     },
+    /// Too many wrong passwords were tried for the user lately: not even the right one counts.
+    #[error("Too many wrong passwords were tried. Try again later.")]
+    TooManyWrongPasswords,
+    /// A password is not the present one.
+    #[error("The old password is not correct.")]
+    WrongPassword,
     /// The store failed. Whether a change took place is open.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -81,12 +101,20 @@ pub enum Entity {
     AccessKey(AccessKeyId),
     /// An account.
     Account(AccountId),
+    /// The alias of an account.
+    AccountAlias(AccountAlias),
     /// A group, by name.
     Group(GroupName),
     /// A group, by unique id.
     GroupId(UniqueId),
     /// An inline policy of a group.
     GroupPolicy(PolicyName),
+    /// An instance profile, by name.
+    InstanceProfile(InstanceProfileName),
+    /// An instance profile, by unique id.
+    InstanceProfileId(UniqueId),
+    /// The login profile of a user.
+    LoginProfile(UserName),
     /// A managed policy, by name.
     ManagedPolicy(PolicyName),
     /// A user in a group.
@@ -96,6 +124,17 @@ pub enum Entity {
         /// The user.
         user: UserName,
     },
+    /// A virtual MFA device as that of a user: it is another's or nobody's, or is somebody's
+    /// already.
+    MfaAssignment,
+    /// A virtual MFA device, by name.
+    MfaDevice(VirtualMfaDeviceName),
+    /// A virtual MFA device, by unique id.
+    MfaDeviceId(UniqueId),
+    /// The password policy of an account.
+    PasswordPolicy(AccountId),
+    /// A virtual MFA device, by serial number.
+    MfaSerialNumber(String),
     /// A managed policy, by ARN: it is not there, or not attached.
     Policy(Arn),
     /// A managed policy, by unique id.
@@ -122,14 +161,31 @@ impl Entity {
             // AWS ends this one without a full stop.
             Self::AccessKey(id) => format!("The Access Key with id {id} cannot be found"),
             Self::Account(id) => format!("The account with id {id} cannot be found."),
+            Self::AccountAlias(alias) => {
+                format!("The Account Alias with name {alias} cannot be found.")
+            }
             Self::Group(name) => format!("The group with name {name} cannot be found."),
             Self::GroupId(id) => format!("The group with id {id} cannot be found."),
             Self::GroupPolicy(name) => {
                 format!("The group policy with name {name} cannot be found.")
             }
+            Self::InstanceProfile(name) => format!("Instance Profile {name} cannot be found."),
+            Self::InstanceProfileId(id) => {
+                format!("The instance profile with id {id} cannot be found.")
+            }
             Self::ManagedPolicy(name) => format!("Policy {name} was not found."),
             Self::Member { group, user } => {
                 format!("The user with name {user} is not in the group {group}.")
+            }
+            Self::MfaAssignment => "MFA Device invalid for user.".to_owned(),
+            Self::MfaDevice(name) => format!("VirtualMFADevice with name {name} doesn't exist."),
+            Self::MfaDeviceId(id) => format!("VirtualMFADevice with id {id} doesn't exist."),
+            Self::MfaSerialNumber(serial) => {
+                format!("VirtualMFADevice with serial number {serial} doesn't exist.")
+            }
+            Self::LoginProfile(user) => format!("Login Profile for User {user} cannot be found."),
+            Self::PasswordPolicy(account) => {
+                format!("The Password Policy with domain name {account} cannot be found.")
             }
             Self::Policy(arn) => format!("Policy {arn} was not found."),
             Self::PolicyId(id) => format!("Policy {id} was not found."),
@@ -149,14 +205,27 @@ impl Entity {
         match self {
             Self::AccessKey(id) => format!("Access Key with id {id} already exists."),
             Self::Account(id) => format!("Account with id {id} already exists."),
+            Self::AccountAlias(alias) => format!("The account alias {alias} already exists."),
             Self::Group(name) => format!("Group with name {name} already exists."),
             Self::GroupId(id) => format!("Group with id {id} already exists."),
             Self::GroupPolicy(name) => format!("Group policy with name {name} already exists."),
+            Self::InstanceProfile(name) => format!("Instance Profile {name} already exists."),
+            Self::InstanceProfileId(id) => {
+                format!("Instance profile with id {id} already exists.")
+            }
             Self::ManagedPolicy(name) => {
                 format!("A policy called {name} already exists. Duplicate names are not allowed.")
             }
             Self::Member { group, user } => {
                 format!("The user with name {user} is in the group {group} already.")
+            }
+            Self::MfaAssignment => "MFA Device is already in use.".to_owned(),
+            Self::MfaDevice(_) | Self::MfaDeviceId(_) | Self::MfaSerialNumber(_) => {
+                "MFADevice entity at the same path and name already exists.".to_owned()
+            }
+            Self::LoginProfile(user) => format!("Login Profile for User {user} already exists."),
+            Self::PasswordPolicy(account) => {
+                format!("The Password Policy with domain name {account} already exists.")
             }
             Self::Policy(arn) => format!("Policy {arn} already exists."),
             Self::PolicyId(id) => format!("Policy with id {id} already exists."),
@@ -188,12 +257,25 @@ pub enum DeleteReason {
     /// The version is the default one.
     #[error("Cannot delete the default version of a policy.")]
     DefaultVersion,
+    /// Its login profile.
+    #[error("Cannot delete entity, must delete login profile first.")]
+    LoginProfile,
     /// Membership: of the user that is to go, or in the group that is to go.
     #[error("Cannot delete entity, must remove users from group first.")]
     Members,
+    /// Its MFA devices.
+    #[error("Cannot delete entity, must delete MFA device first.")]
+    MfaDevices,
+    /// The user whose device it is.
+    #[error("MFA VirtualDevice in use. Must deactivate first.")]
+    MfaInUse,
     /// Its inline policies.
     #[error("Cannot delete entity, must delete policies first.")]
     Policies,
+    /// The roles in the instance profile that is to go, or the instance profiles that the role
+    /// that is to go is in.
+    #[error("Cannot delete entity, must remove roles from instance profile first.")]
+    Roles,
     /// The versions of the policy beside the default one.
     #[error(
         "This policy has more than one version. Before you delete a policy, you must delete the \

@@ -65,6 +65,12 @@ pub enum Fault {
         /// How many users, groups and roles list it.
         found: u32,
     },
+    /// The alias of an account does not lead to it.
+    #[error("the alias of the account leads to another account or nowhere")]
+    AliasElsewhere,
+    /// An alias of no account that has it.
+    #[error("the account that the alias leads to has another alias or none")]
+    AliasOrphan,
     /// An index entry for an attachment that is none.
     #[error("the index says that a policy is attached, but it is not")]
     AttachmentOrphan,
@@ -102,6 +108,9 @@ pub enum Fault {
     /// The time of the last use of what is gone.
     #[error("what was last used then is not there")]
     LastUsedOrphan,
+    /// A login profile of nobody.
+    #[error("the user of the login profile is not there")]
+    LoginProfileOrphan,
     /// The number of members of a group is wrong.
     #[error("the count of members is {stored}, but there are {found}")]
     MemberCount {
@@ -116,6 +125,12 @@ pub enum Fault {
     /// A membership without its index entry.
     #[error("the user is in the group {0}, but the index does not say so")]
     MemberUnindexed(UniqueId),
+    /// A user lists an MFA device that is not there, or is not the user's.
+    #[error("the user lists the MFA device {0}, which is not there or not the user's")]
+    MfaDeviceMissing(UniqueId),
+    /// An MFA device whose user is gone or does not list it.
+    #[error("the user of the MFA device is not there or does not list it")]
+    MfaDeviceUnlisted,
     /// The name of an entity leads to another.
     #[error("its name leads to {0}")]
     NameElsewhere(UniqueId),
@@ -128,6 +143,15 @@ pub enum Fault {
     /// A policy that is attached or a boundary is not there.
     #[error("it has the policy {0}, which is not there")]
     PolicyMissing(UniqueId),
+    /// A role in an instance profile is not there.
+    #[error("the role {0} is in it, but is not there")]
+    RoleMissing(UniqueId),
+    /// An index entry for a role that is not in the instance profile.
+    #[error("the index says that a role is in an instance profile, but it is not")]
+    RoleOrphan,
+    /// A role in an instance profile without its index entry.
+    #[error("the role {0} is in it, but the index does not say so")]
+    RoleUnindexed(UniqueId),
     /// A secret that the data keys do not open.
     #[error("the secret cannot be opened with the present data keys")]
     SecretUnopened,

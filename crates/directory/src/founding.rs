@@ -15,7 +15,7 @@ use crate::named::Holder;
 use crate::record::{AccountRecord, CommonRecord, PolicyRecord, UserRecord};
 use crate::{
     AccessKey, Account, Directory, DirectoryError, Entity, NewAccessKey, NewAccount, NewUser,
-    Noting, User,
+    Noting, User, tags,
 };
 
 /// What an account is founded with.
@@ -62,7 +62,8 @@ impl Directory {
             return Err(DirectoryError::Refused(reason.to_owned()));
         }
         Policy::parse(&policy_text, PolicyKind::Identity)?;
-        let record = founder(&admin, &policy, policy_text, &key);
+        let mut record = founder(&admin, &policy, policy_text, &key);
+        record.tags = tags::of_new::<User>(&self.quotas, &admin.tags)?;
         let user = self.made::<User>(&record)?;
         let too_large = || user.record_limit(&self.quotas);
         let user_bytes = encode(&record).ok_or_else(too_large)?;
@@ -121,5 +122,12 @@ fn founder(admin: &NewUser, policy: &PolicyName, text: String, key: &NewAccessKe
     let NewUser { account, id, name, path, created, .. } = admin;
     let mut common = CommonRecord::new(*account, *id, name.to_string(), path, *created);
     common.policies.push(PolicyRecord { name: policy.to_string(), text });
-    UserRecord { common, boundary: None, groups: Vec::new(), access_keys: vec![key.id.to_string()] }
+    UserRecord {
+        common,
+        boundary: None,
+        groups: Vec::new(),
+        mfa_devices: Vec::new(),
+        access_keys: vec![key.id.to_string()],
+        tags: Vec::new(),
+    }
 }

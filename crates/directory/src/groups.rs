@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use daypass_names::{AccountId, Arn, GroupName, Path, PathPrefix, UniqueId, UniqueIdKind};
-use daypass_store::{Commit, Key, MAX_SCAN, Revision, StoreError};
+use daypass_store::{Commit, Key, Revision, StoreError};
 
 use crate::cache::Cache;
 use crate::directory::{ATTEMPTS, Stored, corrupt, count_of, encode};
@@ -14,8 +14,8 @@ use crate::keys::{self, Kind};
 use crate::named::{Holder, Named};
 use crate::record::{Common, CommonRecord, GroupRecord};
 use crate::{
-    DeleteReason, Directory, DirectoryError, Entity, Group, InlinePolicy, Limit, Listing, MAX_PAGE,
-    NewGroup, Noting, Quotas, User,
+    DeleteReason, Directory, DirectoryError, Entity, Group, InlinePolicy, Limit, Listing, NewGroup,
+    Noting, Quotas, User,
 };
 
 impl Directory {
@@ -46,7 +46,8 @@ impl Directory {
 
     /// The groups under a path, ordered by lower-case name, behind the lower-case name `after`.
     ///
-    /// At most `limit` (1 to [`MAX_PAGE`]); the page may be shorter although more follow.
+    /// At most `limit` (1 to [`MAX_PAGE`](crate::MAX_PAGE)); the page may be shorter although more
+    /// follow.
     pub async fn groups(
         &self,
         account: AccountId,
@@ -73,7 +74,7 @@ impl Directory {
         let group = self.made::<Group>(&record)?;
         let bytes = encode(&record).ok_or_else(|| group.record_limit(&self.quotas))?;
         let size = keys::group_size(new.id)?;
-        let _membership = self.membership.lock().await;
+        let _turn = self.counting(new.account).await;
         for _ in 0..ATTEMPTS {
             let commit = self.creation(&group, bytes.clone()).await?;
             let commit = commit.absent(size.clone()).put(size.clone(), b"0".as_slice());
@@ -82,6 +83,23 @@ impl Directory {
             }
         }
         Err(DirectoryError::Conflict)
+    }
+
+    /// Gives a group another name, another path or both; what is [`None`] stays. Its id, members
+    /// and policies stay. That nothing changed is noted all the same.
+    ///
+    /// # Errors
+    /// [`DirectoryError::NotFound`], or [`DirectoryError::AlreadyExists`] when the name is that of
+    /// another group, in whatever case.
+    pub async fn update_group(
+        &self,
+        account: AccountId,
+        id: UniqueId,
+        new_name: Option<GroupName>,
+        new_path: Option<Path>,
+        noting: &dyn Noting<()>,
+    ) -> Result<(), DirectoryError> {
+        self.rename::<Group>(account, id, new_name.as_ref(), new_path.as_ref(), noting).await
     }
 
     /// Deletes a group that has neither members nor policies.
@@ -94,7 +112,7 @@ impl Directory {
         id: UniqueId,
         noting: &dyn Noting<()>,
     ) -> Result<(), DirectoryError> {
-        let _membership = self.membership.lock().await;
+        let _turn = self.counting(account).await;
         for _ in 0..ATTEMPTS {
             let editing = self.edit_entity::<Group>(account, id).await?;
             let (key, size, revision) = self.group_size(account, id).await?;
@@ -124,7 +142,7 @@ impl Directory {
         user: UniqueId,
         noting: &dyn Noting<()>,
     ) -> Result<(), DirectoryError> {
-        let _membership = self.membership.lock().await;
+        let _turn = self.counting(account).await;
         for _ in 0..ATTEMPTS {
             let (key, size, revision) = self.group_size(account, group).await?;
             let mut editing = self.edit_entity::<User>(account, user).await?;
@@ -160,7 +178,7 @@ impl Directory {
         user: UniqueId,
         noting: &dyn Noting<()>,
     ) -> Result<(), DirectoryError> {
-        let _membership = self.membership.lock().await;
+        let _turn = self.counting(account).await;
         for _ in 0..ATTEMPTS {
             let found = self.group_by_id(account, group).await?;
             let mut editing = self.edit_entity::<User>(account, user).await?;
@@ -191,7 +209,8 @@ impl Directory {
 
     /// The members of a group, ordered by unique id, behind the id `after`.
     ///
-    /// At most `limit` (1 to [`MAX_PAGE`]); the page may be shorter although more follow.
+    /// At most `limit` (1 to [`MAX_PAGE`](crate::MAX_PAGE)); the page may be shorter although more
+    /// follow.
     ///
     /// # Errors
     /// [`DirectoryError::NotFound`] of the group.
@@ -203,22 +222,7 @@ impl Directory {
         limit: usize,
     ) -> Result<Listing<User>, DirectoryError> {
         self.group_by_id(account, group).await?;
-        let limit = limit.clamp(1, MAX_PAGE);
-        let prefix = keys::members(group);
-        let after = after.map(|user| keys::member(group, user)).transpose()?;
-        let scanned = limit.saturating_add(1).min(MAX_SCAN);
-        let page = self.store.scan(prefix.as_bytes(), after.as_ref(), scanned).await?;
-        let complete = page.len() < scanned;
-        let mut items = Vec::new();
-        let mut last = None;
-        for (key, _) in page.iter().take(limit) {
-            let id = keys::last_id(key).ok_or_else(|| corrupt(key, "the index is no id"))?;
-            last = Some(id.to_string());
-            // One that is gone went while we read.
-            items.extend(self.entity_by_id::<User>(account, id).await?);
-        }
-        let more = page.len() > limit || !complete;
-        Ok(Listing { items, next: last.filter(|_| more) })
+        self.indexed(account, &keys::members(group), after, limit).await
     }
 
     /// The groups that a user is in, ordered by unique id.
@@ -269,7 +273,8 @@ impl Stored for Group {
             return Err("the id is not that of a group".to_owned());
         }
         let arn = Arn::group(directory.partition, account, &path, &name);
-        Ok(Self { account, id, name, path, arn, created, policies, attached })
+        let revision = Revision::ZERO;
+        Ok(Self { account, id, name, path, arn, created, policies, attached, revision })
     }
 
     fn key(&self) -> Result<Key, StoreError> {
@@ -278,6 +283,10 @@ impl Stored for Group {
 
     fn cache(directory: &Directory) -> &Cache<Self> {
         &directory.groups
+    }
+
+    fn read_at(&mut self, revision: Revision) {
+        self.revision = revision;
     }
 }
 

@@ -3,16 +3,26 @@
 //! | key | value |
 //! |---|---|
 //! | `account/<account>` | the account |
+//! | `account-alias/<account>` | the alias of the account |
+//! | `alias/<alias>` | the account that has the alias, the only one in the deployment |
 //! | `user/<id>`, `role/<id>`, `group/<id>` | the entity with all that is inline in it, and what it refers to |
 //! | `policy/<id>` | a managed policy without its documents, and how often it is used |
 //! | `policy-version/<policy>/<number>` | the document of a version; it never changes |
-//! | `user-name/<account>/<lower-case name>`, `role-name/…`, `group-name/…`, `policy-name/…` | the entity's id |
-//! | `user-count/<account>`, `role-count/…`, `group-count/…`, `policy-count/…` | how many there are, so that no create has to count |
+//! | `mfa-device/<id>` | a virtual MFA device, its seed sealed, with whose it is |
+//! | `instance-profile/<id>` | an instance profile with the role that is in it |
+//! | `user-name/<account>/<lower-case name>`, `role-name/…`, `group-name/…`, `policy-name/…`, `instance-profile-name/…`, `mfa-device-name/…` | the entity's id |
+//! | `user-count/<account>`, `role-count/…`, `group-count/…`, `policy-count/…`, `instance-profile-count/…`, `mfa-device-count/…` | how many there are, so that no create has to count |
 //! | `access-key/<id>` | the access key, its secret sealed |
+//! | `login-profile/<user>` | the hashes of the user's password and of those before it |
+//! | `password-policy/<account>` | what the account demands of passwords |
 //! | `group-member/<group>/<user>` | empty: the user's record has the group |
 //! | `group-size/<group>` | how many members the group has |
+//! | `role-profile/<role>/<instance profile>` | empty: the role is in the instance profile |
 //! | `policy-attachment/<policy>/<kind>/<id>` | empty: the user, group or role has the policy |
 //! | `policy-boundary/<policy>/<kind>/<id>` | empty: the user or role is bounded by the policy |
+//! | `aws-policy-use/<account>/<policy>` | how often the account uses an AWS managed policy |
+//! | `aws-policy-attachment/<account>/<policy>/<kind>/<id>` | empty: the user, group or role has the AWS managed policy |
+//! | `aws-policy-boundary/<account>/<policy>/<kind>/<id>` | empty: the user or role is bounded by the AWS managed policy |
 //! | `last-used/access-key/<id>`, `last-used/role/<id>` | when it was last used |
 //! | `ring/<ring>/<eight digits>` | a ring key, its material sealed |
 //! | `revocation/<id>` | a revocation |
@@ -22,10 +32,10 @@
 
 use std::num::NonZeroU32;
 
-use daypass_names::{AccessKeyId, AccountId, UniqueId, UniqueIdKind};
+use daypass_names::{AccessKeyId, AccountAlias, AccountId, UniqueId, UniqueIdKind};
 use daypass_store::{Key, StoreError};
 
-/// The kinds of entity that have a name and an id.
+/// The kinds of entity that policies are, or are put on.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Kind {
     Group,
@@ -58,11 +68,68 @@ impl Kind {
     }
 }
 
+/// Everything that has a name and an id in an account, and is counted there.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Noun {
+    Group,
+    InstanceProfile,
+    MfaDevice,
+    Policy,
+    Role,
+    User,
+}
+
+impl Noun {
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Group, Self::InstanceProfile, Self::MfaDevice, Self::Policy, Self::Role, Self::User];
+
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Group => Kind::Group.word(),
+            Self::InstanceProfile => "instance-profile",
+            Self::MfaDevice => "mfa-device",
+            Self::Policy => Kind::Policy.word(),
+            Self::Role => Kind::Role.word(),
+            Self::User => Kind::User.word(),
+        }
+    }
+
+    /// The kind of the ids.
+    pub(crate) const fn ids(self) -> UniqueIdKind {
+        match self {
+            Self::Group => UniqueIdKind::Group,
+            Self::InstanceProfile => UniqueIdKind::InstanceProfile,
+            Self::MfaDevice => UniqueIdKind::MfaDevice,
+            Self::Policy => UniqueIdKind::ManagedPolicy,
+            Self::Role => UniqueIdKind::Role,
+            Self::User => UniqueIdKind::User,
+        }
+    }
+
+    pub(crate) const fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::Group => Self::Group,
+            Kind::Policy => Self::Policy,
+            Kind::Role => Self::Role,
+            Kind::User => Self::User,
+        }
+    }
+}
+
+impl From<Kind> for Noun {
+    fn from(kind: Kind) -> Self {
+        Self::of(kind)
+    }
+}
+
 /// What all account keys begin with.
 pub(crate) const ACCOUNTS: &[u8] = b"account/";
 
 /// What all keys of access keys begin with.
 pub(crate) const ACCESS_KEYS: &[u8] = b"access-key/";
+
+/// What all keys of virtual MFA devices begin with.
+pub(crate) const MFA_DEVICES: &[u8] = b"mfa-device/";
 
 /// What all keys of revocations begin with.
 pub(crate) const REVOCATIONS: &[u8] = b"revocation/";
@@ -74,26 +141,48 @@ pub(crate) fn account(account: AccountId) -> Result<Key, StoreError> {
     Key::print(format_args!("account/{account}"))
 }
 
-pub(crate) fn entity(kind: Kind, id: UniqueId) -> Result<Key, StoreError> {
-    Key::print(format_args!("{}/{id}", kind.word()))
+/// Where the alias of an account is kept.
+pub(crate) fn alias_of(account: AccountId) -> Result<Key, StoreError> {
+    Key::print(format_args!("account-alias/{account}"))
+}
+
+/// Where the account of an alias is kept.
+pub(crate) fn alias(alias: &AccountAlias) -> Result<Key, StoreError> {
+    Key::print(format_args!("alias/{alias}"))
+}
+
+pub(crate) fn entity(noun: impl Into<Noun>, id: UniqueId) -> Result<Key, StoreError> {
+    Key::print(format_args!("{}/{id}", noun.into().word()))
 }
 
 /// What the keys of all names of an account begin with.
-pub(crate) fn names(kind: Kind, account: AccountId) -> String {
-    format!("{}-name/{account}/", kind.word())
+pub(crate) fn names(noun: impl Into<Noun>, account: AccountId) -> String {
+    format!("{}-name/{account}/", noun.into().word())
 }
 
 /// `lower` is the name in lower case, or where a listing continues.
-pub(crate) fn name(kind: Kind, account: AccountId, lower: &str) -> Result<Key, StoreError> {
-    Key::print(format_args!("{}{lower}", names(kind, account)))
+pub(crate) fn name(
+    noun: impl Into<Noun>,
+    account: AccountId,
+    lower: &str,
+) -> Result<Key, StoreError> {
+    Key::print(format_args!("{}{lower}", names(noun, account)))
 }
 
-pub(crate) fn count(kind: Kind, account: AccountId) -> Result<Key, StoreError> {
-    Key::print(format_args!("{}-count/{account}", kind.word()))
+pub(crate) fn count(noun: impl Into<Noun>, account: AccountId) -> Result<Key, StoreError> {
+    Key::print(format_args!("{}-count/{account}", noun.into().word()))
 }
 
 pub(crate) fn access_key(id: &AccessKeyId) -> Result<Key, StoreError> {
     Key::print(format_args!("access-key/{id}"))
+}
+
+pub(crate) fn login_profile(user: UniqueId) -> Result<Key, StoreError> {
+    Key::print(format_args!("login-profile/{user}"))
+}
+
+pub(crate) fn password_policy(account: AccountId) -> Result<Key, StoreError> {
+    Key::print(format_args!("password-policy/{account}"))
 }
 
 /// What the keys of all members of a group begin with.
@@ -110,6 +199,15 @@ pub(crate) fn group_size(group: UniqueId) -> Result<Key, StoreError> {
     Key::print(format_args!("group-size/{group}"))
 }
 
+/// What the keys of all instance profiles that a role is in begin with.
+pub(crate) fn role_profiles(role: UniqueId) -> String {
+    format!("role-profile/{role}/")
+}
+
+pub(crate) fn role_profile(role: UniqueId, profile: UniqueId) -> Result<Key, StoreError> {
+    Key::print(format_args!("{}{profile}", role_profiles(role)))
+}
+
 pub(crate) fn policy_version(policy: UniqueId, number: NonZeroU32) -> Result<Key, StoreError> {
     Key::print(format_args!("policy-version/{policy}/{number}"))
 }
@@ -124,12 +222,24 @@ pub(crate) fn boundaries(policy: UniqueId) -> String {
     format!("policy-boundary/{policy}/")
 }
 
-pub(crate) fn attachment(policy: UniqueId, kind: Kind, id: UniqueId) -> Result<Key, StoreError> {
-    Key::print(format_args!("{}{}/{id}", attachments(policy), kind.word()))
+/// What the keys of all entities of an account that have an AWS managed policy begin with.
+pub(crate) fn aws_attachments(account: AccountId, policy: UniqueId) -> String {
+    format!("aws-policy-attachment/{account}/{policy}/")
 }
 
-pub(crate) fn boundary(policy: UniqueId, kind: Kind, id: UniqueId) -> Result<Key, StoreError> {
-    Key::print(format_args!("{}{}/{id}", boundaries(policy), kind.word()))
+/// What the keys of all entities of an account that an AWS managed policy bounds begin with.
+pub(crate) fn aws_boundaries(account: AccountId, policy: UniqueId) -> String {
+    format!("aws-policy-boundary/{account}/{policy}/")
+}
+
+/// How often an account uses an AWS managed policy.
+pub(crate) fn aws_use(account: AccountId, policy: UniqueId) -> Result<Key, StoreError> {
+    Key::print(format_args!("aws-policy-use/{account}/{policy}"))
+}
+
+/// The entry of an entity in one of the four indexes of who has a policy.
+pub(crate) fn used_by(index: &str, kind: Kind, id: UniqueId) -> Result<Key, StoreError> {
+    Key::print(format_args!("{index}{}/{id}", kind.word()))
 }
 
 pub(crate) fn access_key_use(id: &AccessKeyId) -> Result<Key, StoreError> {

@@ -13,9 +13,12 @@
 
 mod access_keys;
 mod accounts;
+mod aliases;
 mod attachments;
+mod aws_managed;
 mod cache;
 mod check;
+mod credentials;
 mod directory;
 mod effective;
 mod entity;
@@ -24,16 +27,23 @@ mod findings;
 mod founding;
 mod groups;
 mod inline;
+mod instance_profiles;
 mod keys;
 mod last_used;
+mod login_profiles;
 mod managed;
+mod mfa_devices;
 mod named;
 mod note;
+mod password_policy;
+mod passwords;
 mod quotas;
 mod record;
 mod revocations;
 mod rings;
 mod roles;
+mod seen;
+mod tags;
 #[cfg(test)]
 mod tests;
 mod trust;
@@ -41,20 +51,31 @@ mod users;
 mod versions;
 
 pub use attachments::HolderPage;
+pub use aws_managed::{AwsManagedFault, AwsManagedPolicies, MAX_AWS_MANAGED};
+pub use credentials::UserCredentials;
 pub use directory::Directory;
 pub use effective::{AppliedPolicy, EffectivePolicies};
 pub use entity::{
-    AccessKey, AccessKeyStatus, Account, Group, Holder, InlinePolicy, LastUsed, Listing, MAX_PAGE,
-    ManagedPolicy, NewAccessKey, NewAccount, NewGroup, NewManagedPolicy, NewPolicyVersion, NewRole,
-    NewUser, PolicyUsage, PolicyVersion, Role, TrustPolicy, User, VersionInfo,
+    AccessKey, AccessKeyStatus, Account, AccountCounts, Group, Holder, InlinePolicy,
+    InstanceProfile, LastUsed, Listing, MAX_PAGE, ManagedPolicy, MfaAssignment, MfaDevice,
+    NewAccessKey, NewAccount, NewGroup, NewInstanceProfile, NewManagedPolicy, NewMfaDevice,
+    NewPolicyVersion, NewRole, NewUser, PolicyOwner, PolicyScope, PolicyUsage, PolicyVersion, Role,
+    RoleChange, Tag, TrustPolicy, User, VersionInfo,
 };
 pub use error::{DeleteReason, DirectoryError, Entity};
 pub use findings::{Fault, Finding, Findings, MAX_FINDINGS};
 pub use founding::{Founded, Founding};
 pub use inline::{MAX_INLINE_POLICIES, MAX_INLINE_POLICY};
 pub use last_used::MAX_GATHERED;
+pub use login_profiles::{LoginProfile, LoginProfileChange, NewLoginProfile, PasswordStanding};
+pub use mfa_devices::{LOCKED_SECONDS, MAX_WRONG_CODES, MatchedCode};
 pub use note::{Note, NoteFault, Noting, OutboxKey};
-pub use quotas::{Limit, Quotas};
+pub use password_policy::{
+    GREATEST_MINIMUM_LENGTH, GREATEST_PASSWORD_AGE, GREATEST_REUSE_PREVENTION,
+    LEAST_MINIMUM_LENGTH, PasswordFault, PasswordPolicy,
+};
+pub use passwords::{NewPassword, PASSWORD_SALT, Password};
+pub use quotas::{Limit, QuotaFault, Quotas};
 pub use revocations::{
     EXPIRED_KEPT, MAX_REVOCATIONS, NewRevocation, REVOKE_POLICY, Revocation, RevocationFault,
     RevocationSet, RoleRevoked, Scope, SessionRef,
@@ -64,3 +85,4 @@ pub use rings::{
     RESERVED_RING_KEYS, Resealed, RingChange, RingChangeKind, RingKeyInfo, RingKeyState, RingName,
     Rings, RingsFault, SESSION_KEY_MARGIN,
 };
+pub use seen::Seen;

@@ -2,17 +2,18 @@
 //!
 //! The record of a policy holds which versions there are, which is in force and how often the
 //! policy is used; the documents lie beside it and never change, so that an attachment compiles
-//! nothing anew. Policies of AWS are not among them.
+//! nothing anew. Policies of AWS are no records, but are found here as well: see
+//! [`aws_managed`](crate::aws_managed).
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use daypass_names::{
-    AccountId, Arn, Constrained, Path, PathPrefix, PolicyDescription, PolicyName, PolicyVersionId,
-    UniqueId, UniqueIdKind,
+    AccountId, Arn, Constrained, Path, PolicyDescription, PolicyName, PolicyVersionId, UniqueId,
+    UniqueIdKind,
 };
 use daypass_policy::Policy;
-use daypass_store::{Key, StoreError};
+use daypass_store::{Key, Revision, StoreError};
 
 use crate::cache::Cache;
 use crate::directory::{ATTEMPTS, Editing, Stored, corrupt, encode};
@@ -20,12 +21,12 @@ use crate::keys::{self, Kind};
 use crate::named::Named;
 use crate::record::{self, DocumentRecord, ManagedRecord, VersionRecord};
 use crate::{
-    DeleteReason, Directory, DirectoryError, Entity, Limit, Listing, ManagedPolicy,
-    NewManagedPolicy, Noting, VersionInfo,
+    DeleteReason, Directory, DirectoryError, Entity, Limit, ManagedPolicy, NewManagedPolicy,
+    Noting, PolicyOwner, VersionInfo, tags,
 };
 
 impl Directory {
-    /// The managed policy of exactly that name, case included.
+    /// The customer managed policy of exactly that name, case included.
     ///
     /// # Errors
     /// [`DirectoryError::NotFound`].
@@ -37,18 +38,26 @@ impl Directory {
         self.entity(account, name).await
     }
 
-    /// The managed policy of exactly that ARN, path included, in whatever account.
+    /// The managed policy of exactly that ARN, path included: one of the account, or of AWS.
+    ///
+    /// SECURITY: one of another account is not found, whatever it is wanted for.
     ///
     /// # Errors
     /// [`DirectoryError::NotFound`].
     pub async fn managed_policy_by_arn(
         &self,
+        account: AccountId,
         arn: &Arn,
     ) -> Result<Arc<ManagedPolicy>, DirectoryError> {
+        if let Some(aws) = self.aws_managed.of_arn(arn) {
+            return self.aws_seen_by(account, aws).await;
+        }
         let missing = || DirectoryError::NotFound(Entity::Policy(arn.clone()));
+        if arn.account() != Some(account) {
+            return Err(missing());
+        }
         let name = arn.resource().strip_prefix("policy/").and_then(|rest| rest.rsplit('/').next());
         let name = name.and_then(|name| PolicyName::parse(name).ok()).ok_or_else(missing)?;
-        let account = arn.account().ok_or_else(missing)?;
         match self.managed_policy(account, &name).await {
             Ok(policy) if policy.arn == *arn => Ok(policy),
             Ok(_) | Err(DirectoryError::NotFound(_)) => Err(missing()),
@@ -56,7 +65,7 @@ impl Directory {
         }
     }
 
-    /// The managed policy of that id, if it belongs to that account.
+    /// The managed policy of that id, if it belongs to that account or to AWS.
     ///
     /// # Errors
     /// [`DirectoryError::NotFound`].
@@ -65,23 +74,11 @@ impl Directory {
         account: AccountId,
         id: UniqueId,
     ) -> Result<Arc<ManagedPolicy>, DirectoryError> {
+        if let Some(aws) = self.aws_managed.of_id(id) {
+            return self.aws_seen_by(account, aws).await;
+        }
         let found = self.entity_by_id(account, id).await?;
         found.ok_or(DirectoryError::NotFound(Entity::PolicyId(id)))
-    }
-
-    /// The managed policies under a path, ordered by lower-case name, behind the lower-case name
-    /// `after`.
-    ///
-    /// At most `limit` (1 to [`MAX_PAGE`](crate::MAX_PAGE)); the page may be shorter although more
-    /// follow.
-    pub async fn managed_policies(
-        &self,
-        account: AccountId,
-        prefix: &PathPrefix,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Listing<ManagedPolicy>, DirectoryError> {
-        self.entities(account, prefix, after, limit).await
     }
 
     /// Makes a managed policy with its first version, `v1`, in force.
@@ -95,6 +92,8 @@ impl Directory {
         new: NewManagedPolicy,
         noting: &dyn Noting<ManagedPolicy>,
     ) -> Result<Arc<ManagedPolicy>, DirectoryError> {
+        // An id names one policy only.
+        self.require_customers(new.id)?;
         self.parse_document(&new.text)?;
         let first = NonZeroU32::MIN;
         let created = new.created.to_string();
@@ -111,6 +110,7 @@ impl Directory {
             versions: vec![VersionRecord { number: first, created: created.clone() }],
             attachments: 0,
             boundaries: 0,
+            tags: tags::of_new::<ManagedPolicy>(&self.quotas, &new.tags)?,
         };
         let policy = self.made::<ManagedPolicy>(&record)?;
         let document =
@@ -119,7 +119,7 @@ impl Directory {
         let too_large = || self.document_limit();
         let bytes = encode(&record).ok_or_else(too_large)?;
         let document = encode(&document).ok_or_else(too_large)?;
-        let _membership = self.membership.lock().await;
+        let _turn = self.counting(new.account).await;
         for _ in 0..ATTEMPTS {
             let commit = self.creation(&policy, bytes.clone()).await?;
             let commit = commit.absent(version.clone()).put(version.clone(), document.clone());
@@ -133,14 +133,16 @@ impl Directory {
     /// Deletes a managed policy that nothing uses, with its last version.
     ///
     /// # Errors
-    /// [`DirectoryError::NotFound`] or [`DirectoryError::DeleteConflict`].
+    /// [`DirectoryError::NotFound`], [`DirectoryError::DeleteConflict`], or
+    /// [`DirectoryError::Refused`] for a policy of AWS.
     pub async fn delete_managed_policy(
         &self,
         account: AccountId,
         id: UniqueId,
         noting: &dyn Noting<()>,
     ) -> Result<(), DirectoryError> {
-        let _membership = self.membership.lock().await;
+        self.require_customers(id)?;
+        let _turn = self.counting(account).await;
         for _ in 0..ATTEMPTS {
             let editing = self.edit_entity::<ManagedPolicy>(account, id).await?;
             let ManagedRecord { attachments, boundaries, .. } = editing.record;
@@ -209,6 +211,7 @@ impl Stored for ManagedPolicy {
             Ok(VersionInfo { id, created: record::timestamp(&version.created)? })
         };
         Ok(Self {
+            owner: PolicyOwner::Customer,
             arn: Arn::policy(directory.partition, account, &path, &name),
             account,
             id,
@@ -221,6 +224,8 @@ impl Stored for ManagedPolicy {
             versions: record.versions.iter().map(version).collect::<Result<_, String>>()?,
             attachments: record.attachments,
             boundaries: record.boundaries,
+            tags: record::tags(&record.tags)?,
+            revision: Revision::ZERO,
         })
     }
 
@@ -230,6 +235,10 @@ impl Stored for ManagedPolicy {
 
     fn cache(directory: &Directory) -> &Cache<Self> {
         &directory.managed_policies
+    }
+
+    fn read_at(&mut self, revision: Revision) {
+        self.revision = revision;
     }
 }
 

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 use tokio::sync::Notify;
 
-use crate::{Directory, DirectoryError, keys};
+use crate::{Directory, DirectoryError, Seen, keys, seen};
 
 /// The audit record of a write: kept in the same commit, under `outbox/…`, until the trail has it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -33,6 +33,11 @@ pub struct Note {
 pub trait Noting<T: ?Sized>: Sync {
     /// The note of a write that made `made`. A fault refuses the write.
     fn note(&self, made: &T) -> Result<Note, NoteFault>;
+
+    /// What the write was decided on: it is committed only while all of that is as it was seen.
+    fn seen(&self) -> Vec<Seen> {
+        Vec::new()
+    }
 }
 
 impl<T: ?Sized, F> Noting<T> for F
@@ -105,6 +110,8 @@ impl Directory {
         let writing = Arc::clone(&self.writing).read_owned().await;
         let note = noting.note(made)?;
         let key = note.key()?;
+        let seen = noting.seen();
+        let commit = seen::provided(commit, &seen).ok_or(DirectoryError::Overtaken)?;
         // The last of the preconditions: a conflict that names it is about nothing else.
         let commit = commit.absent(key.clone()).put(key.clone(), note.line);
         let _wake = Wake(&self.outbox);
@@ -122,6 +129,10 @@ impl Directory {
             // SECURITY: one note must never take the place of another.
             Err(StoreError::Conflict { key: taken }) if taken == key => {
                 Err(DirectoryError::Note(NoteFault::new("its event id was used already")))
+            }
+            // Trying again would not help: what the write was decided on is not so any more.
+            Err(StoreError::Conflict { .. }) if self.is_overtaken(&seen).await? => {
+                Err(DirectoryError::Overtaken)
             }
             Err(StoreError::Conflict { .. }) => Ok(false),
             Err(error) => Err(error.into()),

@@ -7,7 +7,7 @@ use thiserror::Error;
 /// The quotas of every account; the defaults are those of AWS.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Quotas {
-    /// Users of an account.
+    /// Users of an account, and as many virtual MFA devices.
     pub users: u32,
     /// Groups of an account.
     pub groups: u32,
@@ -15,6 +15,12 @@ pub struct Quotas {
     pub roles: u32,
     /// Customer managed policies of an account.
     pub policies: u32,
+    /// Instance profiles of an account.
+    pub instance_profiles: u32,
+    /// Roles in an instance profile.
+    pub roles_per_instance_profile: u32,
+    /// Tags of a user, role, managed policy or instance profile.
+    pub tags_per_resource: u32,
     /// Groups that a user is in.
     pub groups_per_user: u32,
     /// Managed policies attached to a user.
@@ -27,6 +33,8 @@ pub struct Quotas {
     pub versions_per_policy: u32,
     /// Access keys of a user, inactive ones included.
     pub access_keys_per_user: u32,
+    /// MFA devices of a user.
+    pub mfa_devices_per_user: u32,
     /// Characters of all inline policies of a user together, white space not counted.
     pub user_policy_size: usize,
     /// Characters of all inline policies of a group together, white space not counted.
@@ -46,18 +54,101 @@ impl Default for Quotas {
             groups: 300,
             roles: 1000,
             policies: 1500,
+            instance_profiles: 1000,
+            roles_per_instance_profile: 1,
+            tags_per_resource: 50,
             groups_per_user: 10,
             policies_per_user: 10,
             policies_per_group: 10,
             policies_per_role: 10,
             versions_per_policy: 5,
             access_keys_per_user: 2,
+            mfa_devices_per_user: 8,
             user_policy_size: limits::INLINE_USER,
             group_policy_size: limits::INLINE_GROUP,
             role_policy_size: limits::INLINE_ROLE,
             policy_size: limits::MANAGED,
             trust_policy_size: limits::TRUST,
         }
+    }
+}
+
+/// The most that a quota of an account can be set to.
+const MOST_PER_ACCOUNT: u32 = 1_000_000;
+/// The most that a quota of one user, group, role or policy can be set to: what it counts lies in
+/// one record.
+const MOST_PER_ENTITY: u32 = 100;
+
+/// A quota cannot be set.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+pub enum QuotaFault {
+    /// There is none of that name, or it is fixed.
+    #[error("`{name}` is no quota that can be set: {}", Quotas::NAMES.join(", "))]
+    Unknown {
+        /// The name.
+        name: String,
+    },
+    /// The number is out of range.
+    #[error("`{name}` can be 1 to {most}, not {number}")]
+    Number {
+        /// The quota.
+        name: &'static str,
+        /// The number that was asked for.
+        number: u32,
+        /// The largest that is possible.
+        most: u32,
+    },
+}
+
+impl Quotas {
+    /// The quotas that can be set: those that AWS raises on request, and the numbers of users and
+    /// of access keys.
+    pub const NAMES: [&str; 10] = [
+        "users",
+        "groups",
+        "roles",
+        "policies",
+        "instance_profiles",
+        "groups_per_user",
+        "policies_per_user",
+        "policies_per_group",
+        "policies_per_role",
+        "access_keys_per_user",
+    ];
+
+    /// The same quotas, but for the one of that name.
+    ///
+    /// ```
+    /// # use daypass_directory::Quotas;
+    /// let quotas = Quotas::default().with("users", 10_000)?;
+    /// assert_eq!(quotas.users, 10_000);
+    /// # Ok::<(), daypass_directory::QuotaFault>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`QuotaFault`] for a name that is not among [`Quotas::NAMES`], and a number out of range:
+    /// 1 to 1,000,000 of an account, 1 to 100 of one user, group or role.
+    pub fn with(mut self, name: &str, number: u32) -> Result<Self, QuotaFault> {
+        let unknown = || QuotaFault::Unknown { name: name.to_owned() };
+        let name = Self::NAMES.into_iter().find(|known| *known == name).ok_or_else(unknown)?;
+        let (quota, most) = match name {
+            "users" => (&mut self.users, MOST_PER_ACCOUNT),
+            "groups" => (&mut self.groups, MOST_PER_ACCOUNT),
+            "roles" => (&mut self.roles, MOST_PER_ACCOUNT),
+            "policies" => (&mut self.policies, MOST_PER_ACCOUNT),
+            "instance_profiles" => (&mut self.instance_profiles, MOST_PER_ACCOUNT),
+            "groups_per_user" => (&mut self.groups_per_user, MOST_PER_ENTITY),
+            "policies_per_user" => (&mut self.policies_per_user, MOST_PER_ENTITY),
+            "policies_per_group" => (&mut self.policies_per_group, MOST_PER_ENTITY),
+            "policies_per_role" => (&mut self.policies_per_role, MOST_PER_ENTITY),
+            "access_keys_per_user" => (&mut self.access_keys_per_user, MOST_PER_ENTITY),
+            _ => return Err(unknown()),
+        };
+        if number == 0 || number > most {
+            return Err(QuotaFault::Number { name, number, most });
+        }
+        *quota = number;
+        Ok(self)
     }
 }
 
@@ -84,6 +175,15 @@ pub enum Limit {
     /// Groups of a user.
     #[error("Cannot exceed quota for GroupsPerUser: {0}")]
     GroupsPerUser(u32),
+    /// Instance profiles of an account.
+    #[error("Cannot exceed quota for InstanceProfilesPerAccount: {0}")]
+    InstanceProfilesPerAccount(u32),
+    /// Roles in an instance profile.
+    #[error("Cannot exceed quota for InstanceSessionsPerInstanceProfile: {0}")]
+    InstanceSessionsPerInstanceProfile(u32),
+    /// MFA devices of a user.
+    #[error("Cannot exceed quota for MFADevicesPerUser: {0}")]
+    MfaDevicesPerUser(u32),
     /// Managed policies of an account.
     #[error("Cannot exceed quota for PoliciesPerAccount: {0}")]
     PoliciesPerAccount(u32),
@@ -110,6 +210,21 @@ pub enum Limit {
     /// Roles of an account.
     #[error("Cannot exceed quota for RolesPerAccount: {0}")]
     RolesPerAccount(u32),
+    /// Tags of an instance profile.
+    #[error("Cannot exceed quota for TagsPerInstanceProfile: {0}")]
+    TagsPerInstanceProfile(u32),
+    /// Tags of a virtual MFA device.
+    #[error("Cannot exceed quota for TagsPerMFADevice: {0}")]
+    TagsPerMfaDevice(u32),
+    /// Tags of a managed policy.
+    #[error("Cannot exceed quota for TagsPerPolicy: {0}")]
+    TagsPerPolicy(u32),
+    /// Tags of a role.
+    #[error("Cannot exceed quota for TagsPerRole: {0}")]
+    TagsPerRole(u32),
+    /// Tags of a user.
+    #[error("Cannot exceed quota for TagsPerUser: {0}")]
+    TagsPerUser(u32),
     /// Size of all inline policies of a user.
     #[error("Maximum policy size of {max} bytes exceeded for user {user}")]
     UserPolicySize {
@@ -121,10 +236,36 @@ pub enum Limit {
     /// Users of an account.
     #[error("Cannot exceed quota for UsersPerAccount: {0}")]
     UsersPerAccount(u32),
+    /// Virtual MFA devices of an account.
+    #[error("Cannot exceed quota for VirtualMFADevicesPerAccount: {0}")]
+    VirtualMfaDevicesPerAccount(u32),
     /// Versions of a managed policy.
     #[error(
         "A managed policy can have up to {0} versions. Before you create a new version, you must \
          delete an existing version."
     )]
     VersionsPerPolicy(u32),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_quota_that_has_a_name_can_be_set_within_bounds() {
+        for name in Quotas::NAMES {
+            let quotas = Quotas::default().with(name, 77).unwrap();
+            assert_ne!(quotas, Quotas::default(), "{name}");
+            let most = if name.contains("_per_") { 100 } else { 1_000_000 };
+            assert!(Quotas::default().with(name, most).is_ok(), "{name}");
+            for number in [0, most + 1] {
+                let fault = QuotaFault::Number { name, number, most };
+                assert_eq!(Quotas::default().with(name, number), Err(fault));
+            }
+        }
+        for name in ["", "Users", "policy_size", "versions_per_policy"] {
+            let said = Quotas::default().with(name, 7).unwrap_err().to_string();
+            assert!(said.starts_with(&format!("`{name}` is no quota that can be set: users, ")));
+        }
+    }
 }

@@ -5,12 +5,14 @@
 
 use std::num::NonZeroU32;
 
-use daypass_names::{AccountId, Constrained, Path, PolicyName, UniqueId, UniqueIdKind};
+use daypass_names::{
+    AccountId, Constrained, Path, PolicyName, TagKey, TagValue, UniqueId, UniqueIdKind,
+};
 use daypass_policy::{Kind as PolicyKind, Policy};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::InlinePolicy;
+use crate::{InlinePolicy, Tag};
 
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -41,6 +43,14 @@ pub(crate) struct PolicyRecord {
     pub(crate) text: String,
 }
 
+/// Absent lists of tags are empty: records of a time without tags have none.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct TagRecord {
+    pub(crate) key: String,
+    pub(crate) value: String,
+}
+
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct UserRecord {
@@ -51,6 +61,26 @@ pub(crate) struct UserRecord {
     pub(crate) groups: Vec<String>,
     /// The ids of the user's access keys, ordered.
     pub(crate) access_keys: Vec<String>,
+    /// The ids of the user's MFA devices, ordered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) mfa_devices: Vec<String>,
+    /// In the order in which they were added; no key twice.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) tags: Vec<TagRecord>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct InstanceProfileRecord {
+    pub(crate) account: String,
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) path: String,
+    pub(crate) created: String,
+    /// The ids of the roles that are in it, ordered.
+    pub(crate) roles: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) tags: Vec<TagRecord>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -80,6 +110,8 @@ pub(crate) struct ManagedRecord {
     pub(crate) attachments: u32,
     /// How many users and roles it bounds.
     pub(crate) boundaries: u32,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) tags: Vec<TagRecord>,
 }
 
 #[derive(Clone, Deserialize, Serialize)]
@@ -116,6 +148,8 @@ pub(crate) struct RoleRecord {
     pub(crate) description: Option<String>,
     pub(crate) max_session_duration: u32,
     pub(crate) trust: TrustRecord,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) tags: Vec<TagRecord>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -145,10 +179,54 @@ pub(crate) struct AccessKeyRecord {
     pub(crate) sealed_secret: String,
 }
 
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct MfaDeviceRecord {
+    pub(crate) account: String,
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) path: String,
+    pub(crate) created: String,
+    /// Base64 of the sealed seed.
+    pub(crate) sealed_seed: String,
+    /// Whose it is; nobody's when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) assigned: Option<AssignmentRecord>,
+    /// The number of the newest step of which a code was taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) last_step: Option<u64>,
+    /// How many steps its clock is ahead of ours.
+    pub(crate) drift: i64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) tags: Vec<TagRecord>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct AssignmentRecord {
+    pub(crate) user: String,
+    pub(crate) enabled: String,
+}
+
 #[derive(Clone, Copy, Deserialize, Serialize)]
 pub(crate) enum StatusRecord {
     Active,
     Inactive,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct LoginProfileRecord {
+    pub(crate) account: String,
+    pub(crate) user: String,
+    pub(crate) created: String,
+    /// When the present password was set.
+    pub(crate) changed: String,
+    pub(crate) reset_required: bool,
+    /// The PHC string of the present password.
+    pub(crate) hash: String,
+    /// Those of the passwords before it, newest first.
+    pub(crate) previous: Vec<String>,
 }
 
 /// The parsed form of [`CommonRecord`].
@@ -228,6 +306,20 @@ pub(crate) fn ids(texts: &[String], kind: UniqueIdKind) -> Result<Vec<UniqueId>,
 /// The boundary of a user or role.
 pub(crate) fn boundary(text: Option<&str>) -> Result<Option<UniqueId>, String> {
     text.map(|text| id_of_kind(text, UniqueIdKind::ManagedPolicy)).transpose()
+}
+
+/// Tags, no key twice.
+pub(crate) fn tags(records: &[TagRecord]) -> Result<Vec<Tag>, String> {
+    let mut tags: Vec<Tag> = Vec::with_capacity(records.len());
+    for record in records {
+        let key: TagKey = constrained("the key of a tag", &record.key)?;
+        let value: TagValue = constrained("the value of a tag", &record.value)?;
+        if tags.iter().any(|tag| tag.key.is_same(&key)) {
+            return Err("two tags have the same key".to_owned());
+        }
+        tags.push(Tag { key, value });
+    }
+    Ok(tags)
 }
 
 pub(crate) fn timestamp(text: &str) -> Result<Timestamp, String> {

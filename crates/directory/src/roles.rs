@@ -5,7 +5,7 @@ use std::sync::Arc;
 use daypass_names::{
     AccountId, Arn, Path, PathPrefix, RoleDescription, RoleName, UniqueId, UniqueIdKind,
 };
-use daypass_store::{Key, StoreError};
+use daypass_store::{Key, Revision, StoreError};
 
 use crate::cache::Cache;
 use crate::directory::{ATTEMPTS, Stored, encode};
@@ -13,8 +13,8 @@ use crate::keys::{self, Kind};
 use crate::named::{Bounded, Holder, Named};
 use crate::record::{self, Common, CommonRecord, RoleRecord};
 use crate::{
-    Directory, DirectoryError, Entity, InlinePolicy, Limit, Listing, NewRole, Noting, Quotas, Role,
-    trust,
+    DeleteReason, Directory, DirectoryError, Entity, InlinePolicy, Limit, Listing, NewRole, Noting,
+    Quotas, Role, RoleChange, tags, trust,
 };
 
 impl Directory {
@@ -68,7 +68,8 @@ impl Directory {
         noting: &dyn Noting<Role>,
     ) -> Result<Arc<Role>, DirectoryError> {
         let policy = self.parse_trust(&new.trust_text)?;
-        let _membership = self.membership.lock().await;
+        let tags = tags::of_new::<Role>(&self.quotas, &new.tags)?;
+        let _turn = self.counting(new.account).await;
         for _ in 0..ATTEMPTS {
             self.require_account(new.account).await?;
             let resolved = self.resolve_principals(&policy).await?;
@@ -84,6 +85,7 @@ impl Directory {
                 description: new.description.as_ref().map(RoleDescription::to_string),
                 max_session_duration: new.max_session_duration,
                 trust: resolved.record(&new.trust_text),
+                tags: tags.clone(),
             };
             let role = self.made::<Role>(&record)?;
             let bytes = encode(&record).ok_or_else(|| self.trust_limit())?;
@@ -96,7 +98,37 @@ impl Directory {
         Err(DirectoryError::Conflict)
     }
 
-    /// Deletes a role that has no policies left. Its sessions end with it.
+    /// Changes the description, the longest session or both. That nothing changed is noted all the
+    /// same.
+    ///
+    /// # Errors
+    /// [`DirectoryError::NotFound`].
+    pub async fn update_role(
+        &self,
+        account: AccountId,
+        id: UniqueId,
+        change: &RoleChange,
+        noting: &dyn Noting<Role>,
+    ) -> Result<Arc<Role>, DirectoryError> {
+        for _ in 0..ATTEMPTS {
+            let mut editing = self.edit_entity::<Role>(account, id).await?;
+            if let Some(description) = &change.description {
+                editing.record.description = description.as_ref().map(RoleDescription::to_string);
+            }
+            if let Some(seconds) = change.max_session_duration {
+                editing.record.max_session_duration = seconds;
+            }
+            let role = self.made::<Role>(&editing.record)?;
+            let too_large = editing.value.record_limit(&self.quotas);
+            let commit = editing.rewrite().ok_or(too_large)?;
+            if self.commit_noted(commit, noting, &role).await? {
+                return Ok(Arc::new(role));
+            }
+        }
+        Err(DirectoryError::Conflict)
+    }
+
+    /// Deletes a role that has no policies left and is in no instance profile. Its sessions end with it.
     ///
     /// # Errors
     /// [`DirectoryError::NotFound`] or [`DirectoryError::DeleteConflict`].
@@ -106,10 +138,14 @@ impl Directory {
         id: UniqueId,
         noting: &dyn Noting<()>,
     ) -> Result<(), DirectoryError> {
-        let _membership = self.membership.lock().await;
+        let _turn = self.counting(account).await;
         for _ in 0..ATTEMPTS {
             let editing = self.edit_entity::<Role>(account, id).await?;
             self.require_bare(&editing.value)?;
+            // Whoever puts it into one in between writes its record anew.
+            if self.is_in_profile(id).await? {
+                return Err(DirectoryError::DeleteConflict(DeleteReason::Roles));
+            }
             // When it was last used goes with it.
             let commit = self.deletion(&editing).await?.delete(keys::role_use(id)?);
             let commit = self.unbound(commit, &editing).await?;
@@ -173,6 +209,8 @@ impl Stored for Role {
             policies,
             attached,
             boundary: record::boundary(record.boundary.as_deref())?,
+            tags: record::tags(&record.tags)?,
+            revision: Revision::ZERO,
         })
     }
 
@@ -182,6 +220,10 @@ impl Stored for Role {
 
     fn cache(directory: &Directory) -> &Cache<Self> {
         &directory.roles
+    }
+
+    fn read_at(&mut self, revision: Revision) {
+        self.revision = revision;
     }
 }
 

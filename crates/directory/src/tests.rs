@@ -1,24 +1,32 @@
 //! The directory from outside, on a store in memory.
 
 mod access_keys;
+mod aliases;
+mod aws_managed;
 mod check;
 mod damage;
 mod effective;
 mod groups;
 mod inline;
+mod instance_profiles;
 mod last_used;
 mod laws;
+mod login_profiles;
 mod managed;
+mod mfa_devices;
 mod notes;
+mod renames;
 mod roles;
+mod tags;
 mod users;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use daypass_names::{
-    AccessKeyId, AccessKeyKind, AccountId, Constrained, GroupName, Partition, Path, PathPrefix,
-    PolicyName, RoleName, SecretAccessKey, UniqueId, UniqueIdKind, UserName,
+    AccessKeyId, AccessKeyKind, AccountAlias, AccountId, Constrained, GroupName,
+    InstanceProfileName, Partition, Path, PathPrefix, PolicyName, RoleName, SecretAccessKey,
+    TagKey, TagValue, UniqueId, UniqueIdKind, UserName,
 };
 use daypass_store::memory::Memory;
 use daypass_store::{Commit, Key, Store};
@@ -27,8 +35,9 @@ use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 use crate::{
-    Directory, DirectoryError, Group, ManagedPolicy, NewAccessKey, NewAccount, NewGroup,
-    NewManagedPolicy, NewRole, NewUser, Note, NoteFault, Noting, Quotas, Role, User,
+    Directory, DirectoryError, Group, InstanceProfile, ManagedPolicy, NewAccessKey, NewAccount,
+    NewGroup, NewInstanceProfile, NewManagedPolicy, NewRole, NewUser, Note, NoteFault, Noting,
+    Quotas, Role, Tag, User,
 };
 
 const ACCOUNT: &str = "123456789012";
@@ -73,6 +82,10 @@ impl Fixture {
 
     async fn role(&self, text: &str, seed: u8, trusted: &str) -> Arc<Role> {
         self.directory.create_role(new_role(text, seed, trusted), &Noted).await.unwrap()
+    }
+
+    async fn profile(&self, text: &str, seed: u8) -> Arc<InstanceProfile> {
+        self.directory.create_instance_profile(new_profile(text, seed), &Noted).await.unwrap()
     }
 
     async fn key(&self, user: &str, seed: u8) -> AccessKeyId {
@@ -143,6 +156,10 @@ fn group_id(seed: u8) -> UniqueId {
     UniqueId::from_random(UniqueIdKind::Group, [seed; 11])
 }
 
+fn profile_id(seed: u8) -> UniqueId {
+    UniqueId::from_random(UniqueIdKind::InstanceProfile, [seed; 11])
+}
+
 fn policy_id(seed: u8) -> UniqueId {
     UniqueId::from_random(UniqueIdKind::ManagedPolicy, [seed; 11])
 }
@@ -156,6 +173,7 @@ fn new_user(text: &str, seed: u8) -> NewUser {
         name: name(user),
         path,
         boundary: None,
+        tags: Vec::new(),
         created: now(),
     }
 }
@@ -177,6 +195,20 @@ fn new_policy(text: &str, seed: u8, document: &str) -> NewManagedPolicy {
         path,
         description: None,
         text: document.to_owned(),
+        tags: Vec::new(),
+        created: now(),
+    }
+}
+
+/// An instance profile of `/path/name`.
+fn new_profile(text: &str, seed: u8) -> NewInstanceProfile {
+    let (path, profile) = split(text);
+    NewInstanceProfile {
+        account: account(ACCOUNT),
+        id: profile_id(seed),
+        name: InstanceProfileName::parse(profile).unwrap(),
+        path,
+        tags: Vec::new(),
         created: now(),
     }
 }
@@ -193,6 +225,7 @@ fn new_role(text: &str, seed: u8, trusted: &str) -> NewRole {
         max_session_duration: 3600,
         trust_text: trust(trusted),
         boundary: None,
+        tags: Vec::new(),
         created: now(),
     }
 }
@@ -204,6 +237,15 @@ fn new_key(seed: u8) -> NewAccessKey {
         nonce: [seed; 24],
         created: now(),
     }
+}
+
+/// Tags of `key=value`.
+fn tags(texts: &[&str]) -> Vec<Tag> {
+    let tag = |text: &&str| {
+        let (key, value) = text.split_once('=').unwrap();
+        Tag { key: TagKey::parse(key).unwrap(), value: TagValue::parse(value).unwrap() }
+    };
+    texts.iter().map(tag).collect()
 }
 
 fn split(text: &str) -> (Path, &str) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use daypass_names::{
     AccessKeyId, AccountId, Arn, Path, PathPrefix, UniqueId, UniqueIdKind, UserName,
 };
-use daypass_store::{Key, StoreError};
+use daypass_store::{Key, Revision, StoreError};
 
 use crate::cache::Cache;
 use crate::directory::{ATTEMPTS, Stored, encode};
@@ -14,7 +14,7 @@ use crate::named::{Bounded, Holder, Named};
 use crate::record::{self, Common, CommonRecord, UserRecord};
 use crate::{
     DeleteReason, Directory, DirectoryError, Entity, InlinePolicy, Limit, Listing, NewUser, Noting,
-    Quotas, User,
+    Quotas, User, tags,
 };
 
 impl Directory {
@@ -78,10 +78,12 @@ impl Directory {
             boundary: new.boundary.as_ref().map(UniqueId::to_string),
             groups: Vec::new(),
             access_keys: Vec::new(),
+            mfa_devices: Vec::new(),
+            tags: tags::of_new::<User>(&self.quotas, &new.tags)?,
         };
         let user = self.made::<User>(&record)?;
         let bytes = encode(&record).ok_or_else(|| user.record_limit(&self.quotas))?;
-        let _membership = self.membership.lock().await;
+        let _turn = self.counting(new.account).await;
         for _ in 0..ATTEMPTS {
             let commit = self.creation(&user, bytes.clone()).await?;
             let commit = self.bound(commit, &user).await?;
@@ -92,8 +94,26 @@ impl Directory {
         Err(DirectoryError::Conflict)
     }
 
-    /// Deletes a user that has neither access keys nor policies and is in no group. Its sessions
-    /// end with it.
+    /// Gives a user another name, another path or both; what is [`None`] stays. Its id, groups,
+    /// policies and access keys stay, and so does its place in trust policies. That nothing
+    /// changed is noted all the same.
+    ///
+    /// # Errors
+    /// [`DirectoryError::NotFound`], or [`DirectoryError::AlreadyExists`] when the name is that of
+    /// another user, in whatever case.
+    pub async fn update_user(
+        &self,
+        account: AccountId,
+        id: UniqueId,
+        new_name: Option<UserName>,
+        new_path: Option<Path>,
+        noting: &dyn Noting<()>,
+    ) -> Result<(), DirectoryError> {
+        self.rename::<User>(account, id, new_name.as_ref(), new_path.as_ref(), noting).await
+    }
+
+    /// Deletes a user that has neither access keys nor MFA devices nor a password nor policies and
+    /// is in no group. Its sessions end with it.
     ///
     /// # Errors
     /// [`DirectoryError::NotFound`] or [`DirectoryError::DeleteConflict`].
@@ -103,17 +123,24 @@ impl Directory {
         id: UniqueId,
         noting: &dyn Noting<()>,
     ) -> Result<(), DirectoryError> {
-        let _membership = self.membership.lock().await;
+        let _turn = self.counting(account).await;
         for _ in 0..ATTEMPTS {
             let editing = self.edit_entity::<User>(account, id).await?;
             if !editing.value.access_keys.is_empty() {
                 return Err(DirectoryError::DeleteConflict(DeleteReason::AccessKeys));
             }
+            if !editing.value.mfa_devices.is_empty() {
+                return Err(DirectoryError::DeleteConflict(DeleteReason::MfaDevices));
+            }
             if !editing.value.groups.is_empty() {
                 return Err(DirectoryError::DeleteConflict(DeleteReason::Members));
             }
             self.require_bare(&editing.value)?;
-            let commit = self.deletion(&editing).await?;
+            let login_profile = keys::login_profile(id)?;
+            if self.store.get(&login_profile).await?.is_some() {
+                return Err(DirectoryError::DeleteConflict(DeleteReason::LoginProfile));
+            }
+            let commit = self.deletion(&editing).await?.absent(login_profile);
             let commit = self.unbound(commit, &editing).await?;
             if self.commit_noted(commit, noting, &()).await? {
                 self.users.forget(&editing.key);
@@ -148,6 +175,9 @@ impl Stored for User {
             boundary: record::boundary(record.boundary.as_deref())?,
             groups: record::ids(&record.groups, UniqueIdKind::Group)?,
             access_keys,
+            mfa_devices: record::ids(&record.mfa_devices, UniqueIdKind::MfaDevice)?,
+            tags: record::tags(&record.tags)?,
+            revision: Revision::ZERO,
         })
     }
 
@@ -157,6 +187,10 @@ impl Stored for User {
 
     fn cache(directory: &Directory) -> &Cache<Self> {
         &directory.users
+    }
+
+    fn read_at(&mut self, revision: Revision) {
+        self.revision = revision;
     }
 }
 

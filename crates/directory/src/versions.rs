@@ -1,4 +1,5 @@
-//! The versions of a managed policy: documents that never change, of which one is in force.
+//! The versions of a managed policy: documents that never change, of which one is in force. One of
+//! AWS has `v1` only, and no other can be added.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -28,6 +29,11 @@ impl Directory {
         policy: UniqueId,
         version: &PolicyVersionId,
     ) -> Result<Arc<PolicyVersion>, DirectoryError> {
+        if let Some(aws) = self.aws_managed.of_id(policy) {
+            let missing = || Entity::PolicyVersion(aws.arn.clone(), version.clone());
+            let found = aws.version(version).map(Arc::new);
+            return found.ok_or_else(|| DirectoryError::NotFound(missing()));
+        }
         for _ in 0..ATTEMPTS {
             let managed = self.managed_policy_by_id(account, policy).await?;
             let there = managed.versions.iter().any(|info| info.id == *version);
@@ -58,8 +64,8 @@ impl Directory {
     /// Adds a version to a managed policy; its number is one that was never given.
     ///
     /// # Errors
-    /// [`DirectoryError::NotFound`], [`DirectoryError::Malformed`] or
-    /// [`DirectoryError::LimitExceeded`].
+    /// [`DirectoryError::NotFound`], [`DirectoryError::Malformed`],
+    /// [`DirectoryError::LimitExceeded`], or [`DirectoryError::Refused`] for a policy of AWS.
     pub async fn create_policy_version(
         &self,
         account: AccountId,
@@ -67,6 +73,7 @@ impl Directory {
         new: NewPolicyVersion,
         noting: &dyn Noting<PolicyVersion>,
     ) -> Result<Arc<PolicyVersion>, DirectoryError> {
+        self.require_customers(policy)?;
         self.parse_document(&new.text)?;
         for _ in 0..ATTEMPTS {
             let mut editing = self.edit_entity::<ManagedPolicy>(account, policy).await?;
@@ -100,8 +107,8 @@ impl Directory {
     /// Deletes a version of a managed policy that is not in force.
     ///
     /// # Errors
-    /// [`DirectoryError::NotFound`] of the policy or of the version, or
-    /// [`DirectoryError::DeleteConflict`].
+    /// [`DirectoryError::NotFound`] of the policy or of the version,
+    /// [`DirectoryError::DeleteConflict`], or [`DirectoryError::Refused`] for a policy of AWS.
     pub async fn delete_policy_version(
         &self,
         account: AccountId,
@@ -130,7 +137,8 @@ impl Directory {
     /// noted all the same.
     ///
     /// # Errors
-    /// [`DirectoryError::NotFound`] of the policy or of the version.
+    /// [`DirectoryError::NotFound`] of the policy or of the version, or
+    /// [`DirectoryError::Refused`] for a policy of AWS.
     pub async fn set_default_policy_version(
         &self,
         account: AccountId,
@@ -162,6 +170,7 @@ impl Directory {
         policy: UniqueId,
         version: &PolicyVersionId,
     ) -> Result<(Editing<ManagedPolicy>, NonZeroU32), DirectoryError> {
+        self.require_customers(policy)?;
         let editing = self.edit_entity::<ManagedPolicy>(account, policy).await?;
         let mut numbers = editing.record.versions.iter().map(|version| version.number);
         match numbers.find(|number| PolicyVersionId::numbered(*number) == *version) {

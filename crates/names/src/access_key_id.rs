@@ -85,7 +85,7 @@ impl AccessKeyId {
 
 impl Constrained for AccessKeyId {
     const CONSTRAINT: Constraint =
-        Constraint { min: 16, max: 128, pattern: r"[\w]*", fits: |text| text.bytes().all(is_word) };
+        Constraint { min: 16, max: 128, pattern: r"[\w]+", fits: |text| text.bytes().all(is_word) };
 
     fn parse(text: &str) -> Result<Self, Invalid> {
         Self::CONSTRAINT.check(text)?;

@@ -6,7 +6,8 @@
 use std::fmt;
 
 use crate::{
-    AccountId, GroupName, Invalid, Partition, Path, PolicyName, RoleName, SessionName, UserName,
+    AccountId, GroupName, InstanceProfileName, Invalid, Partition, Path, PolicyName, RoleName,
+    SessionName, UserName, VirtualMfaDeviceName,
 };
 
 /// The most characters an ARN parameter may have.
@@ -90,6 +91,26 @@ impl Arn {
     /// The ARN of a group.
     pub fn group(partition: Partition, account: AccountId, path: &Path, name: &GroupName) -> Self {
         Self::build(partition, "iam", account, format_args!("group{path}{name}"))
+    }
+
+    /// The ARN of an instance profile.
+    pub fn instance_profile(
+        partition: Partition,
+        account: AccountId,
+        path: &Path,
+        name: &InstanceProfileName,
+    ) -> Self {
+        Self::build(partition, "iam", account, format_args!("instance-profile{path}{name}"))
+    }
+
+    /// The ARN of a virtual MFA device, which is its serial number.
+    pub fn virtual_mfa_device(
+        partition: Partition,
+        account: AccountId,
+        path: &Path,
+        name: &VirtualMfaDeviceName,
+    ) -> Self {
+        Self::build(partition, "iam", account, format_args!("mfa{path}{name}"))
     }
 
     /// The ARN of a customer managed policy.
@@ -245,12 +266,14 @@ mod tests {
         let user = UserName::parse("Ann").unwrap();
         let role = RoleName::parse("Reader").unwrap();
         let session = SessionName::parse("s-1").unwrap();
+        let profile = InstanceProfileName::parse("Web").unwrap();
         for partition in Partition::ALL {
             for arn in [
                 Arn::root(partition, account),
                 Arn::user(partition, account, &path, &user),
                 Arn::role(partition, account, &path, &role),
                 Arn::assumed_role(partition, account, &role, &session),
+                Arn::instance_profile(partition, account, &path, &profile),
             ] {
                 assert_eq!(Arn::parse(arn.as_str()).unwrap(), arn);
             }
@@ -258,6 +281,12 @@ mod tests {
         let arn = Arn::role(Partition::Aws, account, &path, &role);
         assert_eq!(arn.as_str(), "arn:aws:iam::123456789012:role/team/data/Reader");
         assert_eq!(arn.iam_resource(), IamResource::Role("team/data/Reader"));
+        let device = VirtualMfaDeviceName::parse("phone").unwrap();
+        let arn = Arn::virtual_mfa_device(Partition::Aws, account, &path, &device);
+        assert_eq!(arn.as_str(), "arn:aws:iam::123456789012:mfa/team/data/phone");
+        assert_eq!(Arn::parse(arn.as_str()).unwrap(), arn);
+        let arn = Arn::instance_profile(Partition::Aws, account, &path, &profile);
+        assert_eq!(arn.as_str(), "arn:aws:iam::123456789012:instance-profile/team/data/Web");
         let arn = Arn::assumed_role(Partition::Aws, account, &role, &session);
         assert_eq!(arn.iam_resource(), IamResource::AssumedRole { role: "Reader", session: "s-1" });
     }

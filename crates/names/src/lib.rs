@@ -27,7 +27,8 @@ pub use path::{Path, PathPrefix};
 pub use region::Region;
 pub use secret::SecretAccessKey;
 pub use text::{
-    ExternalId, GroupName, PolicyDescription, PolicyName, PolicyVersionId, RoleDescription,
-    RoleName, SessionName, SourceIdentity, UserName,
+    AccountAlias, ExternalId, GroupName, InstanceProfileName, PolicyDescription, PolicyName,
+    PolicyVersionId, RoleDescription, RoleName, SessionName, SourceIdentity, TagKey, TagValue,
+    UserName, VirtualMfaDeviceName,
 };
 pub use unique_id::{UniqueId, UniqueIdKind};

@@ -1,11 +1,11 @@
-//! Names and texts under a length and a pattern: user, group, role and policy names, session names,
-//! source identities, external ids.
+//! Names and texts under a length and a pattern: names of entities, account aliases, session names,
+//! source identities, external ids, tags.
 
 use std::fmt;
 use std::num::NonZeroU32;
 
 use crate::constraint::{is_name_byte, is_word};
-use crate::{Constrained, Constraint, Invalid};
+use crate::{AccountId, Constrained, Constraint, Invalid};
 
 macro_rules! constrained_text {
     ($(#[$doc:meta])* $name:ident, $min:literal..=$max:literal, $pattern:literal, $fits:expr) => {
@@ -64,6 +64,26 @@ fn description(text: &str) -> bool {
         .all(|c| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{7e}' | '\u{a1}'..='\u{ff}'))
 }
 
+/// The classes `\p{L}`, `\p{Z}` and `\p{N}` and some punctuation, by what the standard library knows.
+///
+/// `\p{N}` and `\p{Z}` are exact. For `\p{L}` the property Alphabetic stands, which has all letters
+/// and, beyond them, the vowel signs and other marks that some scripts write words with, and the
+/// circled and squared Latin letters: those are taken here although the pattern has them not.
+fn tag(text: &str) -> bool {
+    text.chars().all(|c| {
+        c.is_alphanumeric() || (c.is_whitespace() && !c.is_control()) || "_.:/=+-@".contains(c)
+    })
+}
+
+fn alias(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+        && !text.contains("--")
+        // An alias stands where an account id may stand.
+        && AccountId::parse(text).is_err()
+}
+
 constrained_text! {
     /// The name of an IAM user; unique in its account ignoring case.
     UserName, 1..=64, r"[\w+=,.@-]+", name
@@ -75,6 +95,15 @@ constrained_text! {
 constrained_text! {
     /// The name of an IAM group; unique in its account ignoring case.
     GroupName, 1..=128, r"[\w+=,.@-]+", name
+}
+constrained_text! {
+    /// The name of an instance profile; unique in its account ignoring case.
+    InstanceProfileName, 1..=128, r"[\w+=,.@-]+", name
+}
+constrained_text! {
+    /// The name of a virtual MFA device; unique in its account ignoring case. The service model has
+    /// no greatest length: ours is that of other names.
+    VirtualMfaDeviceName, 1..=128, r"[\w+=,.@-]+", name
 }
 constrained_text! {
     /// The name of a policy, inline or managed.
@@ -115,6 +144,30 @@ constrained_text! {
     RoleDescription, 0..=1000, r"[\u0009\u000A\u000D\u0020-\u007E\u00A1-\u00FF]*", description
 }
 
+constrained_text! {
+    /// The alias of an account; unique in the deployment. IAM user guide, page "Your AWS account
+    /// identifiers": never twelve digits, which are refused as what does not fit the pattern.
+    AccountAlias, 3..=63, r"^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$", alias
+}
+constrained_text! {
+    /// The key of a tag, with the case that it was given. That the prefix `aws:` is reserved is the
+    /// business of whoever takes tags from callers.
+    TagKey, 1..=128, r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+", tag
+}
+constrained_text! {
+    /// The value of a tag; it may be empty.
+    TagValue, 0..=256, r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*", tag
+}
+
+impl TagKey {
+    /// Whether both are the same key. IAM user guide, page "Tags for IAM resources": the case of
+    /// keys is kept, but not compared.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let lower = |key: &Self| key.0.chars().flat_map(char::to_lowercase).collect::<String>();
+        self == other || lower(self) == lower(other)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -153,5 +206,66 @@ mod tests {
         check::<PolicyDescription>("\u{0}", pattern(PolicyDescription::CONSTRAINT.pattern));
         check::<RoleDescription>("", Ok(()));
         check::<RoleDescription>("\u{80}", pattern(RoleDescription::CONSTRAINT.pattern));
+        check::<InstanceProfileName>(&"p".repeat(128), Ok(()));
+        check::<InstanceProfileName>(&"p".repeat(129), Err(Invalid::TooLong { max: 128 }));
+        check::<InstanceProfileName>("", Err(Invalid::TooShort { min: 1 }));
+        check::<VirtualMfaDeviceName>(&"d".repeat(128), Ok(()));
+        check::<VirtualMfaDeviceName>(&"d".repeat(129), Err(Invalid::TooLong { max: 128 }));
+        check::<VirtualMfaDeviceName>("", Err(Invalid::TooShort { min: 1 }));
+        check::<VirtualMfaDeviceName>("a:b", pattern(r"[\w+=,.@-]+"));
+        check::<InstanceProfileName>("a/b", pattern(r"[\w+=,.@-]+"));
+    }
+
+    #[test]
+    fn tags_are_words_of_any_script() {
+        fn check<T: Constrained>(text: &str, want: Result<(), Invalid>) {
+            assert_eq!(T::parse(text).map(|_| ()), want, "{text:?}");
+        }
+        let bad = || Err(Invalid::Pattern { pattern: TagKey::CONSTRAINT.pattern });
+        check::<TagKey>("", Err(Invalid::TooShort { min: 1 }));
+        // Characters are counted, not bytes.
+        check::<TagKey>(&"\u{e9}".repeat(128), Ok(()));
+        check::<TagKey>(&"k".repeat(129), Err(Invalid::TooLong { max: 128 }));
+        for good in [
+            "Cost Center",
+            "a_.:/=+-@z",
+            "\u{90e8}\u{9580}",
+            "\u{2167}\u{bd}\u{0663}",
+            "a\u{a0}b\u{3000}c\u{2028}",
+            "aws:reserved",
+        ] {
+            check::<TagKey>(good, Ok(()));
+            check::<TagValue>(good, Ok(()));
+        }
+        // Control characters are white space to the standard library, but not separators.
+        for refused in
+            ["a\tb", "a\nb", "a\u{85}b", "a\0", "a*", "a,b", "\"", "<", "\u{1f600}", "\u{200b}"]
+        {
+            check::<TagKey>(refused, bad());
+        }
+        check::<TagValue>("", Ok(()));
+        check::<TagValue>(&"v".repeat(256), Ok(()));
+        check::<TagValue>(&"v".repeat(257), Err(Invalid::TooLong { max: 256 }));
+        check::<TagValue>("a;b", Err(Invalid::Pattern { pattern: TagValue::CONSTRAINT.pattern }));
+
+        let same = |one: &str, two: &str| {
+            TagKey::parse(one).unwrap().is_same(&TagKey::parse(two).unwrap())
+        };
+        assert!(same("Department", "dEPARTMENT") && same("\u{c9}tat", "\u{e9}TAT"));
+        assert!(!same("Department", "Departments") && !same("a b", "a\u{a0}b"));
+    }
+
+    #[test]
+    fn aliases_are_words_joined_by_single_hyphens() {
+        for good in ["abc", "a-b", "a1b", "123", "12345678901", "1234567890123", "a-1-b"] {
+            assert_eq!(AccountAlias::parse(good).unwrap().as_str(), good);
+        }
+        assert!(AccountAlias::parse(&"a".repeat(63)).is_ok());
+        assert_eq!(AccountAlias::parse("ab"), Err(Invalid::TooShort { min: 3 }));
+        assert_eq!(AccountAlias::parse(&"a".repeat(64)), Err(Invalid::TooLong { max: 63 }));
+        for bad in ["-ab", "ab-", "a--b", "Abc", "a.b", "a_b", "a b", "123456789012", "\u{e9}bc"] {
+            let pattern = AccountAlias::CONSTRAINT.pattern;
+            assert_eq!(AccountAlias::parse(bad), Err(Invalid::Pattern { pattern }), "{bad:?}");
+        }
     }
 }

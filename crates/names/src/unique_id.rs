@@ -16,6 +16,8 @@ pub enum UniqueIdKind {
     InstanceProfile,
     /// `ANPA`
     ManagedPolicy,
+    /// `AMFA`. The prefix is ours: AWS shows no unique id of a virtual MFA device, and nor do we.
+    MfaDevice,
     /// `AROA`
     Role,
     /// `AIDA`
@@ -23,8 +25,14 @@ pub enum UniqueIdKind {
 }
 
 impl UniqueIdKind {
-    const ALL: [Self; 5] =
-        [Self::Group, Self::InstanceProfile, Self::ManagedPolicy, Self::Role, Self::User];
+    const ALL: [Self; 6] = [
+        Self::Group,
+        Self::InstanceProfile,
+        Self::ManagedPolicy,
+        Self::MfaDevice,
+        Self::Role,
+        Self::User,
+    ];
 
     /// The four letters.
     pub const fn prefix(self) -> &'static str {
@@ -32,6 +40,7 @@ impl UniqueIdKind {
             Self::Group => "AGPA",
             Self::InstanceProfile => "AIPA",
             Self::ManagedPolicy => "ANPA",
+            Self::MfaDevice => "AMFA",
             Self::Role => "AROA",
             Self::User => "AIDA",
         }

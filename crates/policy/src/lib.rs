@@ -57,10 +57,12 @@
 //! This crate reads no clock, draws no random numbers and does no I/O.
 
 mod action;
+mod caller;
 #[cfg(test)]
 mod canonical;
 mod condition;
 mod context;
+mod context_keys;
 mod document;
 mod evaluate;
 mod explain;
@@ -75,10 +77,14 @@ mod principal;
 mod request;
 mod resource;
 mod shared_issuer;
+mod typed;
 mod validate;
 mod variable;
+mod verdict;
 
+pub use caller::Caller;
 pub use context::{Context, Value};
+pub use context_keys::distinct;
 pub use document::{Effect, Version};
 pub use evaluate::{Decision, Denial, decide};
 pub use explain::{Detail, Element, Explanation, Outcome, StatementReport, explain};
@@ -87,3 +93,5 @@ pub use malformed::{Malformed, Position};
 pub use policy::{Kind, Policy};
 pub use principal::NamedPrincipal;
 pub use request::{Attached, Layer, Layers, Principal, Request};
+pub use typed::ValueType;
+pub use verdict::{Verdict, allowed_by_scps};

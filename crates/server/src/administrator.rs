@@ -65,6 +65,7 @@ pub(crate) async fn make(
             name: UserName::parse(ADMIN)?,
             path: Path::default(),
             boundary: None,
+            tags: Vec::new(),
             created: now,
         },
         policy: PolicyName::parse(POLICY)?,

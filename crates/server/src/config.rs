@@ -12,6 +12,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use daypass_directory::Quotas;
 use daypass_names::{AccessKeyId, AccessKeyKind, AccountId, Constrained, Region, SecretAccessKey};
 use jiff::SignedDuration;
 use serde::Deserialize;
@@ -90,6 +91,10 @@ pub struct Layer {
     pub trail_keep_days: Option<u32>,
     /// Mebibytes that archives of the trail may take; 0 for any.
     pub trail_keep_mib: Option<u64>,
+    /// The folder of further AWS managed policies.
+    pub managed_policies: Option<PathBuf>,
+    /// Quotas of every account, each as `NAME=NUMBER`.
+    pub quotas: Option<Vec<String>>,
     /// Address and port of the metrics listener.
     pub metrics_listen: Option<String>,
     /// What is logged, as a `tracing` filter.
@@ -116,7 +121,8 @@ impl Layer {
         let secret = &mut self.admin_secret_access_key_file;
         let keks = [&mut self.kek_file, &mut self.previous_kek_file];
         let files = [&mut self.data, &mut self.tls_cert, &mut self.tls_key, secret];
-        for path in files.into_iter().chain(keks) {
+        let policies = [&mut self.managed_policies];
+        for path in files.into_iter().chain(keks).chain(policies) {
             // An empty path stays one, to be refused as such.
             *path = path.take().map(|path| match path.as_os_str().is_empty() {
                 true => path,
@@ -168,6 +174,8 @@ impl Layer {
             audit: self.audit.or(lower.audit),
             trail_keep_days: self.trail_keep_days.or(lower.trail_keep_days),
             trail_keep_mib: self.trail_keep_mib.or(lower.trail_keep_mib),
+            managed_policies: self.managed_policies.or(lower.managed_policies),
+            quotas: self.quotas.or(lower.quotas),
             metrics_listen: self.metrics_listen.or(lower.metrics_listen),
             log: self.log.or(lower.log),
             log_format: self.log_format.or(lower.log_format),
@@ -258,6 +266,10 @@ pub struct Config {
     pub trail_keep_for: Option<SignedDuration>,
     /// How many bytes the archives of the trail may take; `None` for any.
     pub trail_keep_bytes: Option<u64>,
+    /// The folder of further AWS managed policies, if there is one.
+    pub managed_policies: Option<PathBuf>,
+    /// How much every account may hold.
+    pub quotas: Quotas,
     /// Where metrics are served, if anywhere.
     pub metrics_listen: Option<SocketAddr>,
     /// What is logged, as a `tracing` filter.
@@ -383,6 +395,8 @@ impl Config {
                 0 => None,
                 keep => Some(keep.saturating_mul(1 << 20)),
             },
+            managed_policies: layer.managed_policies,
+            quotas: parse_quotas(&layer.quotas.unwrap_or_default())?,
             metrics_listen: layer
                 .metrics_listen
                 .map(|text| parse_address("metrics_listen", "127.0.0.1:4701", &text))
@@ -502,6 +516,18 @@ fn parse_days(name: &'static str, number: u32) -> Result<u32, ConfigFault> {
         1..=MAX_DAYS => Ok(number),
         _ => Err(ConfigFault::setting(name, format!("{number} is not 1 to {MAX_DAYS} days"))),
     }
+}
+
+fn parse_quotas(given: &[String]) -> Result<Quotas, ConfigFault> {
+    given.iter().try_fold(Quotas::default(), |quotas, text| {
+        let (name, number) = text
+            .split_once('=')
+            .and_then(|(name, number)| Some((name.trim(), number.trim().parse().ok()?)))
+            .ok_or_else(|| {
+                ConfigFault::setting("quotas", format!("`{text}` is not of the form NAME=NUMBER"))
+            })?;
+        quotas.with(name, number).map_err(|fault| ConfigFault::setting("quotas", fault))
+    })
 }
 
 fn parse_audit(text: &str) -> Result<bool, ConfigFault> {
@@ -628,7 +654,8 @@ pub(crate) fn readable_by_others(path: &Path) -> bool {
     mode.is_ok_and(|mode| mode & 0o044 != 0)
 }
 
-fn read_at_most(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+/// The bytes of a file that has at most `limit` of them.
+pub(crate) fn read_at_most(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     fs::File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
     if u64::try_from(bytes.len()).is_ok_and(|length| length <= limit) {

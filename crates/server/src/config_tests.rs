@@ -38,6 +38,24 @@ fn without_any_setting_the_defaults_hold() {
 }
 
 #[test]
+fn quotas_and_managed_policies_are_set() {
+    let lower = "quotas = ['users=1']\nmanaged_policies = '/policies'";
+    let config = resolve("quotas = ['users=10000', ' groups_per_user = 20 ']", lower).unwrap();
+    assert_eq!((config.quotas.users, config.quotas.groups_per_user), (10_000, 20));
+    assert_eq!(config.quotas.groups, 300, "those that are left out are AWS's");
+    assert_eq!(config.managed_policies.as_deref(), Some(Path::new("/policies")));
+    for (text, says) in [
+        ("quotas = ['users']", "setting `quotas`: `users` is not of the form NAME=NUMBER"),
+        ("quotas = ['users=many']", "`users=many` is not of the form NAME=NUMBER"),
+        ("quotas = ['users=0']", "setting `quotas`: `users` can be 1 to 1000000, not 0"),
+        ("quotas = ['policy_size=9']", "`policy_size` is no quota that can be set: users, groups"),
+    ] {
+        let refused = resolve(text, "").unwrap_err().to_string();
+        assert!(refused.contains(says), "{text}: {refused}");
+    }
+}
+
+#[test]
 fn keys_trail_and_metrics_are_set_within_bounds() {
     let config = resolve(
         "rotate_keys_days = 1\naudit = 'strict'\ntrail_keep_days = 0\ntrail_keep_mib = 0\n\

@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::data_folder::DataFolder;
 use crate::founded;
 use crate::key_encryption::{self, KeyFault, key_encryption_key};
+use crate::managed_policies;
 use crate::own_records::OwnRecords;
 use crate::running::StartFault;
 
@@ -81,8 +82,7 @@ impl Kept {
         let rings =
             Rings::open(Arc::clone(&store), &kek, previous.as_ref(), &fill, now, &noting).await?;
         let rings = Arc::new(rings);
-        let directory = Directory::new(store, Arc::clone(&rings), partition);
-        directory.load_revocations().await?;
+        let directory = directory(config, store, Arc::clone(&rings), partition).await?;
 
         let settings = TrailSettings {
             // What goes away with its folder need not reach the disk.
@@ -113,4 +113,19 @@ pub(crate) fn ephemeral_key(random: &dyn Random) -> Result<KeyEncryptionKey, Key
     let mut bytes = Zeroizing::new([0; 32]);
     random.fill(bytes.as_mut_slice())?;
     Ok(KeyEncryptionKey::from_random(*bytes)?)
+}
+
+/// The directory of a store, with the policies and quotas that the operator set.
+pub(crate) async fn directory(
+    config: &Config,
+    store: Arc<dyn Store>,
+    rings: Arc<Rings>,
+    partition: Partition,
+) -> Result<Directory, StartFault> {
+    let policies = managed_policies::policies(config.managed_policies.as_deref())?;
+    let directory = Directory::new(store, rings, partition)
+        .with_aws_managed(policies)
+        .with_quotas(config.quotas);
+    directory.load_revocations().await?;
+    Ok(directory)
 }

@@ -23,6 +23,7 @@ mod health;
 mod kept;
 mod key_encryption;
 mod listener;
+mod managed_policies;
 mod metrics;
 mod metrics_listener;
 pub mod offline;
@@ -46,6 +47,7 @@ pub use config::{
 pub use data_folder::FolderFault;
 pub use daypass_api::Clock;
 pub use key_encryption::KeyFault;
+pub use managed_policies::ManagedPoliciesFault;
 pub use proxies::{Proxies, ProxyFault};
 pub use running::{Running, Server, StartFault};
 pub use shared_files::{PROFILE, SharedFileFault};

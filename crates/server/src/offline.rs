@@ -28,7 +28,7 @@ use tokio::task::spawn_blocking;
 use crate::config::{Config, DataPlace};
 use crate::data_folder::{DataFolder, FolderFault};
 use crate::founded;
-use crate::kept::{STORE, ephemeral_key};
+use crate::kept::{STORE, directory, ephemeral_key};
 use crate::key_encryption::{self, key_encryption_key};
 use crate::own_records::{OwnRecords, Restoration};
 use crate::running::StartFault;
@@ -164,9 +164,7 @@ async fn open_to_read(
             (opened, _) => opened?,
         }
     };
-    let directory = Directory::new(store, Arc::new(rings), Partition::default());
-    directory.load_revocations().await?;
-    Ok(directory)
+    directory(config, store, Arc::new(rings), Partition::default()).await
 }
 
 /// Puts the store of a backup in the place of a data folder's store, which is set aside.
@@ -246,6 +244,8 @@ async fn prepare(
         let which = Compromised::Before(all);
         let ended = rings.compromise(RingName::Sessions, which, &fill, now, &noting).await;
         ended.map_err(StartFault::from)?;
+        // Which of them were taken since the backup nobody knows.
+        directory.take_all_mfa_codes(now).await.map_err(StartFault::from)?;
     }
     Ok(!directory.accounts().await.map_err(StartFault::from)?.is_empty())
 }
@@ -289,8 +289,7 @@ async fn open_store(
     let previous = previous(config)?;
     let rings = open_rings(config, store.clone(), &kek, previous.as_ref(), random).await?;
     let rings = Arc::new(rings);
-    let directory = Directory::new(store, Arc::clone(&rings), Partition::default());
-    directory.load_revocations().await?;
+    let directory = directory(config, store, Arc::clone(&rings), Partition::default()).await?;
     Ok((directory, rings))
 }
 

@@ -2,8 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use daypass_directory::{MfaDevice, NewMfaDevice, Note};
+use daypass_federation::totp::Seed;
+use daypass_names::{Constrained, UniqueId, UniqueIdKind, VirtualMfaDeviceName};
 use daypass_store::{Commit, Key};
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 use super::*;
 use crate::config::{Home, Layer};
@@ -101,6 +105,46 @@ async fn a_folder_is_restored_as_often_as_one_likes() {
     assert_eq!((fourth.aside, fourth.waiting), (None, Waiting::Kept(3)));
     assert_eq!(start(&folder).await, Ok(false));
     assert!(check(&plain(&folder)).await.unwrap().contents.findings.is_empty());
+}
+
+/// Which one-time passwords were taken since the backup nobody knows.
+#[tokio::test]
+async fn a_restore_takes_the_codes_up_to_now() {
+    let home = tempfile::tempdir().unwrap();
+    let (folder, backup) = (home.path().join("data"), home.path().join("b.db"));
+    assert_eq!(start(&folder).await, Ok(true));
+    let id = UniqueId::from_random(UniqueIdKind::MfaDevice, [7; 11]);
+    {
+        let data = open_folder(&plain(&folder)).unwrap();
+        let random = SystemRandom::new();
+        let opened = open_store(&plain(&folder), &data, &folder.join(STORE), &random).await;
+        let (directory, _) = opened.unwrap();
+        let device = NewMfaDevice {
+            account: directory.accounts().await.unwrap()[0].id,
+            id,
+            name: VirtualMfaDeviceName::parse("phone").unwrap(),
+            path: daypass_names::Path::default(),
+            seed: Seed::from_bytes(Zeroizing::new([7; 40])),
+            nonce: [7; 24],
+            tags: Vec::new(),
+            created: Timestamp::UNIX_EPOCH,
+        };
+        let event_id = "0b9d5a1c-2f30-4b6e-9a51-7c1d2e3f4a5c".to_owned();
+        let note = |_: &MfaDevice| {
+            let line = b"{}".to_vec();
+            Ok(Note { at: Timestamp::UNIX_EPOCH, event_id: event_id.clone(), line })
+        };
+        directory.create_mfa_device(device, &note).await.unwrap();
+    }
+    back_up(&folder, &backup);
+    let key = Key::new(format!("mfa-device/{id}")).unwrap();
+    for (keeps, is_taken) in [(true, false), (false, true)] {
+        restore(&plain(&folder), &backup, keeps).await.unwrap();
+        let store = ReadOnly::open(&folder.join(STORE)).unwrap();
+        let entry = store.get(&key).await.unwrap().unwrap();
+        let record: Value = serde_json::from_slice(&entry.value).unwrap();
+        assert_eq!(record["lastStep"].as_u64().is_some(), is_taken, "kept: {keeps}");
+    }
 }
 
 #[tokio::test]

@@ -28,6 +28,7 @@ use crate::founded;
 use crate::kept::{self, Kept};
 use crate::key_encryption::{self, KeyFault};
 use crate::listener::Listener;
+use crate::managed_policies::ManagedPoliciesFault;
 use crate::metrics_listener::MetricsListener;
 use crate::operator::{Deployment, Foundations, OperatorSocket, SocketFault};
 use crate::own_records::OwnRecords;
@@ -421,6 +422,9 @@ pub enum StartFault {
     /// The key-encryption key.
     #[error(transparent)]
     Key(#[from] KeyFault),
+    /// The folder of managed policies.
+    #[error(transparent)]
+    ManagedPolicies(#[from] ManagedPoliciesFault),
     /// The key rings.
     #[error(transparent)]
     Rings(#[from] RingsFault),

@@ -46,6 +46,8 @@ pub(crate) const SESSION_LABEL: &[u8] = b"daypass session";
 pub enum Purpose {
     /// A secret that has to be recoverable, in the store.
     StoredSecret,
+    /// The seed of a virtual MFA device, in the store.
+    MfaSeed,
     /// The marker of a page of a listing.
     PageMarker,
     /// The encoded message of a refused request.
@@ -59,6 +61,7 @@ impl Purpose {
     fn label(self) -> &'static [u8] {
         match self {
             Self::StoredSecret => b"daypass stored secret",
+            Self::MfaSeed => b"daypass mfa seed",
             Self::PageMarker => b"daypass page marker",
             Self::AuthorizationMessage => b"daypass authorization message",
             Self::RingKey => b"daypass ring key",

@@ -523,6 +523,7 @@ fn purposes_never_share_a_key() {
     let session = BASE64.decode(seal(&plain()).token.as_bytes()).unwrap();
     let purposes = [
         Purpose::StoredSecret,
+        Purpose::MfaSeed,
         Purpose::PageMarker,
         Purpose::AuthorizationMessage,
         Purpose::RingKey,

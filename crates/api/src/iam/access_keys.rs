@@ -1,6 +1,8 @@
-//! CreateAccessKey, ListAccessKeys, DeleteAccessKey.
+//! CreateAccessKey, ListAccessKeys, UpdateAccessKey, GetAccessKeyLastUsed, DeleteAccessKey.
 
-use daypass_directory::{AccessKey, AccessKeyStatus, NewAccessKey, User};
+use std::sync::Arc;
+
+use daypass_directory::{AccessKey, AccessKeyStatus, LastUsed, NewAccessKey, User};
 use daypass_names::{AccessKeyId, AccessKeyKind, SecretAccessKey};
 use daypass_query::Fields;
 use serde::Serialize;
@@ -8,14 +10,16 @@ use zeroize::Zeroizing;
 
 use super::named::{self, Named};
 use super::paging::Page;
-use crate::Fault;
+use super::tags;
 use crate::authenticate::Authenticated;
 use crate::authorise::{Need, Permit};
+use crate::convert::found;
 use crate::date::Date;
 use crate::decode::required;
 use crate::handed_out::HandedOut;
 use crate::noting::noting;
 use crate::operation::{Effect, Operation, Recorded, Void};
+use crate::{Code, Fault};
 
 /// IAM API reference, "CreateAccessKey": the only reply that ever shows a long-term secret.
 #[derive(Debug)]
@@ -76,7 +80,7 @@ impl Operation for CreateAccessKey {
             access_key: AccessKeyOut {
                 user_name: user.name.to_string(),
                 access_key_id: key.id.to_string(),
-                status: "Active",
+                status: word(key.status),
                 secret_access_key: HandedOut::from(&key.secret),
                 create_date: Date(key.created),
             },
@@ -151,10 +155,7 @@ impl Operation for ListAccessKeys {
         let metadata = listing.items.iter().map(|key| Metadata {
             user_name: user.name.to_string(),
             access_key_id: key.id.to_string(),
-            status: match key.status {
-                AccessKeyStatus::Active => "Active",
-                AccessKeyStatus::Inactive => "Inactive",
-            },
+            status: word(key.status),
             create_date: Date(key.created),
         });
         Ok(ListAccessKeysOutput {
@@ -162,6 +163,153 @@ impl Operation for ListAccessKeys {
             is_truncated: next.is_some(),
             marker: next,
         })
+    }
+}
+
+/// IAM API reference, "UpdateAccessKey".
+#[derive(Debug)]
+pub(crate) struct UpdateAccessKey;
+
+#[derive(Debug)]
+pub(crate) struct UpdateAccessKeyInput {
+    user_name: Option<String>,
+    id: AccessKeyId,
+    /// `None` for `Expired`, which the service model has and no key can be given.
+    status: Option<AccessKeyStatus>,
+}
+
+impl Operation for UpdateAccessKey {
+    const NAME: &'static str = "UpdateAccessKey";
+    const EFFECT: Effect = Effect::Writes;
+    const VOID: bool = true;
+    const RECORDED: &'static [Recorded] =
+        &[Recorded::Text("UserName"), Recorded::Text("AccessKeyId"), Recorded::Text("Status")];
+    type Input = UpdateAccessKeyInput;
+    type Subject = Named<User>;
+    type Output = Void;
+
+    fn decode(fields: &mut Fields<'_>) -> Option<UpdateAccessKeyInput> {
+        let user_name = named::optional_user_name(fields);
+        let id = required(fields, "AccessKeyId");
+        fields.required("Status");
+        let status = fields.choice("Status", &["Active", "Inactive", "Expired"]);
+        let status = status.map(|word| match word {
+            "Active" => Some(AccessKeyStatus::Active),
+            "Inactive" => Some(AccessKeyStatus::Inactive),
+            _ => None,
+        });
+        Some(UpdateAccessKeyInput { user_name, id: id?, status: status? })
+    }
+
+    async fn needs(
+        call: &Authenticated<'_>,
+        input: &UpdateAccessKeyInput,
+    ) -> Result<(Vec<Need>, Named<User>), Fault> {
+        let user = named::user(call, input.user_name.as_ref()).await?;
+        Ok((user.need(call, "iam:UpdateAccessKey"), user))
+    }
+
+    async fn perform(call: &Authenticated<'_>, permit: &Permit<Self>) -> Result<Void, Fault> {
+        let user = permit.subject().get()?;
+        let UpdateAccessKeyInput { id, status, .. } = permit.input();
+        let status = status.ok_or_else(|| {
+            Fault::new(Code::InvalidInput, "The status of an access key cannot be set to Expired.")
+        })?;
+        let note = noting(call, permit, |&(): &()| Void);
+        let directory = &call.app.directory;
+        directory.set_access_key_status(user.account, user.id, id, status, &note).await?;
+        if status != AccessKeyStatus::Active {
+            call.app.signing_keys.forget(id);
+        }
+        Ok(Void)
+    }
+}
+
+/// IAM API reference, "GetAccessKeyLastUsed".
+#[derive(Debug)]
+pub(crate) struct GetAccessKeyLastUsed;
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct GetAccessKeyLastUsedOutput {
+    user_name: String,
+    access_key_last_used: LastUsedOut,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct LastUsedOut {
+    last_used_date: Option<Date>,
+    service_name: String,
+    region: String,
+}
+
+impl From<Option<LastUsed>> for LastUsedOut {
+    fn from(used: Option<LastUsed>) -> Self {
+        let none = || "N/A".to_owned();
+        match used {
+            Some(LastUsed { at, service, region }) => Self {
+                last_used_date: Some(Date(at)),
+                service_name: service.unwrap_or_else(none),
+                region: region.to_string(),
+            },
+            None => Self { last_used_date: None, service_name: none(), region: none() },
+        }
+    }
+}
+
+impl Operation for GetAccessKeyLastUsed {
+    const NAME: &'static str = "GetAccessKeyLastUsed";
+    const EFFECT: Effect = Effect::Reads;
+    const RECORDED: &'static [Recorded] = &[Recorded::Text("AccessKeyId")];
+    type Input = AccessKeyId;
+    /// The user whose key it is; `None` when no user of the caller's account has it.
+    type Subject = Option<Arc<User>>;
+    type Output = GetAccessKeyLastUsedOutput;
+
+    fn decode(fields: &mut Fields<'_>) -> Option<AccessKeyId> {
+        required(fields, "AccessKeyId")
+    }
+
+    async fn needs(
+        call: &Authenticated<'_>,
+        id: &AccessKeyId,
+    ) -> Result<(Vec<Need>, Option<Arc<User>>), Fault> {
+        const ACTION: &str = "iam:GetAccessKeyLastUsed";
+        let directory = &call.app.directory;
+        let (partition, account) = named::here(call);
+        let key = found(directory.access_key(id).await)?.filter(|key| key.account == account);
+        let user = match key {
+            Some(key) => found(directory.user_by_id(account, key.user).await)?,
+            None => None,
+        };
+        // A refusal does not tell whose key it is, nor that there is such a key.
+        let need = match &user {
+            Some(user) => {
+                let need = Need::new(ACTION, user.arn.to_string(), account);
+                tags::with_resource_tags(need, &user.tags)
+            }
+            None => Need::new(ACTION, format!("arn:{partition}:iam::{account}:user/"), account),
+        };
+        Ok((vec![need.shown_as(format!("access key {id}"))], user))
+    }
+
+    async fn perform(
+        call: &Authenticated<'_>,
+        permit: &Permit<Self>,
+    ) -> Result<GetAccessKeyLastUsedOutput, Fault> {
+        let id = permit.input();
+        let Some(user) = permit.subject() else {
+            let text = format!(
+                "User: {} is not authorized to perform: iam:GetAccessKeyLastUsed on resource: \
+                 access key {id}",
+                call.caller.arn()
+            );
+            return Err(Fault::new(Code::AccessDenied, text).because("no such key in the account"));
+        };
+        let used = call.app.directory.access_key_last_used(id).await?;
+        let user_name = user.name.to_string();
+        Ok(GetAccessKeyLastUsedOutput { user_name, access_key_last_used: used.into() })
     }
 }
 
@@ -206,5 +354,12 @@ impl Operation for DeleteAccessKey {
         call.app.directory.delete_access_key(user.account, user.id, id, &note).await?;
         call.app.signing_keys.forget(id);
         Ok(Void)
+    }
+}
+
+fn word(status: AccessKeyStatus) -> &'static str {
+    match status {
+        AccessKeyStatus::Active => "Active",
+        AccessKeyStatus::Inactive => "Inactive",
     }
 }

@@ -4,10 +4,13 @@
 //! filter that it was made for. IAM API reference, "Marker" of the list operations.
 
 use data_encoding::BASE64URL_NOPAD;
+use daypass_names::PathPrefix;
 use daypass_query::{Fields, TextRule};
 use daypass_token::{Nonce, Purpose, open_value, seal_value};
 
 use crate::authenticate::Authenticated;
+use crate::decode::optional;
+use crate::operation::Recorded;
 use crate::{Code, Fault};
 
 const MARKER: TextRule = TextRule {
@@ -53,6 +56,28 @@ impl Page {
         Ok(Some(after.to_owned()))
     }
 
+    /// The page of a list that is in memory, and the marker of the next. `key` orders the items
+    /// and is another one for each.
+    pub(crate) fn cut<T>(
+        &self,
+        call: &Authenticated<'_>,
+        list: &str,
+        mut items: Vec<T>,
+        key: impl Fn(&T) -> String,
+    ) -> Result<(Vec<T>, Option<String>), Fault> {
+        if let Some(after) = self.after(call, list)? {
+            items.retain(|item| key(item) > after);
+        }
+        items.sort_by_cached_key(&key);
+        let is_truncated = items.len() > self.limit;
+        items.truncate(self.limit);
+        let marker = match items.last() {
+            Some(last) if is_truncated => Some(Self::marker(call, list, &key(last))?),
+            _ => None,
+        };
+        Ok((items, marker))
+    }
+
     /// The marker for the page behind the item `last`.
     pub(crate) fn marker(
         call: &Authenticated<'_>,
@@ -70,6 +95,32 @@ impl Page {
         )
         .map_err(|fault| Fault::internal(format!("sealing a marker: {fault}")))?;
         Ok(BASE64URL_NOPAD.encode(&sealed))
+    }
+}
+
+/// The parameters of a list of what lies under a path.
+#[derive(Debug)]
+pub(crate) struct Under {
+    /// The path that is listed; everything when absent.
+    pub(crate) prefix: PathPrefix,
+    /// The page of it.
+    pub(crate) page: Page,
+}
+
+impl Under {
+    /// The parameters that records repeat.
+    pub(crate) const RECORDED: &'static [Recorded] =
+        &[Recorded::Text("PathPrefix"), Recorded::Number("MaxItems")];
+
+    /// Reads `PathPrefix`, `Marker` and `MaxItems`.
+    pub(crate) fn decode(fields: &mut Fields<'_>) -> Self {
+        let prefix = optional(fields, "PathPrefix").unwrap_or_default();
+        Self { prefix, page: Page::decode(fields) }
+    }
+
+    /// What its markers are bound to: the operation and the path.
+    pub(crate) fn list(&self, operation: &str) -> String {
+        format!("{operation}|{}", self.prefix.as_str())
     }
 }
 

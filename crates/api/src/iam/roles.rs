@@ -1,18 +1,20 @@
-//! CreateRole, GetRole, ListRoles, DeleteRole, UpdateAssumeRolePolicy.
+//! CreateRole, GetRole, ListRoles, UpdateRole, UpdateRoleDescription, UpdateAssumeRolePolicy.
 
-use daypass_directory::{NewRole, Role};
-use daypass_names::{Path, PathPrefix, RoleDescription, RoleName, UniqueId, UniqueIdKind};
+use daypass_directory::{LastUsed, NewRole, Role, RoleChange, Tag};
+use daypass_names::{Arn, Path, RoleDescription, RoleName, UniqueId, UniqueIdKind};
 use daypass_query::Fields;
 use serde::Serialize;
 
+use super::boundaries::{self, AttachedBoundary, Wanted};
 use super::document::encoded;
 use super::named::{self, Named};
-use super::paging::Page;
+use super::paging::{Page, Under};
+use super::tags::{self, TagOut, Tagged};
 use crate::Fault;
 use crate::authenticate::Authenticated;
 use crate::authorise::{Need, Permit};
 use crate::date::Date;
-use crate::decode::{POLICY_DOCUMENT, optional, required, unsupported};
+use crate::decode::{POLICY_DOCUMENT, optional, required};
 use crate::noting::noting;
 use crate::operation::{Effect, Operation, Recorded, Void};
 
@@ -20,7 +22,7 @@ use crate::operation::{Effect, Operation, Recorded, Void};
 const DEFAULT_MAX_SESSION: u32 = 3600;
 
 /// `Role` of replies. CreateRole leaves the maximum session duration out, and only GetRole has
-/// `RoleLastUsed`, as recorded from the live service.
+/// `RoleLastUsed`, as recorded from the live service. Lists leave the boundary and the tags out.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct RoleOut {
@@ -32,17 +34,41 @@ pub(crate) struct RoleOut {
     assume_role_policy_document: String,
     description: Option<String>,
     max_session_duration: Option<u32>,
+    permissions_boundary: Option<AttachedBoundary>,
+    tags: Option<Vec<TagOut>>,
     role_last_used: Option<RoleLastUsed>,
 }
 
+/// Empty when the role was never used.
 #[derive(Debug, Serialize)]
-struct RoleLastUsed {}
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct RoleLastUsed {
+    last_used_date: Option<Date>,
+    region: Option<String>,
+}
+
+impl From<Option<LastUsed>> for RoleLastUsed {
+    fn from(used: Option<LastUsed>) -> Self {
+        match used {
+            Some(used) => {
+                Self { last_used_date: Some(Date(used.at)), region: Some(used.region.to_string()) }
+            }
+            None => Self { last_used_date: None, region: None },
+        }
+    }
+}
 
 impl RoleOut {
     /// A role with its trust policy as it reads now: principals that are gone appear by id.
-    async fn new(call: &Authenticated<'_>, role: &Role) -> Result<Self, Fault> {
+    pub(crate) async fn new(call: &Authenticated<'_>, role: &Role) -> Result<Self, Fault> {
         let trust = call.app.directory.trust_text(role).await?;
         Ok(Self::with_trust(role, &trust))
+    }
+
+    /// The same with its longest session, as nearly all replies show it.
+    async fn listed(call: &Authenticated<'_>, role: &Role) -> Result<Self, Fault> {
+        let max_session_duration = Some(role.max_session_duration);
+        Ok(Self { max_session_duration, ..Self::new(call, role).await? })
     }
 
     /// A role with that text of its trust policy.
@@ -56,8 +82,15 @@ impl RoleOut {
             assume_role_policy_document: encoded(trust),
             description: role.description.as_ref().map(ToString::to_string),
             max_session_duration: None,
+            permissions_boundary: None,
+            tags: None,
             role_last_used: None,
         }
+    }
+
+    /// With the tags and the boundary, as replies on one role show them.
+    fn with_details(self, role: &Role, boundary: Option<AttachedBoundary>) -> Self {
+        Self { permissions_boundary: boundary, tags: tags::shown(&role.tags), ..self }
     }
 }
 
@@ -78,6 +111,8 @@ pub(crate) struct CreateRoleInput {
     trust: String,
     description: Option<RoleDescription>,
     max_session_duration: Option<u32>,
+    boundary: Option<Arn>,
+    tags: Vec<Tag>,
 }
 
 impl Operation for CreateRole {
@@ -89,34 +124,47 @@ impl Operation for CreateRole {
         Recorded::Text("AssumeRolePolicyDocument"),
         Recorded::Text("Description"),
         Recorded::Number("MaxSessionDuration"),
+        Recorded::Text("PermissionsBoundary"),
+        Recorded::Tags("Tags"),
     ];
     type Input = CreateRoleInput;
-    type Subject = ();
+    type Subject = Wanted;
     type Output = OneRole;
 
     fn decode(fields: &mut Fields<'_>) -> Option<CreateRoleInput> {
-        unsupported(fields, &["PermissionsBoundary", "Tags"]);
         let path = optional(fields, "Path").unwrap_or_default();
         let name = required(fields, "RoleName");
         let trust = fields.required_text("AssumeRolePolicyDocument", &POLICY_DOCUMENT);
         let trust = trust.map(str::to_owned);
         let description = optional(fields, "Description");
-        let seconds = fields.integer("MaxSessionDuration", 3600, 43_200);
-        let max_session_duration = seconds.and_then(|seconds| u32::try_from(seconds).ok());
+        let max_session_duration = max_session_duration(fields);
+        let boundary = boundaries::decode(fields);
+        let tags = tags::decode(fields);
         let (name, trust) = (name?, trust?);
-        Some(CreateRoleInput { name, path, trust, description, max_session_duration })
+        Some(CreateRoleInput {
+            name,
+            path,
+            trust,
+            description,
+            max_session_duration,
+            boundary,
+            tags,
+        })
     }
 
     async fn needs(
         call: &Authenticated<'_>,
         input: &CreateRoleInput,
-    ) -> Result<(Vec<Need>, ()), Fault> {
-        let arn = named::new_role_arn(call, &input.path, &input.name);
-        Ok((vec![Need::new("iam:CreateRole", arn, call.caller.account())], ()))
+    ) -> Result<(Vec<Need>, Wanted), Fault> {
+        tags::check(&input.tags)?;
+        let boundary = Wanted::find(call, input.boundary.as_ref()).await?;
+        let mut need = named::new_need::<Role>(call, "iam:CreateRole", &input.path, &input.name);
+        need.keys.extend(boundary.key());
+        Ok((tags::creation_needs(need, Role::TAG[1], &input.tags), boundary))
     }
 
     async fn perform(call: &Authenticated<'_>, permit: &Permit<Self>) -> Result<OneRole, Fault> {
-        let input = permit.input();
+        let (input, boundary) = (permit.input(), permit.subject());
         let role = NewRole {
             account: call.caller.account(),
             id: UniqueId::from_random(UniqueIdKind::Role, call.app.random.array()?),
@@ -126,10 +174,13 @@ impl Operation for CreateRole {
             description: input.description.clone(),
             max_session_duration: input.max_session_duration.unwrap_or(DEFAULT_MAX_SESSION),
             trust_text: input.trust.clone(),
-            boundary: None,
+            boundary: boundary.id()?,
+            tags: input.tags.clone(),
         };
         // Whoever is named was there when the role was made: the text reads as it was given.
-        let output = |role: &Role| OneRole { role: RoleOut::with_trust(role, &input.trust) };
+        let output = |role: &Role| OneRole {
+            role: RoleOut::with_trust(role, &input.trust).with_details(role, boundary.shown()),
+        };
         let note = noting(call, permit, output);
         Ok(output(&*call.app.directory.create_role(role, &note).await?))
     }
@@ -148,22 +199,22 @@ impl Operation for GetRole {
     type Output = OneRole;
 
     fn decode(fields: &mut Fields<'_>) -> Option<String> {
-        named::required_name(fields, "RoleName")
+        named::required_name::<Role>(fields)
     }
 
     async fn needs(
         call: &Authenticated<'_>,
         input: &String,
     ) -> Result<(Vec<Need>, Named<Role>), Fault> {
-        let role = named::role(call, input).await?;
+        let role = named::named::<Role>(call, input).await?;
         Ok((role.need(call, "iam:GetRole"), role))
     }
 
     async fn perform(call: &Authenticated<'_>, permit: &Permit<Self>) -> Result<OneRole, Fault> {
         let role = permit.subject().get()?;
-        let mut out = RoleOut::new(call, role).await?;
-        out.max_session_duration = Some(role.max_session_duration);
-        out.role_last_used = Some(RoleLastUsed {});
+        let boundary = boundaries::attached(call, role.boundary).await?;
+        let mut out = RoleOut::listed(call, role).await?.with_details(role, boundary);
+        out.role_last_used = Some(call.app.directory.role_last_used(role.id).await?.into());
         Ok(OneRole { role: out })
     }
 }
@@ -171,12 +222,6 @@ impl Operation for GetRole {
 /// IAM API reference, "ListRoles".
 #[derive(Debug)]
 pub(crate) struct ListRoles;
-
-#[derive(Debug)]
-pub(crate) struct ListRolesInput {
-    prefix: PathPrefix,
-    page: Page,
-}
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -189,21 +234,16 @@ pub(crate) struct ListRolesOutput {
 impl Operation for ListRoles {
     const NAME: &'static str = "ListRoles";
     const EFFECT: Effect = Effect::Reads;
-    const RECORDED: &'static [Recorded] =
-        &[Recorded::Text("PathPrefix"), Recorded::Number("MaxItems")];
-    type Input = ListRolesInput;
+    const RECORDED: &'static [Recorded] = Under::RECORDED;
+    type Input = Under;
     type Subject = ();
     type Output = ListRolesOutput;
 
-    fn decode(fields: &mut Fields<'_>) -> Option<ListRolesInput> {
-        let prefix = optional(fields, "PathPrefix").unwrap_or_default();
-        Some(ListRolesInput { prefix, page: Page::decode(fields) })
+    fn decode(fields: &mut Fields<'_>) -> Option<Under> {
+        Some(Under::decode(fields))
     }
 
-    async fn needs(
-        call: &Authenticated<'_>,
-        input: &ListRolesInput,
-    ) -> Result<(Vec<Need>, ()), Fault> {
+    async fn needs(call: &Authenticated<'_>, input: &Under) -> Result<(Vec<Need>, ()), Fault> {
         Ok((named::list_need(call, "iam:ListRoles", "role", &input.prefix), ()))
     }
 
@@ -211,8 +251,8 @@ impl Operation for ListRoles {
         call: &Authenticated<'_>,
         permit: &Permit<Self>,
     ) -> Result<ListRolesOutput, Fault> {
-        let ListRolesInput { prefix, page } = permit.input();
-        let list = format!("{}|{}", Self::NAME, prefix.as_str());
+        let Under { prefix, page } = permit.input();
+        let list = permit.input().list(Self::NAME);
         let after = page.after(call, &list)?;
         let account = call.caller.account();
         let directory = &call.app.directory;
@@ -220,44 +260,115 @@ impl Operation for ListRoles {
         let next = listing.next.map(|last| Page::marker(call, &list, &last)).transpose()?;
         let mut roles = Vec::with_capacity(listing.items.len());
         for role in &listing.items {
-            let mut out = RoleOut::new(call, role).await?;
-            out.max_session_duration = Some(role.max_session_duration);
-            roles.push(out);
+            roles.push(RoleOut::listed(call, role).await?);
         }
         Ok(ListRolesOutput { roles, is_truncated: next.is_some(), marker: next })
     }
 }
 
-/// IAM API reference, "DeleteRole".
+/// IAM API reference, "UpdateRole". A longest session that is left out goes back to its default,
+/// a description that is left out stays.
 #[derive(Debug)]
-pub(crate) struct DeleteRole;
+pub(crate) struct UpdateRole;
 
-impl Operation for DeleteRole {
-    const NAME: &'static str = "DeleteRole";
+#[derive(Debug)]
+pub(crate) struct UpdateRoleInput {
+    role: String,
+    change: RoleChange,
+}
+
+/// A result without members: its element is there all the same.
+#[derive(Debug, Serialize)]
+pub(crate) struct Nothing {}
+
+impl Operation for UpdateRole {
+    const NAME: &'static str = "UpdateRole";
     const EFFECT: Effect = Effect::Writes;
-    const VOID: bool = true;
-    const RECORDED: &'static [Recorded] = &[Recorded::Text("RoleName")];
-    type Input = String;
+    const RECORDED: &'static [Recorded] = &[
+        Recorded::Text("RoleName"),
+        Recorded::Text("Description"),
+        Recorded::Number("MaxSessionDuration"),
+    ];
+    type Input = UpdateRoleInput;
     type Subject = Named<Role>;
-    type Output = Void;
+    type Output = Nothing;
 
-    fn decode(fields: &mut Fields<'_>) -> Option<String> {
-        named::required_name(fields, "RoleName")
+    fn decode(fields: &mut Fields<'_>) -> Option<UpdateRoleInput> {
+        let role = named::required_name::<Role>(fields);
+        let description = optional(fields, "Description").map(Some);
+        let seconds = max_session_duration(fields).unwrap_or(DEFAULT_MAX_SESSION);
+        let change = RoleChange { description, max_session_duration: Some(seconds) };
+        Some(UpdateRoleInput { role: role?, change })
     }
 
     async fn needs(
         call: &Authenticated<'_>,
-        input: &String,
+        input: &UpdateRoleInput,
     ) -> Result<(Vec<Need>, Named<Role>), Fault> {
-        let role = named::role(call, input).await?;
-        Ok((role.need(call, "iam:DeleteRole"), role))
+        let role = named::named::<Role>(call, &input.role).await?;
+        Ok((role.need(call, "iam:UpdateRole"), role))
     }
 
-    async fn perform(call: &Authenticated<'_>, permit: &Permit<Self>) -> Result<Void, Fault> {
+    async fn perform(call: &Authenticated<'_>, permit: &Permit<Self>) -> Result<Nothing, Fault> {
         let role = permit.subject().get()?;
-        let note = noting(call, permit, |&(): &()| Void);
-        call.app.directory.delete_role(role.account, role.id, &note).await?;
-        Ok(Void)
+        let change = &permit.input().change;
+        let note = noting(call, permit, |_: &Role| Nothing {});
+        call.app.directory.update_role(role.account, role.id, change, &note).await?;
+        Ok(Nothing {})
+    }
+}
+
+/// IAM API reference, "UpdateRoleDescription", which UpdateRole took the place of.
+#[derive(Debug)]
+pub(crate) struct UpdateRoleDescription;
+
+/// A role that is to be changed, and its trust policy as it reads now.
+#[derive(Debug)]
+pub(crate) struct Described {
+    role: Named<Role>,
+    trust: String,
+}
+
+impl Operation for UpdateRoleDescription {
+    const NAME: &'static str = "UpdateRoleDescription";
+    const EFFECT: Effect = Effect::Writes;
+    const RECORDED: &'static [Recorded] =
+        &[Recorded::Text("RoleName"), Recorded::Text("Description")];
+    type Input = UpdateRoleInput;
+    type Subject = Described;
+    type Output = OneRole;
+
+    fn decode(fields: &mut Fields<'_>) -> Option<UpdateRoleInput> {
+        let role = named::required_name::<Role>(fields);
+        let description = Some(Some(required(fields, "Description")?));
+        let change = RoleChange { description, max_session_duration: None };
+        Some(UpdateRoleInput { role: role?, change })
+    }
+
+    async fn needs(
+        call: &Authenticated<'_>,
+        input: &UpdateRoleInput,
+    ) -> Result<(Vec<Need>, Described), Fault> {
+        let role = named::named::<Role>(call, &input.role).await?;
+        let trust = match role.found() {
+            Some(role) => call.app.directory.trust_text(role).await?,
+            None => String::new(),
+        };
+        Ok((role.need(call, "iam:UpdateRoleDescription"), Described { role, trust }))
+    }
+
+    async fn perform(call: &Authenticated<'_>, permit: &Permit<Self>) -> Result<OneRole, Fault> {
+        let Described { role, trust } = permit.subject();
+        let role = role.get()?;
+        let output = |role: &Role| {
+            let mut out = RoleOut::with_trust(role, trust);
+            out.max_session_duration = Some(role.max_session_duration);
+            OneRole { role: out }
+        };
+        let note = noting(call, permit, output);
+        let directory = &call.app.directory;
+        let change = &permit.input().change;
+        Ok(output(&*directory.update_role(role.account, role.id, change, &note).await?))
     }
 }
 
@@ -282,7 +393,7 @@ impl Operation for UpdateAssumeRolePolicy {
     type Output = Void;
 
     fn decode(fields: &mut Fields<'_>) -> Option<UpdateAssumeRolePolicyInput> {
-        let role_name = named::required_name(fields, "RoleName");
+        let role_name = named::required_name::<Role>(fields);
         let document = fields.required_text("PolicyDocument", &POLICY_DOCUMENT).map(str::to_owned);
         Some(UpdateAssumeRolePolicyInput { role_name: role_name?, document: document? })
     }
@@ -291,7 +402,7 @@ impl Operation for UpdateAssumeRolePolicy {
         call: &Authenticated<'_>,
         input: &UpdateAssumeRolePolicyInput,
     ) -> Result<(Vec<Need>, Named<Role>), Fault> {
-        let role = named::role(call, &input.role_name).await?;
+        let role = named::named::<Role>(call, &input.role_name).await?;
         Ok((role.need(call, "iam:UpdateAssumeRolePolicy"), role))
     }
 
@@ -302,4 +413,10 @@ impl Operation for UpdateAssumeRolePolicy {
         call.app.directory.set_trust_policy(role.account, role.id, document, &note).await?;
         Ok(Void)
     }
+}
+
+/// Reads the longest session of a role, in seconds.
+fn max_session_duration(fields: &mut Fields<'_>) -> Option<u32> {
+    let seconds = fields.integer("MaxSessionDuration", 3600, 43_200)?;
+    u32::try_from(seconds).ok()
 }

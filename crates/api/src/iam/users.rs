@@ -1,21 +1,23 @@
-//! CreateUser, GetUser, ListUsers, DeleteUser.
+//! CreateUser, GetUser, UpdateUser, ListUsers.
 
-use daypass_directory::{DirectoryError, NewUser, User};
-use daypass_names::{Path, PathPrefix, UniqueId, UniqueIdKind, UserName};
+use daypass_directory::{NewUser, Tag, User};
+use daypass_names::{Arn, Path, UniqueId, UniqueIdKind, UserName};
 use daypass_query::Fields;
 use serde::Serialize;
 
+use super::boundaries::{self, AttachedBoundary, Wanted};
 use super::named::{self, Named};
-use super::paging::Page;
+use super::paging::{Page, Under};
+use super::tags::{self, TagOut, Tagged};
+use crate::Fault;
 use crate::authenticate::Authenticated;
 use crate::authorise::{Need, Permit};
 use crate::date::Date;
-use crate::decode::{optional, required, unsupported};
+use crate::decode::{optional, required};
 use crate::noting::noting;
 use crate::operation::{Effect, Operation, Recorded, Void};
-use crate::{Code, Fault};
 
-/// `User` of replies.
+/// `User` of replies. Lists leave the boundary and the tags out.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct UserOut {
@@ -24,6 +26,16 @@ pub(crate) struct UserOut {
     user_id: String,
     arn: String,
     create_date: Date,
+    permissions_boundary: Option<AttachedBoundary>,
+    tags: Option<Vec<TagOut>>,
+}
+
+impl UserOut {
+    /// A user with all that replies on it alone show.
+    fn whole(user: &User, boundary: Option<AttachedBoundary>) -> Self {
+        let tags = tags::shown(&user.tags);
+        Self { permissions_boundary: boundary, tags, ..Self::from(user) }
+    }
 }
 
 impl From<&User> for UserOut {
@@ -34,6 +46,8 @@ impl From<&User> for UserOut {
             user_id: user.id.to_string(),
             arn: user.arn.to_string(),
             create_date: Date(user.created),
+            permissions_boundary: None,
+            tags: None,
         }
     }
 }
@@ -52,42 +66,55 @@ pub(crate) struct CreateUser;
 pub(crate) struct CreateUserInput {
     name: UserName,
     path: Path,
+    boundary: Option<Arn>,
+    tags: Vec<Tag>,
 }
 
 impl Operation for CreateUser {
     const NAME: &'static str = "CreateUser";
     const EFFECT: Effect = Effect::Writes;
-    const RECORDED: &'static [Recorded] = &[Recorded::Text("UserName"), Recorded::Text("Path")];
+    const RECORDED: &'static [Recorded] = &[
+        Recorded::Text("UserName"),
+        Recorded::Text("Path"),
+        Recorded::Text("PermissionsBoundary"),
+        Recorded::Tags("Tags"),
+    ];
     type Input = CreateUserInput;
-    type Subject = ();
+    type Subject = Wanted;
     type Output = OneUser;
 
     fn decode(fields: &mut Fields<'_>) -> Option<CreateUserInput> {
-        unsupported(fields, &["PermissionsBoundary", "Tags"]);
         let path = optional(fields, "Path").unwrap_or_default();
-        let name = required(fields, "UserName")?;
-        Some(CreateUserInput { name, path })
+        let name = required(fields, "UserName");
+        let boundary = boundaries::decode(fields);
+        let tags = tags::decode(fields);
+        Some(CreateUserInput { name: name?, path, boundary, tags })
     }
 
     async fn needs(
         call: &Authenticated<'_>,
         input: &CreateUserInput,
-    ) -> Result<(Vec<Need>, ()), Fault> {
-        let arn = named::new_user_arn(call, &input.path, &input.name);
-        Ok((vec![Need::new("iam:CreateUser", arn, call.caller.account())], ()))
+    ) -> Result<(Vec<Need>, Wanted), Fault> {
+        tags::check(&input.tags)?;
+        let boundary = Wanted::find(call, input.boundary.as_ref()).await?;
+        let mut need = named::new_need::<User>(call, "iam:CreateUser", &input.path, &input.name);
+        need.keys.extend(boundary.key());
+        Ok((tags::creation_needs(need, User::TAG[1], &input.tags), boundary))
     }
 
     async fn perform(call: &Authenticated<'_>, permit: &Permit<Self>) -> Result<OneUser, Fault> {
-        let CreateUserInput { name, path } = permit.input();
+        let CreateUserInput { name, path, tags, .. } = permit.input();
+        let boundary = permit.subject();
         let user = NewUser {
             account: call.caller.account(),
             id: UniqueId::from_random(UniqueIdKind::User, call.app.random.array()?),
             name: name.clone(),
             path: path.clone(),
             created: call.now,
-            boundary: None,
+            boundary: boundary.id()?,
+            tags: tags.clone(),
         };
-        let output = |user: &User| OneUser { user: UserOut::from(user) };
+        let output = |user: &User| OneUser { user: UserOut::whole(user, boundary.shown()) };
         let note = noting(call, permit, output);
         Ok(output(&*call.app.directory.create_user(user, &note).await?))
     }
@@ -118,20 +145,64 @@ impl Operation for GetUser {
         Ok((user.need(call, "iam:GetUser"), user))
     }
 
-    async fn perform(_call: &Authenticated<'_>, permit: &Permit<Self>) -> Result<OneUser, Fault> {
-        Ok(OneUser { user: UserOut::from(&**permit.subject().get()?) })
+    async fn perform(call: &Authenticated<'_>, permit: &Permit<Self>) -> Result<OneUser, Fault> {
+        let user = permit.subject().get()?;
+        let boundary = boundaries::attached(call, user.boundary).await?;
+        Ok(OneUser { user: UserOut::whole(user, boundary) })
+    }
+}
+
+/// IAM API reference, "UpdateUser": another name or path. The user keeps its id, and with it
+/// everything that hangs on it.
+#[derive(Debug)]
+pub(crate) struct UpdateUser;
+
+#[derive(Debug)]
+pub(crate) struct UpdateUserInput {
+    user: String,
+    path: Option<Path>,
+    name: Option<UserName>,
+}
+
+impl Operation for UpdateUser {
+    const NAME: &'static str = "UpdateUser";
+    const EFFECT: Effect = Effect::Writes;
+    const VOID: bool = true;
+    const RECORDED: &'static [Recorded] =
+        &[Recorded::Text("UserName"), Recorded::Text("NewPath"), Recorded::Text("NewUserName")];
+    type Input = UpdateUserInput;
+    type Subject = Named<User>;
+    type Output = Void;
+
+    fn decode(fields: &mut Fields<'_>) -> Option<UpdateUserInput> {
+        let user = named::required_name::<User>(fields);
+        let path = optional(fields, "NewPath");
+        let name = optional(fields, "NewUserName");
+        Some(UpdateUserInput { user: user?, path, name })
+    }
+
+    async fn needs(
+        call: &Authenticated<'_>,
+        input: &UpdateUserInput,
+    ) -> Result<(Vec<Need>, Named<User>), Fault> {
+        let user = named::named::<User>(call, &input.user).await?;
+        let (path, name) = (input.path.as_ref(), input.name.as_ref());
+        Ok((user.renaming_needs(call, "iam:UpdateUser", path, name), user))
+    }
+
+    async fn perform(call: &Authenticated<'_>, permit: &Permit<Self>) -> Result<Void, Fault> {
+        let user = permit.subject().get()?;
+        let UpdateUserInput { path, name, .. } = permit.input();
+        let note = noting(call, permit, |&(): &()| Void);
+        let directory = &call.app.directory;
+        directory.update_user(user.account, user.id, name.clone(), path.clone(), &note).await?;
+        Ok(Void)
     }
 }
 
 /// IAM API reference, "ListUsers".
 #[derive(Debug)]
 pub(crate) struct ListUsers;
-
-#[derive(Debug)]
-pub(crate) struct ListUsersInput {
-    prefix: PathPrefix,
-    page: Page,
-}
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -144,21 +215,16 @@ pub(crate) struct ListUsersOutput {
 impl Operation for ListUsers {
     const NAME: &'static str = "ListUsers";
     const EFFECT: Effect = Effect::Reads;
-    const RECORDED: &'static [Recorded] =
-        &[Recorded::Text("PathPrefix"), Recorded::Number("MaxItems")];
-    type Input = ListUsersInput;
+    const RECORDED: &'static [Recorded] = Under::RECORDED;
+    type Input = Under;
     type Subject = ();
     type Output = ListUsersOutput;
 
-    fn decode(fields: &mut Fields<'_>) -> Option<ListUsersInput> {
-        let prefix = optional(fields, "PathPrefix").unwrap_or_default();
-        Some(ListUsersInput { prefix, page: Page::decode(fields) })
+    fn decode(fields: &mut Fields<'_>) -> Option<Under> {
+        Some(Under::decode(fields))
     }
 
-    async fn needs(
-        call: &Authenticated<'_>,
-        input: &ListUsersInput,
-    ) -> Result<(Vec<Need>, ()), Fault> {
+    async fn needs(call: &Authenticated<'_>, input: &Under) -> Result<(Vec<Need>, ()), Fault> {
         Ok((named::list_need(call, "iam:ListUsers", "user", &input.prefix), ()))
     }
 
@@ -166,8 +232,8 @@ impl Operation for ListUsers {
         call: &Authenticated<'_>,
         permit: &Permit<Self>,
     ) -> Result<ListUsersOutput, Fault> {
-        let ListUsersInput { prefix, page } = permit.input();
-        let list = format!("{}|{}", Self::NAME, prefix.as_str());
+        let Under { prefix, page } = permit.input();
+        let list = permit.input().list(Self::NAME);
         let after = page.after(call, &list)?;
         let account = call.caller.account();
         let directory = &call.app.directory;
@@ -178,45 +244,5 @@ impl Operation for ListUsers {
             is_truncated: next.is_some(),
             marker: next,
         })
-    }
-}
-
-/// IAM API reference, "DeleteUser".
-#[derive(Debug)]
-pub(crate) struct DeleteUser;
-
-impl Operation for DeleteUser {
-    const NAME: &'static str = "DeleteUser";
-    const EFFECT: Effect = Effect::Writes;
-    const VOID: bool = true;
-    const RECORDED: &'static [Recorded] = &[Recorded::Text("UserName")];
-    type Input = String;
-    type Subject = Named<User>;
-    type Output = Void;
-
-    fn decode(fields: &mut Fields<'_>) -> Option<String> {
-        named::required_name(fields, "UserName")
-    }
-
-    async fn needs(
-        call: &Authenticated<'_>,
-        input: &String,
-    ) -> Result<(Vec<Need>, Named<User>), Fault> {
-        let user = named::user(call, Some(input)).await?;
-        Ok((user.need(call, "iam:DeleteUser"), user))
-    }
-
-    async fn perform(call: &Authenticated<'_>, permit: &Permit<Self>) -> Result<Void, Fault> {
-        let user = permit.subject().get()?;
-        let note = noting(call, permit, |&(): &()| Void);
-        match call.app.directory.delete_user(user.account, user.id, &note).await {
-            Ok(()) => Ok(Void),
-            // As recorded of AWS, which for users no longer says what is in the way.
-            Err(DirectoryError::DeleteConflict(reason)) => {
-                let text = "Cannot delete entity, must remove referenced objects first.";
-                Err(Fault::new(Code::DeleteConflict, text).because(reason.to_string()))
-            }
-            Err(error) => Err(error.into()),
-        }
     }
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use daypass_audit::Resource;
-use daypass_directory::Role;
+use daypass_directory::{MatchedCode, Role};
 use daypass_names::{Arn, Constrained, ExternalId, IamResource, RoleName, SessionName};
 use daypass_policy::{Kind, Policy};
 use daypass_query::Fields;
@@ -79,10 +79,12 @@ impl Operation for AssumeRole {
         Recorded::Number("DurationSeconds"),
         Recorded::Text("Policy"),
         Recorded::Text("ExternalId"),
+        Recorded::Text("SerialNumber"),
     ];
     type Input = Input;
-    /// The role, if there is one: that there is none must not be told apart from a refusal.
-    type Subject = Option<Arc<Role>>;
+    /// The role, if there is one (that there is none must not be told apart from a refusal), and the
+    /// one-time password that was shown, still to be taken.
+    type Subject = (Option<Arc<Role>>, Option<MatchedCode>);
     type Output = Output;
 
     fn decode(fields: &mut Fields<'_>) -> Option<Input> {
@@ -102,7 +104,7 @@ impl Operation for AssumeRole {
         call: &Authenticated<'_>,
         input: &Input,
     ) -> Result<(Vec<Need>, Self::Subject), Fault> {
-        mfa::check(input.mfa)?;
+        let code = mfa::matched(call, &input.mfa).await?;
         let account = input.role_arn.account().ok_or_else(|| Fault::internal("ARN changed"))?;
         let role = found(call.app.directory.role(account, &input.role_name).await)?;
         // The ARN must be the role's own, path and case included.
@@ -118,17 +120,19 @@ impl Operation for AssumeRole {
         if let Some(external_id) = &input.external_id {
             need.keys.push(("sts:ExternalId".into(), external_id.to_string().into()));
         }
-        Ok((vec![need], role))
+        Ok((vec![mfa::with_keys(need, code.as_ref())], (role, code)))
     }
 
     async fn perform(call: &Authenticated<'_>, permit: &Permit<Self>) -> Result<Output, Fault> {
         let input = permit.input();
-        let role = permit.subject().as_ref();
-        let role = role.ok_or_else(|| Fault::internal("a missing role was permitted"))?;
+        let (role, code) = permit.subject();
+        let role = role.as_ref().ok_or_else(|| Fault::internal("a missing role was permitted"))?;
         let duration = duration(&call.caller, input, role)?;
         let session_policies = session_policies(input)?;
         let chain_depth =
             call.caller.session().map_or(0, |session| session.facts.chain_depth.saturating_add(1));
+        // The new session carries nothing of it.
+        mfa::take(call, code.as_ref()).await?;
         let issued = issue(
             call,
             &Session {

@@ -1,5 +1,6 @@
 //! GetSessionToken: a user's own rights for a while.
 
+use daypass_directory::MatchedCode;
 use daypass_query::Fields;
 use daypass_token::{Session, SessionKind};
 use serde::Serialize;
@@ -39,9 +40,11 @@ pub(crate) struct Output {
 impl Operation for GetSessionToken {
     const NAME: &'static str = "GetSessionToken";
     const EFFECT: Effect = Effect::Grants;
-    const RECORDED: &'static [Recorded] = &[Recorded::Number("DurationSeconds")];
+    const RECORDED: &'static [Recorded] =
+        &[Recorded::Number("DurationSeconds"), Recorded::Text("SerialNumber")];
     type Input = Input;
-    type Subject = ();
+    /// The one-time password that was shown, still to be taken.
+    type Subject = Option<MatchedCode>;
     type Output = Output;
 
     fn decode(fields: &mut Fields<'_>) -> Option<Input> {
@@ -59,9 +62,11 @@ impl Operation for GetSessionToken {
         Ok(())
     }
 
-    async fn needs(_call: &Authenticated<'_>, input: &Input) -> Result<(Vec<Need>, ()), Fault> {
-        mfa::check(input.mfa)?;
-        Ok((Vec::new(), ()))
+    async fn needs(
+        call: &Authenticated<'_>,
+        input: &Input,
+    ) -> Result<(Vec<Need>, Self::Subject), Fault> {
+        Ok((Vec::new(), mfa::matched(call, &input.mfa).await?))
     }
 
     async fn perform(call: &Authenticated<'_>, permit: &Permit<Self>) -> Result<Output, Fault> {
@@ -70,10 +75,13 @@ impl Operation for GetSessionToken {
             return Err(Fault::internal("a long-term key without a user"));
         };
         let duration = permit.input().duration.unwrap_or(DEFAULT);
+        let code = permit.subject().as_ref();
+        mfa::take(call, code).await?;
         let issued = issue(
             call,
             &Session {
                 creating_access_key: Some(caller.access_key_id().clone()),
+                mfa_at_s: code.map(|_| call.now.as_second()),
                 ..session(call, SessionKind::User, (user.account, user.id), duration)
             },
         )?;

@@ -18,6 +18,15 @@ pub(super) fn parameters(operation: &str) -> Vec<(&'static str, String)> {
     let role = ("RoleName", "Reader".to_owned());
     let policy = ("PolicyName", "p".to_owned());
     let text = ("PolicyDocument", document.to_owned());
+    let managed = || ("PolicyArn", format!("arn:aws:iam::{ACCOUNT}:policy/p"));
+    let group = || ("GroupName", "Team".to_owned());
+    let profile = || ("InstanceProfileName", "Web".to_owned());
+    let tag = || {
+        let (key, value) = ("Tags.member.1.Key", "Tags.member.1.Value");
+        vec![(key, "team".to_owned()), (value, "blue".to_owned())]
+    };
+    let device = || ("SerialNumber", format!("arn:aws:iam::{ACCOUNT}:mfa/phone"));
+    let tag_key = || ("TagKeys.member.1", "team".to_owned());
     match operation {
         "AssumeRole" => vec![
             ("RoleArn", format!("arn:aws:iam::{ACCOUNT}:role/Reader")),
@@ -34,6 +43,97 @@ pub(super) fn parameters(operation: &str) -> Vec<(&'static str, String)> {
         "GetUserPolicy" | "DeleteUserPolicy" => vec![user, policy],
         "PutRolePolicy" => vec![role, policy, text],
         "GetRolePolicy" | "DeleteRolePolicy" => vec![role, policy],
+        "GetPolicy" | "DeletePolicy" | "ListPolicyVersions" | "ListEntitiesForPolicy" => {
+            vec![managed()]
+        }
+        "CreatePolicy" => vec![policy, text],
+        "CreatePolicyVersion" => vec![managed(), text],
+        "GetPolicyVersion" | "SetDefaultPolicyVersion" | "DeletePolicyVersion" => {
+            vec![managed(), ("VersionId", "v1".to_owned())]
+        }
+        "ListPolicies" | "GetAccountAuthorizationDetails" => Vec::new(),
+        "AttachUserPolicy" | "DetachUserPolicy" => vec![user, managed()],
+        "AttachGroupPolicy" | "DetachGroupPolicy" => vec![("GroupName", "Team".into()), managed()],
+        "AttachRolePolicy" | "DetachRolePolicy" => vec![role, managed()],
+        "ListAttachedUserPolicies" | "DeleteUserPermissionsBoundary" => vec![user],
+        "ListAttachedGroupPolicies" => vec![("GroupName", "Team".into())],
+        "ListAttachedRolePolicies" | "DeleteRolePermissionsBoundary" => vec![role],
+        "PutUserPermissionsBoundary" => vec![user, ("PermissionsBoundary", managed().1)],
+        "PutRolePermissionsBoundary" => vec![role, ("PermissionsBoundary", managed().1)],
+        "CreateGroup" | "GetGroup" | "UpdateGroup" | "DeleteGroup" | "ListGroupPolicies" => {
+            vec![group()]
+        }
+        "AddUserToGroup" | "RemoveUserFromGroup" => vec![group(), user],
+        "PutGroupPolicy" => vec![group(), policy, text],
+        "GetGroupPolicy" | "DeleteGroupPolicy" => vec![group(), policy],
+        "ListGroups" | "ListInstanceProfiles" | "ListAccountAliases" | "GetAccountSummary" => {
+            Vec::new()
+        }
+        "ListGroupsForUser" | "ListUserTags" => vec![user],
+        "UpdateUser" => vec![user, ("NewUserName", "Bea".to_owned())],
+        "UpdateRole" | "ListRoleTags" | "ListInstanceProfilesForRole" => vec![role],
+        "UpdateRoleDescription" => vec![role, ("Description", "reads".to_owned())],
+        "UpdateAccessKey" => {
+            let id = ("AccessKeyId", "AKIAIOSFODNN7EXAMPLE".to_owned());
+            vec![user, id, ("Status", "Inactive".to_owned())]
+        }
+        "GetAccessKeyLastUsed" => vec![("AccessKeyId", "AKIAIOSFODNN7EXAMPLE".to_owned())],
+        "CreateInstanceProfile"
+        | "GetInstanceProfile"
+        | "DeleteInstanceProfile"
+        | "ListInstanceProfileTags" => vec![profile()],
+        "AddRoleToInstanceProfile" | "RemoveRoleFromInstanceProfile" => vec![profile(), role],
+        "CreateVirtualMFADevice" => vec![("VirtualMFADeviceName", "phone".to_owned())],
+        "ListVirtualMFADevices" => Vec::new(),
+        "ListMFADevices"
+        | "ListSSHPublicKeys"
+        | "ListSigningCertificates"
+        | "ListServiceSpecificCredentials" => vec![user],
+        "EnableMFADevice" | "ResyncMFADevice" => {
+            let code = |name| (name, "123456".to_owned());
+            vec![user, device(), code("AuthenticationCode1"), code("AuthenticationCode2")]
+        }
+        "DeactivateMFADevice" => vec![user, device()],
+        "DeleteVirtualMFADevice" | "GetMFADevice" | "ListMFADeviceTags" => vec![device()],
+        "TagMFADevice" => [vec![device()], tag()].concat(),
+        "UntagMFADevice" => vec![device(), tag_key()],
+        "TagUser" => [vec![user], tag()].concat(),
+        "TagRole" => [vec![role], tag()].concat(),
+        "TagPolicy" => [vec![managed()], tag()].concat(),
+        "TagInstanceProfile" => [vec![profile()], tag()].concat(),
+        "UntagUser" => vec![user, tag_key()],
+        "UntagRole" => vec![role, tag_key()],
+        "UntagPolicy" => vec![managed(), tag_key()],
+        "UntagInstanceProfile" => vec![profile(), tag_key()],
+        "ListPolicyTags" => vec![managed()],
+        "CreateAccountAlias" | "DeleteAccountAlias" => {
+            vec![("AccountAlias", "example".to_owned())]
+        }
+        "SimulateCustomPolicy" => vec![
+            ("PolicyInputList.member.1", document.to_owned()),
+            ("ActionNames.member.1", "s3:GetObject".to_owned()),
+        ],
+        "SimulatePrincipalPolicy" => vec![
+            ("PolicySourceArn", format!("arn:aws:iam::{ACCOUNT}:user/Ann")),
+            ("ActionNames.member.1", "s3:GetObject".to_owned()),
+        ],
+        "GetContextKeysForCustomPolicy" => {
+            vec![("PolicyInputList.member.1", document.to_owned())]
+        }
+        "GetContextKeysForPrincipalPolicy" => {
+            vec![("PolicySourceArn", format!("arn:aws:iam::{ACCOUNT}:user/Ann"))]
+        }
+        "CreateLoginProfile" => vec![user, ("Password", "Correct-Horse-1".to_owned())],
+        "GetLoginProfile" | "UpdateLoginProfile" | "DeleteLoginProfile" => vec![user],
+        "ChangePassword" => vec![
+            ("OldPassword", "Correct-Horse-1".to_owned()),
+            ("NewPassword", "Correct-Horse-2".to_owned()),
+        ],
+        "GetAccountPasswordPolicy"
+        | "UpdateAccountPasswordPolicy"
+        | "DeleteAccountPasswordPolicy"
+        | "GenerateCredentialReport"
+        | "GetCredentialReport" => Vec::new(),
         other => panic!("no parameters for {other}: add a row"),
     }
 }

@@ -335,6 +335,7 @@ async fn found(directory: &Directory, credentials: &Credentials, start: Timestam
         path: Path::default(),
         created: start,
         boundary: None,
+        tags: Vec::new(),
     };
     let user = directory.create_user(user, &noted).await.unwrap();
     let all =

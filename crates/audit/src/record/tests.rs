@@ -303,7 +303,7 @@ proptest! {
         record.request_parameters = Some(json!({g: [number, integer, {h: null}]}).into());
         let members = [("A", Scalar::Text(g.into())), (h, Scalar::Number(integer))];
         record.response_elements = Some(Parameters::members(&members[..]));
-        record.additional_event_data = Some(Parameters::written(&json!([a])).unwrap());
+        record.additional_event_data = Some(json!([a]).into());
         let context = record.user_identity.session_context.as_mut().unwrap();
         let data = context.web_id_federation_data.as_mut().unwrap();
         data.attributes.insert(a.to_owned(), b.to_owned());

@@ -11,11 +11,9 @@ use std::sync::Arc;
 
 use daypass_names::AccountId;
 use daypass_policy::{
-    Attached, Context, Decision, Denial, Effect, Explanation, Kind, Layer, Layers, Outcome, Policy,
-    Request, StatementReport, Value, explain,
+    Attached, Caller, Context, Decision, Denial, Effect, Explanation, Kind, Layer, Layers, Outcome,
+    Policy, Request, StatementReport, Value, Verdict, explain,
 };
-
-use super::caller::Caller;
 
 /// What was given.
 #[derive(Debug, Default)]
@@ -113,24 +111,6 @@ impl PartialEq for Known {
     }
 }
 
-/// The decision in the words of AWS's policy simulator.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Verdict {
-    Allowed,
-    ImplicitDeny,
-    ExplicitDeny,
-}
-
-impl Verdict {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Allowed => "allowed",
-            Self::ImplicitDeny => "implicitDeny",
-            Self::ExplicitDeny => "explicitDeny",
-        }
-    }
-}
-
 /// A decision with its reason.
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -146,7 +126,9 @@ impl Answer {
     pub(crate) fn layer(&self) -> Option<Layer> {
         let Decision::Denied(denial) = &self.explanation.decision else { return None };
         match self.verdict {
-            Verdict::ExplicitDeny => taken(&self.explanation)
+            Verdict::ExplicitDeny => self
+                .explanation
+                .taken()
                 .find(|statement| statement.effect == Effect::Deny)
                 .map(|statement| statement.layer),
             Verdict::Allowed | Verdict::ImplicitDeny => Some(denial.layer),
@@ -403,39 +385,24 @@ impl Question {
             // A boundary of no policy allows nothing.
             None => explain_with(boundaries.map(|_| ("boundary", &nothing))),
         };
-        let verdict = verdict_of(&explanation);
+        let verdict = explanation.verdict();
         let reason = reason(&explanation, &self.action);
         Answer { verdict, reason, explanation }
     }
 }
 
-fn verdict_of(explanation: &Explanation<'_>) -> Verdict {
-    match &explanation.decision {
-        Decision::Allowed => Verdict::Allowed,
-        Decision::Denied(_) if explanation.denies_explicitly() => Verdict::ExplicitDeny,
-        Decision::Denied(_) => Verdict::ImplicitDeny,
-    }
-}
-
 /// Policies of one layer add up: a Deny of any wins, otherwise an Allow of any does.
 fn precedence(explanation: &Explanation<'_>) -> u8 {
-    match verdict_of(explanation) {
+    match explanation.verdict() {
         Verdict::ImplicitDeny => 0,
         Verdict::Allowed => 1,
         Verdict::ExplicitDeny => 2,
     }
 }
 
-/// The statements that match.
-fn taken<'e, 'a>(
-    explanation: &'e Explanation<'a>,
-) -> impl Iterator<Item = &'e StatementReport<'a>> {
-    explanation.statements.iter().filter(|s| !matches!(s.outcome, Outcome::Failed { .. }))
-}
-
 /// The sentence, with the statements that decided.
 fn reason(explanation: &Explanation<'_>, action: &str) -> String {
-    let mut taken = taken(explanation);
+    let mut taken = explanation.taken();
     match &explanation.decision {
         Decision::Allowed => {
             let mut grants: Vec<&StatementReport<'_>> = Vec::new();

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use daypass_policy::{Effect, Layer, Outcome, Position, StatementReport};
+use daypass_policy::{Effect, Layer, Outcome, Position, StatementReport, Verdict};
 use serde_json::{Value, json};
 
 use super::arguments::Simulate;
@@ -14,7 +14,7 @@ use super::form::{Case, Lookup};
 use super::input;
 use super::outcome::Outcome as Ending;
 use super::output::Output;
-use super::question::{Answer, Draft, Given, Library, Question, Source, Verdict};
+use super::question::{Answer, Draft, Given, Library, Question, Source};
 
 /// Answers what the arguments ask.
 pub(crate) fn simulate(arguments: &Simulate, out: &mut Output<impl Write>) -> io::Result<Ending> {

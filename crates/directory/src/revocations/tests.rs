@@ -402,6 +402,7 @@ impl Fixture {
             name: RoleName::parse("reader").unwrap(),
             path: Path::parse("/").unwrap(),
             boundary: None,
+            tags: Vec::new(),
             description: None,
             max_session_duration: 3600,
             trust_text: r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"123456789012"},"Action":"sts:AssumeRole"}}"#.to_owned(),
@@ -798,6 +799,7 @@ async fn no_write_that_was_allowed_before_is_committed_after_the_reply() {
         name: daypass_names::UserName::parse("Ann").unwrap(),
         path: Path::default(),
         boundary: None,
+        tags: Vec::new(),
         created: now(),
     };
     directory.create_user(ann, &note).await.unwrap();

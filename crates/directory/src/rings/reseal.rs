@@ -1,19 +1,20 @@
 //! Sealing every stored secret anew with the active data key, so that old ones can go.
 //!
-//! A walk over the access keys, which hold all stored secrets that there are. Each page is one
+//! A walk over the records that hold stored secrets: access keys and MFA devices. Each page is one
 //! compare-and-commit, so that it may end anywhere and be begun again: what was done stays done.
 
 use data_encoding::BASE64;
 use daypass_names::{AccessKeyId, UniqueId};
 use daypass_store::{Commit, Entry, Key, StoreError};
 use daypass_token::{KeyRing, Nonce, Purpose, RingKeyId, open_value, seal_value, sealed_by};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::data_keys::Sealing;
 use super::{DataKeys, Fill, RingChange, RingsFault};
-use crate::access_keys::owner;
 use crate::directory::{ATTEMPTS, decode, encode};
-use crate::record::{self, AccessKeyRecord};
-use crate::{Directory, DirectoryError, Noting, keys};
+use crate::record::{self, AccessKeyRecord, MfaDeviceRecord};
+use crate::{Directory, DirectoryError, Noting, access_keys, keys, mfa_devices};
 
 /// Values that are sealed anew in one commit. Small, so that few writers get into its way.
 const PAGE: usize = 100;
@@ -39,7 +40,7 @@ impl Directory {
     /// made good by the next.
     ///
     /// # Errors
-    /// [`DirectoryError::Conflict`] when others change the same access keys again and again, or
+    /// [`DirectoryError::Conflict`] when others change the same records again and again, or
     /// what the store, the random bytes or the note lack.
     pub async fn reseal_secrets(
         &self,
@@ -51,11 +52,8 @@ impl Directory {
         let active = sealing.ring.active();
         let old: Vec<RingKeyId> = sealing.ring.key_ids().filter(|id| *id != active).collect();
         let mut done = Resealed::default();
-        let mut after = None;
-        while let Some(last) = self.reseal_page(&sealing, after.as_ref(), random, &mut done).await?
-        {
-            after = Some(last);
-        }
+        self.reseal_all::<AccessKeyRecord>(&sealing, random, &mut done).await?;
+        self.reseal_all::<MfaDeviceRecord>(&sealing, random, &mut done).await?;
         if let DataKeys::Rings(rings) = &self.data_keys
             && done.unreadable.is_empty()
             && !old.is_empty()
@@ -65,8 +63,22 @@ impl Directory {
         Ok(done)
     }
 
+    /// Seals anew what all records of a kind hold.
+    async fn reseal_all<R: Holds>(
+        &self,
+        sealing: &Sealing,
+        random: Fill<'_>,
+        done: &mut Resealed,
+    ) -> Result<(), DirectoryError> {
+        let mut after = None;
+        while let Some(last) = self.reseal_page::<R>(sealing, after.as_ref(), random, done).await? {
+            after = Some(last);
+        }
+        Ok(())
+    }
+
     /// Seals one page anew; the key that the next page begins behind, or nothing at the end.
-    async fn reseal_page(
+    async fn reseal_page<R: Holds>(
         &self,
         sealing: &Sealing,
         after: Option<&Key>,
@@ -74,11 +86,11 @@ impl Directory {
         done: &mut Resealed,
     ) -> Result<Option<Key>, DirectoryError> {
         for _ in 0..ATTEMPTS {
-            let page = self.store.scan(keys::ACCESS_KEYS, after, PAGE).await?;
+            let page = self.store.scan(R::ALL, after, PAGE).await?;
             let mut commit = Commit::new();
             let mut unreadable = Vec::new();
             for (key, entry) in &page {
-                match resealed(&sealing.ring, key, entry, random)? {
+                match resealed::<R>(&sealing.ring, key, entry, random)? {
                     Value::Current => {}
                     Value::Unreadable => unreadable.push(key.clone()),
                     Value::Resealed(bytes) => {
@@ -109,6 +121,47 @@ impl Directory {
     }
 }
 
+/// A record that holds a sealed value.
+trait Holds: Serialize + DeserializeOwned {
+    /// What the keys of all of them begin with.
+    const ALL: &'static [u8];
+    const PURPOSE: Purpose;
+
+    /// The base64 of the sealed value.
+    fn sealed(&mut self) -> &mut String;
+
+    /// What the value is bound to; nothing when the record cannot be read.
+    fn owner(&self) -> Option<Vec<u8>>;
+}
+
+impl Holds for AccessKeyRecord {
+    const ALL: &'static [u8] = keys::ACCESS_KEYS;
+    const PURPOSE: Purpose = Purpose::StoredSecret;
+
+    fn sealed(&mut self) -> &mut String {
+        &mut self.sealed_secret
+    }
+
+    fn owner(&self) -> Option<Vec<u8>> {
+        let id = record::constrained::<AccessKeyId>("the access key id", &self.id).ok()?;
+        Some(access_keys::owner(&id, UniqueId::parse(&self.user).ok()?))
+    }
+}
+
+impl Holds for MfaDeviceRecord {
+    const ALL: &'static [u8] = keys::MFA_DEVICES;
+    const PURPOSE: Purpose = Purpose::MfaSeed;
+
+    fn sealed(&mut self) -> &mut String {
+        &mut self.sealed_seed
+    }
+
+    fn owner(&self) -> Option<Vec<u8>> {
+        let account = record::account(&self.account).ok()?;
+        Some(mfa_devices::owner(account, record::unique_id(&self.id).ok()?))
+    }
+}
+
 /// What became of a stored value.
 enum Value {
     /// The active key sealed it.
@@ -118,34 +171,30 @@ enum Value {
     Unreadable,
 }
 
-fn resealed(
+fn resealed<R: Holds>(
     ring: &KeyRing,
     key: &Key,
     entry: &Entry,
     random: Fill<'_>,
 ) -> Result<Value, DirectoryError> {
-    let Ok(mut stored) = decode::<AccessKeyRecord>(key, entry) else {
+    let Ok(mut stored) = decode::<R>(key, entry) else {
         return Ok(Value::Unreadable);
     };
-    let Ok(sealed) = BASE64.decode(stored.sealed_secret.as_bytes()) else {
+    let Ok(sealed) = BASE64.decode(stored.sealed().as_bytes()) else {
         return Ok(Value::Unreadable);
     };
     if sealed_by(&sealed) == Some(ring.active()) {
         return Ok(Value::Current);
     }
-    let id = record::constrained::<AccessKeyId>("the access key id", &stored.id);
-    let (Ok(id), Ok(user)) = (id, UniqueId::parse(&stored.user)) else {
-        return Ok(Value::Unreadable);
-    };
-    let owner = owner(&id, user);
-    let Ok(opened) = open_value(ring, Purpose::StoredSecret, &owner, &sealed) else {
+    let Some(owner) = stored.owner() else { return Ok(Value::Unreadable) };
+    let Ok(opened) = open_value(ring, R::PURPOSE, &owner, &sealed) else {
         return Ok(Value::Unreadable);
     };
     let mut nonce = [0; Nonce::LENGTH];
     random(&mut nonce).map_err(RingsFault::from)?;
     let nonce = Nonce::from_random(nonce);
-    let sealed = seal_value(ring, Purpose::StoredSecret, &owner, nonce, &opened);
-    stored.sealed_secret = BASE64.encode(&sealed.map_err(DirectoryError::Seal)?);
+    let sealed = seal_value(ring, R::PURPOSE, &owner, nonce, &opened);
+    *stored.sealed() = BASE64.encode(&sealed.map_err(DirectoryError::Seal)?);
     // A record that was read is no larger than the store takes, and nor is this one.
     Ok(encode(&stored).map_or(Value::Unreadable, Value::Resealed))
 }

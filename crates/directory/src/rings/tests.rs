@@ -1,9 +1,10 @@
 //! The rings on a store that fails, with other nodes beside them, and with the wrong key.
 
 use data_encoding::BASE64;
+use daypass_federation::totp::Seed;
 use daypass_names::{
     AccessKeyId, AccessKeyKind, AccountId, Constrained, Partition, Path, SecretAccessKey, UniqueId,
-    UniqueIdKind, UserName,
+    UniqueIdKind, UserName, VirtualMfaDeviceName,
 };
 use daypass_store::Commit;
 use daypass_token::{Nonce, OpenCause, Purpose, open_value, seal_value, sealed_by};
@@ -12,7 +13,9 @@ use proptest::prelude::*;
 use super::failing::{Failing, Failure, drawn, note};
 use super::record::Held;
 use super::*;
-use crate::{Directory, DirectoryError, NewAccessKey, NewAccount, NewUser, NoteFault};
+use crate::{
+    Directory, DirectoryError, NewAccessKey, NewAccount, NewMfaDevice, NewUser, NoteFault,
+};
 
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 
@@ -636,6 +639,7 @@ impl Fixture {
             name: UserName::parse(&format!("user{number}")).unwrap(),
             path: Path::parse("/").unwrap(),
             boundary: None,
+            tags: Vec::new(),
             created: at(0),
         };
         self.directory.create_user(new, &note).await.unwrap();
@@ -692,6 +696,48 @@ async fn stored_secrets_are_sealed_anew_and_old_keys_go() {
     assert_eq!(fixture.sealed_by().await, [2; 6]);
     assert_eq!(states(&fixture.rings, RingName::Data), [(2, "active")]);
     assert_eq!(Fixture::on(fixture.store).await.sealed_by().await, [2; 6]);
+}
+
+#[tokio::test]
+async fn seeds_of_devices_are_sealed_anew() {
+    let fixture = Fixture::new().await;
+    fixture.key(1).await.unwrap();
+    for number in 1..=3 {
+        let new = NewMfaDevice {
+            account: account(),
+            id: UniqueId::from_random(UniqueIdKind::MfaDevice, [number; 11]),
+            name: VirtualMfaDeviceName::parse(&format!("d{number}")).unwrap(),
+            path: Path::default(),
+            seed: Seed::from_bytes(zeroize::Zeroizing::new([number; 40])),
+            nonce: [number; 24],
+            tags: Vec::new(),
+            created: at(0),
+        };
+        fixture.directory.create_mfa_device(new, &note).await.unwrap();
+    }
+    rotate(&fixture.rings, RingName::Data, 1).await.unwrap();
+    let done = fixture.reseal().await.unwrap();
+    assert_eq!((done.values, done.unreadable.len()), (4, 0));
+    assert_eq!(done.removed.unwrap().kind, RingChangeKind::Removed);
+    assert_eq!(states(&fixture.rings, RingName::Data), [(2, "active")]);
+    // Another process, which has the new key only, opens them.
+    let there = Fixture::on(fixture.store).await;
+    for number in 1..=3 {
+        let name = VirtualMfaDeviceName::parse(&format!("d{number}")).unwrap();
+        let device = there.directory.mfa_device(account(), &name).await.unwrap();
+        assert_eq!(device.seed.as_bytes(), &[number; 40]);
+    }
+    // One that cannot be opened keeps the key that may open it.
+    let id = UniqueId::from_random(UniqueIdKind::MfaDevice, [1; 11]);
+    let key = Key::new(format!("mfa-device/{id}")).unwrap();
+    let entry = there.store.get(&key).await.unwrap().unwrap();
+    let mut record: serde_json::Value = serde_json::from_slice(&entry.value).unwrap();
+    record["account"] = "210987654321".into();
+    let commit = Commit::new().put(key.clone(), record.to_string().into_bytes());
+    there.store.commit(commit).await.unwrap();
+    rotate(&there.rings, RingName::Data, 2).await.unwrap();
+    let done = there.reseal().await.unwrap();
+    assert_eq!((done.values, done.unreadable, done.removed), (3, vec![key], None));
 }
 
 #[tokio::test]

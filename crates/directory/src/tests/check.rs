@@ -13,7 +13,12 @@ async fn full() -> (Fixture, AccessKeyId) {
         fixture.group(&format!("/g{seed}"), seed).await;
         fixture.role(&format!("/r{seed}"), seed, ACCOUNT).await;
         fixture.policy(&format!("/p{seed}"), seed, ALLOW).await;
+        fixture.profile(&format!("/i{seed}"), seed).await;
     }
+    directory.add_role_to_instance_profile(here, profile_id(1), role_id(1), &Noted).await.unwrap();
+    let alias = AccountAlias::parse("acme").unwrap();
+    directory.set_account_alias(here, alias, &Noted).await.unwrap();
+    directory.tag_user(here, user_id(1), &tags(&["a=1"]), &Noted).await.unwrap();
     let key = fixture.key("u1", 1).await;
     directory.add_user_to_group(here, group_id(1), user_id(1), &Noted).await.unwrap();
     directory.put_user_policy(here, user_id(1), policy_name("in"), ALLOW, &Noted).await.unwrap();
@@ -50,6 +55,7 @@ async fn each_damage_is_found_by_its_name() {
 
     let (u1, u2, g1, g2) = (user_id(1), user_id(2), group_id(1), group_id(2));
     let (r1, r2, p1, p2) = (role_id(1), role_id(2), policy_id(1), policy_id(2));
+    let (i1, i2) = (profile_id(1), profile_id(2));
     let other_key = new_key(7).id;
     let unreadable = |text: &str| Fault::Unreadable(text.to_owned());
     let nobody = user_id(9);
@@ -62,6 +68,24 @@ async fn each_damage_is_found_by_its_name() {
         (format!("user/{r2}"), Is("x"), vec![Fault::UnknownKey]),
         (format!("policy-version/{p1}/01"), Is("x"), vec![Fault::UnknownKey]),
         ("outbox/1".to_owned(), Is("x"), vec![Fault::UnknownKey]),
+        (format!("instance-profile/{r1}"), Is("x"), vec![Fault::UnknownKey]),
+        (format!("instance-profiles-name/{ACCOUNT}/x"), Is("x"), vec![Fault::UnknownKey]),
+        ("instance-count/1".to_owned(), Is("x"), vec![Fault::UnknownKey]),
+        (format!("role-profile/{i1}/{r1}"), Is("x"), vec![Fault::UnknownKey]),
+        ("alias/A".to_owned(), Is(ACCOUNT), vec![Fault::UnknownKey]),
+        ("account-alias/1".to_owned(), Is("acme"), vec![Fault::UnknownKey]),
+        (format!("instance-profile/{i1}"), Is("{}"), vec![unreadable("missing field")]),
+        (
+            format!("user/{u1}"),
+            Swap("\"key\":\"a\"", "\"key\":\"*\"".to_owned()),
+            vec![unreadable("the key of a tag")],
+        ),
+        (format!("account-alias/{ACCOUNT}"), Is("A"), vec![unreadable("the alias is none")]),
+        (
+            "alias/acme".to_owned(),
+            Is("x"),
+            vec![unreadable("the alias does not lead to an account")],
+        ),
         (
             format!("user/{u2}"),
             Swap("\"groups\":[]", "\"groups\":[],\"x\":1".to_owned()),
@@ -91,10 +115,46 @@ async fn each_damage_is_found_by_its_name() {
             Swap("", r2.to_string()),
             vec![Fault::NameElsewhere(r2), Fault::NameOrphan],
         ),
-        (format!("account/{ACCOUNT}"), Gone, vec![Fault::AccountMissing(account(ACCOUNT)); 8]),
+        (format!("account/{ACCOUNT}"), Gone, vec![Fault::AccountMissing(account(ACCOUNT)); 11]),
         (format!("user-count/{ACCOUNT}"), Is("3"), vec![Fault::Count { stored: 3, found: 2 }]),
         (format!("role-count/{ACCOUNT}"), Gone, vec![Fault::Count { stored: 0, found: 2 }]),
         (format!("policy-count/{OTHER}"), Is("1"), vec![Fault::Count { stored: 1, found: 0 }]),
+        (name_of("instance-profile", "i1"), Gone, vec![Fault::NameMissing]),
+        (name_of("instance-profile", "new"), Swap("", r1.to_string()), vec![Fault::NameOrphan]),
+        (
+            format!("instance-profile-count/{ACCOUNT}"),
+            Is("1"),
+            vec![Fault::Count { stored: 1, found: 2 }],
+        ),
+        // Instance profiles.
+        (format!("role-profile/{r1}/{i1}"), Gone, vec![Fault::RoleUnindexed(r1)]),
+        (format!("role-profile/{r1}/{i2}"), Is(""), vec![Fault::RoleOrphan]),
+        (format!("role-profile/{r2}/{i1}"), Is(""), vec![Fault::RoleOrphan]),
+        (
+            format!("instance-profile/{i1}"),
+            Swap("ROLE", role_id(9).to_string()),
+            vec![
+                Fault::RoleMissing(role_id(9)),
+                Fault::RoleUnindexed(role_id(9)),
+                Fault::RoleOrphan,
+            ],
+        ),
+        (
+            format!("instance-profile/{i1}"),
+            Gone,
+            vec![Fault::NameOrphan, Fault::RoleOrphan, Fault::Count { stored: 2, found: 1 }],
+        ),
+        // Aliases.
+        (format!("account-alias/{ACCOUNT}"), Gone, vec![Fault::AliasOrphan]),
+        (format!("account-alias/{OTHER}"), Is("acme"), vec![Fault::AliasElsewhere]),
+        (
+            format!("account-alias/{ACCOUNT}"),
+            Is("acme-2"),
+            vec![Fault::AliasElsewhere, Fault::AliasOrphan],
+        ),
+        ("alias/acme".to_owned(), Gone, vec![Fault::AliasElsewhere]),
+        ("alias/acme".to_owned(), Is(OTHER), vec![Fault::AliasElsewhere, Fault::AliasOrphan]),
+        ("alias/acme-2".to_owned(), Is(ACCOUNT), vec![Fault::AliasOrphan]),
         // Access keys.
         (
             format!("access-key/{key}"),
@@ -201,6 +261,7 @@ async fn each_damage_is_found_by_its_name() {
                 let new = match what {
                     "ACCESS" => old.replace(&format!("\"{key}\""), ""),
                     "GROUP" => old.replace(&g1.to_string(), &with),
+                    "ROLE" => old.replace(&r1.to_string(), &with),
                     _ => old.replace(what, &with),
                 };
                 assert_ne!(old, new, "{place}: nothing is damaged");

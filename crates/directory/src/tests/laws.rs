@@ -156,7 +156,9 @@ async fn at_random(
     let inline = policy_name("p");
     let key = new_key(sequence.next(4)).id;
     let boundary = (sequence.next(2) == 0).then_some(policy);
-    match sequence.next(30) {
+    let other = sequence.next(4) + 1;
+    let profile = profile_id(sequence.next(3) + 1);
+    match sequence.next(45) {
         0 | 1 => {
             let new = NewUser { boundary, ..new_user(&format!("/u{one}"), one) };
             node.create_user(new, &Noted).await.map(drop)
@@ -200,6 +202,41 @@ async fn at_random(
         26 => node.put_user_policy(here, user, inline, ALLOW, &Noted).await,
         27 => node.delete_user_policy(here, user, &inline, &Noted).await,
         28 => node.create_access_key(here, user, new_key(sequence.next(4)), &Noted).await.map(drop),
+        29 | 30 => {
+            let new = if boundary.is_some() { format!("u{other}") } else { format!("U{other}") };
+            node.update_user(here, user, Some(name(&new)), None, &Noted).await
+        }
+        31 => {
+            let new = GroupName::parse(&format!("g{other}")).unwrap();
+            node.update_group(here, group, Some(new), Some(Path::default()), &Noted).await
+        }
+        32 => {
+            let change =
+                crate::RoleChange { max_session_duration: Some(7200), ..Default::default() };
+            node.update_role(here, role, &change, &Noted).await.map(drop)
+        }
+        33 | 34 => {
+            let new = NewInstanceProfile { id: profile, ..new_profile(&format!("/i{other}"), 1) };
+            node.create_instance_profile(new, &Noted).await.map(drop)
+        }
+        35 => node.delete_instance_profile(here, profile, &Noted).await,
+        36 | 37 => node.add_role_to_instance_profile(here, profile, role, &Noted).await,
+        38 => node.remove_role_from_instance_profile(here, profile, role, &Noted).await,
+        39 => {
+            let account = account(if one == 1 { OTHER } else { ACCOUNT });
+            let alias = AccountAlias::parse(&format!("alias-{other}")).unwrap();
+            node.set_account_alias(account, alias, &Noted).await
+        }
+        40 => {
+            let alias = AccountAlias::parse(&format!("alias-{other}")).unwrap();
+            node.delete_account_alias(here, &alias, &Noted).await
+        }
+        41 => node.tag_user(here, user, &tags(&[&format!("k{other}={step}")]), &Noted).await,
+        42 => node.tag_policy(here, policy, &tags(&[&format!("k{other}={step}")]), &Noted).await,
+        43 => {
+            let key = TagKey::parse(&format!("K{other}")).unwrap();
+            node.untag_user(here, user, &[key], &Noted).await
+        }
         _ => {
             let region = daypass_names::Region::parse("eu-west-1").unwrap();
             node.used_access_key(&key, now(), "s3", &region);

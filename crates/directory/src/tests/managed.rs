@@ -3,7 +3,7 @@ use std::num::NonZeroU32;
 use daypass_names::{Arn, PolicyDescription, PolicyVersionId};
 
 use super::*;
-use crate::{DeleteReason, Entity, NewPolicyVersion, PolicyUsage};
+use crate::{DeleteReason, Entity, NewPolicyVersion, PolicyScope, PolicyUsage};
 
 const DENY: &str =
     r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}"#;
@@ -35,7 +35,7 @@ async fn a_policy_is_found_by_name_id_and_arn() {
     directory.create_managed_policy(new, &Noted).await.unwrap();
     let by_name = directory.managed_policy(here, &policy_name("Read")).await.unwrap();
     let arn = Arn::parse("arn:aws:iam::123456789012:policy/data/Read").unwrap();
-    let by_arn = directory.managed_policy_by_arn(&arn).await.unwrap();
+    let by_arn = directory.managed_policy_by_arn(here, &arn).await.unwrap();
     let by_id = directory.managed_policy_by_id(here, policy_id(1)).await.unwrap();
     assert!(Arc::ptr_eq(&by_name, &by_arn) && Arc::ptr_eq(&by_name, &by_id));
     assert_eq!((by_id.created, by_id.updated), (now(), now()));
@@ -55,14 +55,19 @@ async fn a_policy_is_found_by_name_id_and_arn() {
         "arn:aws:iam::aws:policy/data/Read",
         "arn:aws:iam::123456789012:policy/",
     ] {
-        let missing = directory.managed_policy_by_arn(&Arn::parse(other).unwrap()).await;
+        let arn = Arn::parse(other).unwrap();
+        let missing = directory.managed_policy_by_arn(here, &arn).await;
         assert_eq!(said(missing), format!("Policy {other} was not found."));
     }
     assert_eq!(
         said(directory.create_managed_policy(new_policy("/READ", 2, ALLOW), &Noted).await),
         "A policy called READ already exists. Duplicate names are not allowed."
     );
-    let listed = directory.managed_policies(here, &prefix("/data/"), None, 10).await.unwrap();
+    // SECURITY: it is found for its own account only.
+    assert!(directory.managed_policy_by_arn(account(OTHER), &arn).await.is_err());
+    let data = prefix("/data/");
+    let listed = directory.managed_policies(here, PolicyScope::Local, &data, None, 10).await;
+    let listed = listed.unwrap();
     assert_eq!(listed.items.len(), 1);
 }
 

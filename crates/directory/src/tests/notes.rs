@@ -2,7 +2,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use super::*;
-use crate::{AccessKeyStatus, Account};
+use crate::{AccessKeyStatus, Account, Seen};
 
 const EVENT: &str = "0b9d5a1c-2f30-4b6e-9a51-7c1d2e3f4a5b";
 
@@ -226,4 +226,44 @@ async fn drain(directory: &Directory) {
     let waiting = directory.outbox(1000).await.unwrap();
     let places: Vec<_> = waiting.into_iter().map(|(place, _)| place).collect();
     directory.clear_outbox(&places).await.unwrap();
+}
+
+/// A write that was decided on something is committed only while that is as it was seen.
+#[tokio::test]
+async fn a_write_whose_decision_was_overtaken_is_not_made() {
+    struct Decided(Vec<Seen>);
+    impl Noting<()> for Decided {
+        fn note(&self, made: &()) -> Result<Note, NoteFault> {
+            Noted.note(made)
+        }
+
+        fn seen(&self) -> Vec<Seen> {
+            self.0.clone()
+        }
+    }
+    let fixture = Fixture::new().await;
+    let directory = &fixture.directory;
+    let here = account(ACCOUNT);
+    let [ann, bea] = [1, 2].map(user_id);
+    for (name, seed) in [("/Ann", 1), ("/Bea", 2)] {
+        directory.create_user(new_user(name, seed), &Noted).await.unwrap();
+    }
+    let name = || daypass_names::PolicyName::parse("p").unwrap();
+    let seen = async |id| directory.user_by_id(here, id).await.unwrap().seen().unwrap();
+    let before = vec![seen(ann).await, seen(bea).await];
+    let put = async |seen: &[Seen]| {
+        let noting = Decided(seen.to_vec());
+        directory.put_user_policy(here, ann, name(), ALLOW, &noting).await
+    };
+    put(&before).await.unwrap();
+    // The first of the two is no longer as it was; then the second, which is not even written.
+    assert!(matches!(put(&before).await, Err(DirectoryError::Overtaken)));
+    let now = vec![seen(ann).await, seen(bea).await];
+    directory.put_user_policy(here, bea, name(), ALLOW, &Noted).await.unwrap();
+    assert!(matches!(put(&now).await, Err(DirectoryError::Overtaken)));
+    put(&[seen(ann).await, seen(bea).await]).await.unwrap();
+    directory.delete_user_policy(here, bea, &name(), &Noted).await.unwrap();
+    let with_bea = vec![seen(ann).await, seen(bea).await];
+    directory.delete_user(here, bea, &Noted).await.unwrap();
+    assert!(matches!(put(&with_bea).await, Err(DirectoryError::Overtaken)));
 }

@@ -346,6 +346,21 @@ fn each<T, L: FromIterator<T>>(
         .collect()
 }
 
+/// A text as the boolean operators read it.
+pub(crate) fn bool_of_text(text: &str) -> Option<bool> {
+    parse_bool(text)
+}
+
+/// A text as the date operators read it, in nanoseconds since 1970.
+pub(crate) fn nanoseconds_of_date(text: &str) -> Option<i128> {
+    Instant::parse(text).map(Instant::nanoseconds)
+}
+
+/// Whether the numeric operators can read a text.
+pub(crate) fn is_number(text: &str) -> bool {
+    Decimal::parse(text).is_some()
+}
+
 fn bool_value(text: &str) -> Result<bool, &'static str> {
     parse_bool(text).ok_or("a value is neither true nor false")
 }

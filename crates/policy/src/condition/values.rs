@@ -98,6 +98,11 @@ impl Instant {
         Self(i128::from(seconds) * NANOSECONDS)
     }
 
+    /// Since 1970 in UTC.
+    pub(super) fn nanoseconds(self) -> i128 {
+        self.0
+    }
+
     pub(super) fn from_milliseconds(milliseconds: i64) -> Self {
         Self(i128::from(milliseconds) * 1_000_000)
     }

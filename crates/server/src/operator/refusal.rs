@@ -48,7 +48,7 @@ impl From<DirectoryError> for Refusal {
     fn from(error: DirectoryError) -> Self {
         let code = match &error {
             DirectoryError::AlreadyExists(_) => "EntityAlreadyExists",
-            DirectoryError::Conflict => "ConcurrentModification",
+            DirectoryError::Conflict | DirectoryError::Overtaken => "ConcurrentModification",
             DirectoryError::LimitExceeded(_) => "LimitExceeded",
             DirectoryError::NotFound(_) => "NoSuchEntity",
             DirectoryError::Rings(RingsFault::Store(StoreError::Unavailable { .. }))

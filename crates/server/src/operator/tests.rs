@@ -104,6 +104,7 @@ impl World {
             max_session_duration: 3600,
             trust_text: TRUST.to_owned(),
             boundary: None,
+            tags: Vec::new(),
             created: started,
         };
         directory.create_role(role, &|_: &_| note(started)).await.unwrap();

@@ -1,14 +1,17 @@
-//! Who asks, from the ARN or the name that a case gives.
+//! Who asks in a simulation, from an ARN or a name alone.
 //!
-//! A case has no unique ids. They come from `aws:userid` where the context has it; otherwise an id
-//! is derived from the ARN, so that the same ARN always has the same one. IAM user guide,
-//! "Properties of the principal", says which condition keys follow from the principal.
+//! A simulated caller has proven nothing and need not exist. Its unique ids come from `aws:userid`
+//! where the context has it; otherwise an id is derived from the ARN, so that the same ARN always
+//! has the same one. IAM user guide, "Properties of the principal", says which condition keys
+//! follow from the principal. What can ask for nothing is refused.
 
 use daypass_names::{
     AccountId, Arn, Constrained, IamResource, Partition, Path, RoleName, SessionName, UniqueId,
     UniqueIdKind, UserName,
 };
-use daypass_policy::{Context, Principal};
+
+use crate::context::Context;
+use crate::request::Principal;
 
 /// The identity providers that every account knows without an ARN.
 const BUILT_IN_PROVIDERS: [&str; 4] = [
@@ -21,10 +24,14 @@ const BUILT_IN_PROVIDERS: [&str; 4] = [
 /// The name of a session of which only the role is known.
 const UNNAMED_SESSION: &str = "simulated";
 
-/// Who asks, with everything that a [`Principal`] borrows.
-#[derive(Debug)]
-pub(crate) enum Caller {
+/// Who asks in a simulation, with everything that a [`Principal`] borrows.
+#[derive(Clone, Debug)]
+pub struct Caller(Who);
+
+#[derive(Clone, Debug)]
+enum Who {
     Anonymous,
+    Unknown { arn: Arn, id: UniqueId, account: AccountId },
     Root { arn: Arn, account: AccountId },
     User { arn: Arn, id: UniqueId, account: AccountId },
     RoleSession { role_arn: Arn, role_id: UniqueId, session_arn: Arn, account: AccountId },
@@ -34,9 +41,52 @@ pub(crate) enum Caller {
 }
 
 impl Caller {
-    /// Reads a principal that asks for an action. The context may know more of it than its ARN
-    /// says; `creator` is the user behind a federated user.
-    pub(crate) fn parse(
+    /// Reads a principal that asks for an action: an ARN, twelve digits for a root user, a service
+    /// or provider by its domain, or `*`. The context may know more of it than its ARN says;
+    /// `creator` is the user behind a federated user.
+    ///
+    /// # Errors
+    /// In plain words, when no such principal can ask for anything.
+    pub fn parse(
+        text: &str,
+        action: &str,
+        creator: Option<&str>,
+        context: &Context<'_>,
+    ) -> Result<Self, String> {
+        Who::parse(text, action, creator, context).map(Self)
+    }
+
+    /// Somebody of an account of whom nothing else is known. No policy can name them.
+    ///
+    /// # Errors
+    /// In plain words, when the account has no such ARN.
+    pub fn unknown(partition: Partition, account: AccountId) -> Result<Self, String> {
+        let arn = nobody(partition, account)?;
+        Ok(Self(Who::Unknown { id: placeholder(UniqueIdKind::User, &arn), arn, account }))
+    }
+
+    /// The same user or role, of which the unique id is known. Nobody else has one.
+    #[must_use]
+    pub fn with_id(mut self, known: UniqueId) -> Self {
+        if let Who::User { id, .. } | Who::RoleSession { role_id: id, .. } = &mut self.0 {
+            *id = known;
+        }
+        self
+    }
+
+    /// The principal as the engine takes it.
+    pub fn principal(&self) -> Principal<'_> {
+        self.0.principal()
+    }
+
+    /// Adds the condition keys that follow from the principal, unless the context has them.
+    pub fn fill(&self, context: &mut Context<'_>) {
+        self.0.fill(context);
+    }
+}
+
+impl Who {
+    fn parse(
         text: &str,
         action: &str,
         creator: Option<&str>,
@@ -104,12 +154,13 @@ impl Caller {
         }
     }
 
-    /// The principal as the engine takes it.
-    pub(crate) fn principal(&self) -> Principal<'_> {
+    fn principal(&self) -> Principal<'_> {
         match self {
             Self::Anonymous => Principal::Anonymous,
             Self::Root { account, .. } => Principal::Root { account: *account },
-            Self::User { arn, id, account } => Principal::User { arn, id: *id, account: *account },
+            Self::User { arn, id, account } | Self::Unknown { arn, id, account } => {
+                Principal::User { arn, id: *id, account: *account }
+            }
             Self::RoleSession { role_arn, role_id, session_arn, account } => {
                 Principal::RoleSession {
                     role_arn,
@@ -131,8 +182,7 @@ impl Caller {
         }
     }
 
-    /// Adds the condition keys that follow from the principal, unless the context has them.
-    pub(crate) fn fill(&self, context: &mut Context<'_>) {
+    fn fill(&self, context: &mut Context<'_>) {
         let mut add = |key: &'static str, value: &str| {
             if context.get(key).is_none() {
                 context.insert(key, value.to_owned());
@@ -150,6 +200,7 @@ impl Caller {
                 add("aws:PrincipalType", "Anonymous");
                 add("aws:userid", "anonymous");
             }
+            Self::Unknown { account, .. } => add("aws:PrincipalAccount", account.as_str()),
             Self::Root { arn, account } => {
                 add("aws:PrincipalArn", arn.as_str());
                 add("aws:PrincipalAccount", account.as_str());
@@ -190,7 +241,7 @@ impl Caller {
 }
 
 /// A name without an ARN: a service, or an identity provider that needs none.
-fn outside(text: &str, action: &str) -> Result<Caller, String> {
+fn outside(text: &str, action: &str) -> Result<Who, String> {
     let is_domain = text.contains('.')
         && text.split('.').all(|label| {
             !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
@@ -204,9 +255,9 @@ fn outside(text: &str, action: &str) -> Result<Caller, String> {
             .iter()
             .any(|federated| federated.eq_ignore_ascii_case(action));
     Ok(if is_provider {
-        Caller::Federated { provider: text.to_owned() }
+        Who::Federated { provider: text.to_owned() }
     } else {
-        Caller::Service { name: text.to_owned() }
+        Who::Service { name: text.to_owned() }
     })
 }
 
@@ -242,14 +293,18 @@ fn role_behind(session: &Arn, account: AccountId, name: &RoleName, context: &Con
 /// The user who asked for a federated session.
 fn creator_of(session: &Arn, account: AccountId, creator: Option<&str>) -> Result<Arn, String> {
     let Some(text) = creator else {
-        // Nobody's name has a star, so that no policy names this creator.
-        let nobody = format!("arn:{}:iam::{account}:user/*", session.partition());
-        return Arn::parse(&nobody).map_err(|_| "the creator has no ARN".to_owned());
+        return nobody(session.partition(), account);
     };
     let arn = Arn::parse(text).ok().filter(|arn| {
         matches!(arn.iam_resource(), IamResource::User(_)) && arn.account() == Some(account)
     });
     arn.ok_or_else(|| format!("the creator `{text}` is not a user of the federated user's account"))
+}
+
+/// A user whom no policy can name: nobody's name has a star.
+fn nobody(partition: Partition, account: AccountId) -> Result<Arn, String> {
+    Arn::parse(&format!("arn:{partition}:iam::{account}:user/*"))
+        .map_err(|_| "the account has no ARN".to_owned())
 }
 
 /// The name at the end, if the text is a path without its leading slash and a name.
@@ -356,7 +411,7 @@ mod tests {
                 context.insert("aws:PrincipalArn", given);
             }
             let caller = Caller::parse(session, "s3:GetObject", None, &context).unwrap();
-            let Caller::RoleSession { role_arn, session_arn, .. } = caller else { panic!() };
+            let Who::RoleSession { role_arn, session_arn, .. } = caller.0 else { panic!() };
             assert_eq!((role_arn.as_str(), session_arn.as_str()), (want, session));
         }
     }
@@ -370,6 +425,21 @@ mod tests {
         assert_ne!(id("Ann"), id("Bob"));
         assert_ne!(id("ab"), id("ba"));
         assert_eq!(UniqueId::parse(&id("Ann").to_string()).unwrap(), id("Ann"));
+    }
+
+    #[test]
+    fn of_somebody_unknown_only_the_account_is_known() {
+        let account = AccountId::parse("123456789012").unwrap();
+        let mut context = Context::new();
+        Caller::unknown(Partition::Aws, account).unwrap().fill(&mut context);
+        let keys: Vec<_> = context.iter().map(|(key, _)| key.to_owned()).collect();
+        let want = ["aws:ViaAWSService", "aws:PrincipalIsAWSService", "aws:PrincipalAccount"];
+        assert_eq!(keys, want);
+        let id = UniqueId::parse("AIDAAAAAAAAAAAAAAAAAA").unwrap();
+        let ann = "arn:aws:iam::123456789012:user/Ann";
+        let ann = Caller::parse(ann, "s3:GetObject", None, &Context::new()).unwrap().with_id(id);
+        ann.fill(&mut context);
+        assert_eq!(context.get("aws:userid"), Some(&[id.into()][..]));
     }
 
     #[test]
@@ -409,7 +479,7 @@ mod tests {
             ("login.example.com", "sts:AssumeRole", false),
         ] {
             let caller = Caller::parse(text, action, None, &Context::new()).unwrap();
-            assert_eq!(matches!(caller, Caller::Federated { .. }), want, "{text} {action}");
+            assert_eq!(matches!(caller.0, Who::Federated { .. }), want, "{text} {action}");
         }
     }
 }

@@ -1,0 +1,254 @@
+//! The account itself: CreateAccountAlias, DeleteAccountAlias, ListAccountAliases,
+//! GetAccountSummary. What this server does not have yet is counted as none.
+
+use std::collections::BTreeMap;
+
+use daypass_directory::{Directory, DirectoryError, MAX_PAGE, PolicyOwner, PolicyScope};
+use daypass_names::{AccountAlias, AccountId, PathPrefix};
+use daypass_query::Fields;
+use serde::Serialize;
+
+use super::paging::Page;
+use crate::Fault;
+use crate::authenticate::Authenticated;
+use crate::authorise::{Need, Permit};
+use crate::decode::required;
+use crate::noting::noting;
+use crate::operation::{Effect, Operation, Recorded, Void};
+
+/// Actions on the account have no resource.
+fn need(call: &Authenticated<'_>, action: &'static str) -> Vec<Need> {
+    vec![Need::new(action, "*", call.caller.account())]
+}
+
+/// IAM API reference, "CreateAccountAlias": an account has one alias; another takes its place.
+#[derive(Debug)]
+pub(crate) struct CreateAccountAlias;
+
+impl Operation for CreateAccountAlias {
+    const NAME: &'static str = "CreateAccountAlias";
+    const EFFECT: Effect = Effect::Writes;
+    const VOID: bool = true;
+    const RECORDED: &'static [Recorded] = &[Recorded::Text("AccountAlias")];
+    type Input = AccountAlias;
+    type Subject = ();
+    type Output = Void;
+
+    fn decode(fields: &mut Fields<'_>) -> Option<AccountAlias> {
+        required(fields, "AccountAlias")
+    }
+
+    async fn needs(
+        call: &Authenticated<'_>,
+        _input: &AccountAlias,
+    ) -> Result<(Vec<Need>, ()), Fault> {
+        Ok((need(call, "iam:CreateAccountAlias"), ()))
+    }
+
+    async fn perform(call: &Authenticated<'_>, permit: &Permit<Self>) -> Result<Void, Fault> {
+        let note = noting(call, permit, |&(): &()| Void);
+        let (account, alias) = (call.caller.account(), permit.input().clone());
+        call.app.directory.set_account_alias(account, alias, &note).await?;
+        Ok(Void)
+    }
+}
+
+/// IAM API reference, "DeleteAccountAlias".
+#[derive(Debug)]
+pub(crate) struct DeleteAccountAlias;
+
+impl Operation for DeleteAccountAlias {
+    const NAME: &'static str = "DeleteAccountAlias";
+    const EFFECT: Effect = Effect::Writes;
+    const VOID: bool = true;
+    const RECORDED: &'static [Recorded] = &[Recorded::Text("AccountAlias")];
+    type Input = AccountAlias;
+    type Subject = ();
+    type Output = Void;
+
+    fn decode(fields: &mut Fields<'_>) -> Option<AccountAlias> {
+        required(fields, "AccountAlias")
+    }
+
+    async fn needs(
+        call: &Authenticated<'_>,
+        _input: &AccountAlias,
+    ) -> Result<(Vec<Need>, ()), Fault> {
+        Ok((need(call, "iam:DeleteAccountAlias"), ()))
+    }
+
+    async fn perform(call: &Authenticated<'_>, permit: &Permit<Self>) -> Result<Void, Fault> {
+        let note = noting(call, permit, |&(): &()| Void);
+        let account = call.caller.account();
+        call.app.directory.delete_account_alias(account, permit.input(), &note).await?;
+        Ok(Void)
+    }
+}
+
+/// IAM API reference, "ListAccountAliases".
+#[derive(Debug)]
+pub(crate) struct ListAccountAliases;
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct ListAccountAliasesOutput {
+    account_aliases: Vec<String>,
+    is_truncated: bool,
+    marker: Option<String>,
+}
+
+impl Operation for ListAccountAliases {
+    const NAME: &'static str = "ListAccountAliases";
+    const EFFECT: Effect = Effect::Reads;
+    const RECORDED: &'static [Recorded] = &[Recorded::Number("MaxItems")];
+    type Input = Page;
+    type Subject = ();
+    type Output = ListAccountAliasesOutput;
+
+    fn decode(fields: &mut Fields<'_>) -> Option<Page> {
+        Some(Page::decode(fields))
+    }
+
+    async fn needs(call: &Authenticated<'_>, _input: &Page) -> Result<(Vec<Need>, ()), Fault> {
+        Ok((need(call, "iam:ListAccountAliases"), ()))
+    }
+
+    async fn perform(
+        call: &Authenticated<'_>,
+        permit: &Permit<Self>,
+    ) -> Result<ListAccountAliasesOutput, Fault> {
+        let alias = call.app.directory.account_alias(call.caller.account()).await?;
+        let aliases = alias.iter().map(ToString::to_string).collect();
+        let (account_aliases, marker) =
+            permit.input().cut(call, Self::NAME, aliases, String::clone)?;
+        let is_truncated = marker.is_some();
+        Ok(ListAccountAliasesOutput { account_aliases, is_truncated, marker })
+    }
+}
+
+/// IAM API reference, "GetAccountSummary".
+#[derive(Debug)]
+pub(crate) struct GetAccountSummary;
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct GetAccountSummaryOutput {
+    summary_map: BTreeMap<&'static str, u64>,
+}
+
+/// AWS's quotas for what there is none of here, or what has no quota of its own.
+const QUOTAS: [(&str, u64); 3] = [
+    ("PolicyVersionsInUseQuota", 10_000),
+    ("ServerCertificatesQuota", 20),
+    ("SigningCertificatesPerUserQuota", 2),
+];
+
+/// What there is none of here.
+const NONE: [&str; 6] = [
+    "AccountAccessKeysPresent",
+    "AccountMFAEnabled",
+    "AccountPasswordPresent",
+    "AccountSigningCertificatesPresent",
+    "Providers",
+    "ServerCertificates",
+];
+
+/// Session tokens are good in every Region.
+const TOKEN_VERSION: u64 = 2;
+
+impl Operation for GetAccountSummary {
+    const NAME: &'static str = "GetAccountSummary";
+    const EFFECT: Effect = Effect::Reads;
+    type Input = ();
+    type Subject = ();
+    type Output = GetAccountSummaryOutput;
+
+    fn decode(_fields: &mut Fields<'_>) -> Option<()> {
+        Some(())
+    }
+
+    async fn needs(call: &Authenticated<'_>, _input: &()) -> Result<(Vec<Need>, ()), Fault> {
+        Ok((need(call, "iam:GetAccountSummary"), ()))
+    }
+
+    async fn perform(
+        call: &Authenticated<'_>,
+        _permit: &Permit<Self>,
+    ) -> Result<GetAccountSummaryOutput, Fault> {
+        let directory = &call.app.directory;
+        let versions = versions_in_use(directory, call.caller.account()).await?;
+        let (devices, devices_in_use) = mfa_devices(directory, call.caller.account()).await?;
+        let counts = directory.account_counts(call.caller.account()).await?;
+        let quotas = directory.quotas();
+        let size = |size: usize| u64::try_from(size).unwrap_or(u64::MAX);
+        let mut summary_map = BTreeMap::from([
+            ("AccessKeysPerUserQuota", quotas.access_keys_per_user.into()),
+            ("AssumeRolePolicySizeQuota", size(quotas.trust_policy_size)),
+            ("AttachedPoliciesPerGroupQuota", quotas.policies_per_group.into()),
+            ("AttachedPoliciesPerRoleQuota", quotas.policies_per_role.into()),
+            ("AttachedPoliciesPerUserQuota", quotas.policies_per_user.into()),
+            ("GlobalEndpointTokenVersion", TOKEN_VERSION),
+            ("GroupPolicySizeQuota", size(quotas.group_policy_size)),
+            ("Groups", counts.groups.into()),
+            ("GroupsPerUserQuota", quotas.groups_per_user.into()),
+            ("GroupsQuota", quotas.groups.into()),
+            ("InstanceProfiles", counts.instance_profiles.into()),
+            ("InstanceProfilesQuota", quotas.instance_profiles.into()),
+            ("MFADevices", devices),
+            ("MFADevicesInUse", devices_in_use),
+            ("Policies", counts.policies.into()),
+            ("PoliciesQuota", quotas.policies.into()),
+            ("PolicySizeQuota", size(quotas.policy_size)),
+            ("PolicyVersionsInUse", versions),
+            ("RolePolicySizeQuota", size(quotas.role_policy_size)),
+            ("Roles", counts.roles.into()),
+            ("RolesQuota", quotas.roles.into()),
+            ("UserPolicySizeQuota", size(quotas.user_policy_size)),
+            ("Users", counts.users.into()),
+            ("UsersQuota", quotas.users.into()),
+            ("VersionsPerPolicyQuota", quotas.versions_per_policy.into()),
+        ]);
+        summary_map.extend(QUOTAS);
+        summary_map.extend(NONE.map(|key| (key, 0)));
+        Ok(GetAccountSummaryOutput { summary_map })
+    }
+}
+
+/// The versions of the account's managed policies, and those of AWS that it uses. Nobody counts
+/// them as they come and go.
+async fn versions_in_use(directory: &Directory, account: AccountId) -> Result<u64, DirectoryError> {
+    let (scope, prefix) = (PolicyScope::All, PathPrefix::default());
+    let (mut versions, mut after) = (0, None::<String>);
+    loop {
+        let page =
+            directory.managed_policies(account, scope, &prefix, after.as_deref(), MAX_PAGE).await?;
+        for policy in &page.items {
+            let is_used = policy.owner == PolicyOwner::Customer
+                || policy.attachments > 0
+                || policy.boundaries > 0;
+            versions += policy.versions.iter().filter(|_| is_used).count();
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(u64::try_from(versions).unwrap_or(u64::MAX));
+        }
+    }
+}
+
+/// The virtual MFA devices of the account, and how many of them are somebody's.
+async fn mfa_devices(
+    directory: &Directory,
+    account: AccountId,
+) -> Result<(u64, u64), DirectoryError> {
+    let (mut all, mut in_use, mut after) = (0, 0, None::<String>);
+    loop {
+        let page = directory.mfa_devices(account, after.as_deref(), MAX_PAGE).await?;
+        all += page.items.len();
+        in_use += page.items.iter().filter(|device| device.assigned.is_some()).count();
+        after = page.next;
+        if after.is_none() {
+            let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+            return Ok((count(all), count(in_use)));
+        }
+    }
+}

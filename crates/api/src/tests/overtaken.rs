@@ -1,0 +1,138 @@
+//! Writes whose decision others overtake before the commit: what was decided is not so any more,
+//! and must not be done.
+
+use super::world::{ACCOUNT, World, statement};
+
+const ROUNDS: usize = 10;
+
+/// Each of the calls runs beside the others; the one in the middle is the change that must hold.
+macro_rules! beside {
+    ($change:expr, $attack:expr) => {
+        tokio::join!(
+            $attack, $attack, $attack, $attack, $attack, $attack, $change, $attack, $attack,
+            $attack, $attack, $attack, $attack
+        )
+        .6
+        .ok()
+    };
+}
+
+async fn mallory(world: &World) -> daypass_sigv4::Credentials {
+    let deny = statement("Deny", "*", "*");
+    let create = [("Action", "CreatePolicy"), ("PolicyName", "Nothing"), ("PolicyDocument", &deny)];
+    world.iam(&world.admin, &create).await.ok();
+    world.user("Mallory", Some(&statement("Allow", "iam:*", "*"))).await
+}
+
+/// Whoever keeps calls in flight that take a boundary or a Deny off themselves, which is allowed
+/// while there is none, does not get rid of one that somebody puts on them.
+#[tokio::test]
+async fn nobody_outruns_a_bound_or_a_deny() {
+    let world = World::new().await;
+    let mallory = mallory(&world).await;
+    let policy = format!("arn:aws:iam::{ACCOUNT}:policy/Nothing");
+    let user = ("UserName", "Mallory");
+    for (put, take, parameter, shown) in [
+        (
+            "PutUserPermissionsBoundary",
+            "DeleteUserPermissionsBoundary",
+            "PermissionsBoundary",
+            "<PermissionsBoundaryArn>",
+        ),
+        ("AttachUserPolicy", "DetachUserPolicy", "PolicyArn", "<PolicyArn>"),
+    ] {
+        let policy = (parameter, policy.as_str());
+        let put = [("Action", put), user, policy];
+        let mut take = vec![("Action", take), user];
+        take.extend((parameter == "PolicyArn").then_some(policy));
+        let look = match parameter {
+            "PolicyArn" => [("Action", "ListAttachedUserPolicies"), user],
+            _ => [("Action", "GetUser"), user],
+        };
+        for round in 0..ROUNDS {
+            beside!(world.iam(&world.admin, &put), world.iam(&mallory, &take));
+            let there = world.iam(&world.admin, &look).await.ok();
+            assert!(there.body.contains(shown), "{parameter} is gone in round {round}");
+            world.iam(&world.admin, &take).await.ok();
+        }
+    }
+}
+
+/// A rename is allowed from the old ARN to the new one. Two halves of a move that are each allowed
+/// do not make a move that is not.
+#[tokio::test]
+async fn two_allowed_renames_make_no_third_one() {
+    let world = World::new().await;
+    let arn = |rest: &str| format!("arn:aws:iam::{ACCOUNT}:user{rest}");
+    let resources = ["/a/n1", "/b/n1", "/a/n2"].map(|rest| format!("\"{}\"", arn(rest))).join(",");
+    let policy = format!(
+        r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":"iam:UpdateUser","Resource":[{resources}]}}}}"#
+    );
+    let mover = world.user("Mover", Some(&policy)).await;
+    for round in 0..ROUNDS {
+        let create = [("Action", "CreateUser"), ("UserName", "n1"), ("Path", "/a/")];
+        world.iam(&world.admin, &create).await.ok();
+        let path = [("Action", "UpdateUser"), ("UserName", "n1"), ("NewPath", "/b/")];
+        let name = [("Action", "UpdateUser"), ("UserName", "n1"), ("NewUserName", "n2")];
+        let (one, two) = tokio::join!(world.iam(&mover, &path), world.iam(&mover, &name));
+        assert_eq!([one.status, two.status].iter().filter(|s| **s == 200).count(), 1);
+        let listed = world.iam(&world.admin, &[("Action", "ListUsers")]).await.ok();
+        assert!(!listed.body.contains(&arn("/b/n2")), "moved in round {round}");
+        let left = if listed.body.contains(">n1<") { "n1" } else { "n2" };
+        world.iam(&world.admin, &[("Action", "DeleteUser"), ("UserName", left)]).await.ok();
+    }
+}
+
+/// A tag that may be set only while there is none stays with whoever was first.
+#[tokio::test]
+async fn a_tag_that_says_whose_it_is_is_claimed_once() {
+    let world = World::new().await;
+    let claim = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"iam:TagUser",
+        "Resource":"*","Condition":{"Null":{"aws:ResourceTag/owner":"true"},
+        "StringEquals":{"aws:RequestTag/owner":"${aws:username}"}}}}"#;
+    let (ann, bea) = (world.user("Ann", Some(claim)).await, world.user("Bea", Some(claim)).await);
+    for _ in 0..ROUNDS {
+        world.user("Thing", None).await;
+        let tag = |owner| {
+            let key = ("Tags.member.1.Key", "owner");
+            [("Action", "TagUser"), ("UserName", "Thing"), key, ("Tags.member.1.Value", owner)]
+        };
+        let (of_ann, of_bea) = (tag("Ann"), tag("Bea"));
+        let (one, two) = tokio::join!(world.iam(&ann, &of_ann), world.iam(&bea, &of_bea));
+        let mut statuses = [one.status, two.status];
+        statuses.sort_unstable();
+        assert_eq!(statuses, [200, 403]);
+        let keys = world.iam(&world.admin, &[("Action", "ListAccessKeys"), ("UserName", "Thing")]);
+        let key = keys.await.ok().text("AccessKeyId").unwrap().to_owned();
+        let delete = [("Action", "DeleteAccessKey"), ("UserName", "Thing"), ("AccessKeyId", &key)];
+        world.iam(&world.admin, &delete).await.ok();
+        world.iam(&world.admin, &[("Action", "DeleteUser"), ("UserName", "Thing")]).await.ok();
+    }
+}
+
+/// Writers of one user that are in each other's way all succeed: each is decided again.
+#[tokio::test]
+async fn those_who_are_overtaken_are_decided_again() {
+    let world = World::new().await;
+    world.user("Ann", None).await;
+    let tag = |key| {
+        let (key, value) = (("Tags.member.1.Key", key), ("Tags.member.1.Value", ""));
+        [("Action", "TagUser"), ("UserName", "Ann"), key, value]
+    };
+    let [a, b, c, d, e, f] = ["a", "b", "c", "d", "e", "f"].map(tag);
+    let admin = &world.admin;
+    let answers = tokio::join!(
+        world.iam(admin, &a),
+        world.iam(admin, &b),
+        world.iam(admin, &c),
+        world.iam(admin, &d),
+        world.iam(admin, &e),
+        world.iam(admin, &f)
+    );
+    let (a, b, c, d, e, f) = answers;
+    for answer in [a, b, c, d, e, f] {
+        answer.ok();
+    }
+    let listed = world.iam(admin, &[("Action", "ListUserTags"), ("UserName", "Ann")]).await.ok();
+    assert_eq!(listed.body.matches("<Key>").count(), 6);
+}

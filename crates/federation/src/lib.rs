@@ -1,0 +1,7 @@
+//! Proofs of identity from outside: parsing and checking only.
+//!
+//! Nothing here opens a socket, reads a clock or draws randomness: keys, times and random bytes
+//! are passed in. What a proof entitles to is decided elsewhere.
+
+pub mod qr;
+pub mod totp;
