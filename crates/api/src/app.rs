@@ -146,11 +146,13 @@ impl App {
     ) -> Outcome {
         let mut tries = 1;
         loop {
-            let is_last = tries == DECISIONS;
+            let is_last = tries >= identified.operation.decisions();
             if let Some(outcome) = self.decide(received, identified, now, is_last).await {
                 return outcome;
             }
             tries += 1;
+            // Those who are in the way get their turn.
+            tokio::task::yield_now().await;
         }
     }
 
@@ -300,9 +302,6 @@ impl Handled {
     /// The request was granted.
     pub const OK: &'static str = "ok";
 }
-
-/// How often a write is decided when others change what it was decided on before it is committed.
-const DECISIONS: u32 = 32;
 
 /// How a request ended, and the reply that says so.
 type Outcome = (&'static str, Response<Bytes>);

@@ -6,12 +6,14 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use daypass_directory::AccessKeyStatus;
 use daypass_names::AccountId;
 use daypass_policy::{Attached, Decision, Denial, Layers, Policy, Request, Value, decide};
 
 use crate::authenticate::{Authenticated, invalid_token};
 use crate::caller::Identity;
 use crate::conditions::conditions;
+use crate::convert::found;
 use crate::identify::Service;
 use crate::operation::{Effect, Operation};
 use crate::{Code, Fault};
@@ -112,6 +114,7 @@ pub(crate) async fn allow_all(call: &Authenticated<'_>, needs: &[Need]) -> Resul
     if call.identified.operation.effect() == Effect::Writes {
         // SECURITY: who is bound or denied something meanwhile must not win the race against it.
         call.see(call.caller.seen())?;
+        see_access_key(call).await?;
         policies.seen()?.into_iter().try_for_each(|seen| call.see(Ok(seen)))?;
     }
     let identity = policies.attached();
@@ -139,6 +142,21 @@ pub(crate) fn own_layers<'a>(
     boundary: Option<&'a Policy>,
 ) -> Layers<'a> {
     Layers { identity, boundary, ..Layers::default() }
+}
+
+/// The access key that a write hangs on, its own or that of the user's session: it must not be
+/// taken out of use meanwhile. Authentication, which comes again then, says so in its words.
+async fn see_access_key(call: &Authenticated<'_>) -> Result<(), Fault> {
+    let caller = &call.caller;
+    let id = match caller.session() {
+        Some(session) => session.facts.creating_access_key.as_ref(),
+        None => Some(caller.access_key_id()),
+    };
+    let Some(id) = id else { return Ok(()) };
+    match found(call.app.directory.access_key(id).await)? {
+        Some(key) if key.status == AccessKeyStatus::Active => call.see(key.seen()),
+        _ => Err(Fault::overtaken()),
+    }
 }
 
 /// Refuses a write by whoever is under revocation, by a key or session that still works, so that

@@ -27,6 +27,9 @@ pub(crate) trait Operation: Sized + 'static {
     const EFFECT: Effect;
     /// The parameters that the record repeats, as they were sent; secrets are not among them.
     const RECORDED: &'static [Recorded] = &[];
+    /// How often a write is decided when others change what it was decided on before it is
+    /// committed.
+    const DECISIONS: u32 = 32;
     /// Whether the reply has no result element.
     const VOID: bool = false;
 
@@ -143,6 +146,9 @@ pub(crate) trait AnyOperation: fmt::Debug + Sync {
     /// What it does.
     fn effect(&self) -> Effect;
 
+    /// How often it is decided at most.
+    fn decisions(&self) -> u32;
+
     /// Takes an authenticated call through decode, authorise and perform.
     fn call<'a>(
         &self,
@@ -170,6 +176,10 @@ impl<O: Operation> AnyOperation for Row<O> {
 
     fn effect(&self) -> Effect {
         O::EFFECT
+    }
+
+    fn decisions(&self) -> u32 {
+        O::DECISIONS
     }
 
     fn call<'a>(

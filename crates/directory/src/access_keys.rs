@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use data_encoding::BASE64;
 use daypass_names::{AccessKeyId, AccountId, SecretAccessKey, UniqueId, UniqueIdKind};
-use daypass_store::{Key, StoreError};
+use daypass_store::{Key, Revision, StoreError};
 use daypass_token::{KeyRing, Nonce, Purpose, open_value, seal_value};
 
 use crate::cache::Cache;
@@ -233,6 +233,7 @@ impl Stored for AccessKey {
             created: record::timestamp(&record.created)?,
             secret: opened(record, &id, user, directory)?,
             id,
+            revision: Revision::ZERO,
         })
     }
 
@@ -242,5 +243,9 @@ impl Stored for AccessKey {
 
     fn cache(directory: &Directory) -> &Cache<Self> {
         &directory.access_keys
+    }
+
+    fn read_at(&mut self, revision: Revision) {
+        self.revision = revision;
     }
 }

@@ -360,6 +360,8 @@ pub struct AccessKey {
     pub created: Timestamp,
     /// The secret; it prints nowhere and is wiped when dropped.
     pub secret: SecretAccessKey,
+    /// The commit that wrote it; none has written a new one yet.
+    pub(crate) revision: Revision,
 }
 
 /// A virtual MFA device, its seed opened.

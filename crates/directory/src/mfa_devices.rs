@@ -158,7 +158,7 @@ impl Directory {
         now: Timestamp,
         noting: &dyn Noting<()>,
     ) -> Result<(), DirectoryError> {
-        let mut has_turn = false;
+        let mut turn = Turn::default();
         for _ in 0..ATTEMPTS {
             let mut owner = self.edit_entity::<User>(account, user).await?;
             let mut editing = self.edit_entity::<MfaDevice>(account, device).await?;
@@ -169,8 +169,9 @@ impl Directory {
             if !u32::try_from(owner.value.mfa_devices.len()).is_ok_and(|count| count < max) {
                 return Err(DirectoryError::LimitExceeded(Limit::MfaDevicesPerUser(max)));
             }
-            self.turn(&mut has_turn, device, user, now)?;
+            turn.take(self, device, user, now)?;
             editing.resynchronise(codes, now)?;
+            turn.was_right(self, device, user);
             editing.record.assigned =
                 Some(AssignmentRecord { user: user.to_string(), enabled: now.to_string() });
             let bytes = bytes(&editing)?;
@@ -203,11 +204,12 @@ impl Directory {
         now: Timestamp,
         noting: &dyn Noting<()>,
     ) -> Result<(), DirectoryError> {
-        let mut has_turn = false;
+        let mut turn = Turn::default();
         for _ in 0..ATTEMPTS {
             let mut editing = self.edit_device_of(account, user, device).await?;
-            self.turn(&mut has_turn, device, user, now)?;
+            turn.take(self, device, user, now)?;
             editing.resynchronise(codes, now)?;
+            turn.was_right(self, device, user);
             let bytes = bytes(&editing)?;
             let commit = editing.unchanged().put(editing.key, bytes);
             if self.commit_noted(commit, noting, &()).await? {
@@ -286,20 +288,36 @@ impl Directory {
             false => Err(DirectoryError::NotFound(Entity::MfaAssignment)),
         }
     }
+}
 
-    /// Makes sure that a call has its turn to show codes: one, however often its commit is tried.
-    fn turn(
-        &self,
-        has_turn: &mut bool,
+/// The turn of a call to show codes: one, however often its commit is tried.
+#[derive(Default)]
+struct Turn {
+    is_taken: bool,
+    is_given_back: bool,
+}
+
+impl Turn {
+    fn take(
+        &mut self,
+        directory: &Directory,
         device: UniqueId,
         user: UniqueId,
         now: Timestamp,
     ) -> Result<(), DirectoryError> {
-        if !*has_turn && !self.code_guesses.take_turn(device, user, now) {
+        if !self.is_taken && !directory.code_guesses.take_turn(device, user, now) {
             return Err(DirectoryError::InvalidMfaCode);
         }
-        *has_turn = true;
+        self.is_taken = true;
         Ok(())
+    }
+
+    /// The codes were right: they do not count as wrong, whatever becomes of the commit.
+    fn was_right(&mut self, directory: &Directory, device: UniqueId, user: UniqueId) {
+        if !self.is_given_back {
+            directory.code_guesses.take_back(device, user);
+        }
+        self.is_given_back = true;
     }
 }
 

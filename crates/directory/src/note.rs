@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 use tokio::sync::Notify;
 
-use crate::{Directory, DirectoryError, Seen, keys, seen};
+use crate::{Directory, DirectoryError, Seen, keys};
 
 /// The audit record of a write: kept in the same commit, under `outbox/…`, until the trail has it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -111,7 +111,7 @@ impl Directory {
         let note = noting.note(made)?;
         let key = note.key()?;
         let seen = noting.seen();
-        let commit = seen::provided(commit, &seen).ok_or(DirectoryError::Overtaken)?;
+        let commit = self.provided(commit, &seen).await?.ok_or(DirectoryError::Overtaken)?;
         // The last of the preconditions: a conflict that names it is about nothing else.
         let commit = commit.absent(key.clone()).put(key.clone(), note.line);
         let _wake = Wake(&self.outbox);

@@ -132,7 +132,7 @@ async fn arn_of(
         Some(policy) => Ok(Some(policy.arn.clone())),
         // SECURITY: a policy that bounds somebody cannot be deleted, so this one was just replaced.
         // An absent key would say that there is no boundary.
-        None => Err(DirectoryError::Conflict.into()),
+        None => Err(Fault::overtaken()),
     }
 }
 

@@ -75,6 +75,9 @@ impl OneLoginProfile {
     }
 }
 
+/// How often a call that hashes a password is decided: hashing is slow, and is done each time.
+const DECISIONS: u32 = 4;
+
 /// IAM API reference, "CreateLoginProfile".
 #[derive(Debug)]
 pub(crate) struct CreateLoginProfile;
@@ -89,6 +92,7 @@ pub(crate) struct CreateLoginProfileInput {
 impl Operation for CreateLoginProfile {
     const NAME: &'static str = "CreateLoginProfile";
     const EFFECT: Effect = Effect::Writes;
+    const DECISIONS: u32 = DECISIONS;
     const RECORDED: &'static [Recorded] =
         &[Recorded::Text("UserName"), Recorded::Text("PasswordResetRequired")];
     type Input = CreateLoginProfileInput;
@@ -179,6 +183,7 @@ pub(crate) struct UpdateLoginProfileInput {
 impl Operation for UpdateLoginProfile {
     const NAME: &'static str = "UpdateLoginProfile";
     const EFFECT: Effect = Effect::Writes;
+    const DECISIONS: u32 = DECISIONS;
     const VOID: bool = true;
     const RECORDED: &'static [Recorded] =
         &[Recorded::Text("UserName"), Recorded::Text("PasswordResetRequired")];
@@ -260,6 +265,7 @@ pub(crate) struct ChangePasswordInput {
 impl Operation for ChangePassword {
     const NAME: &'static str = "ChangePassword";
     const EFFECT: Effect = Effect::Writes;
+    const DECISIONS: u32 = DECISIONS;
     const VOID: bool = true;
     type Input = ChangePasswordInput;
     /// `None` for callers that are no users.

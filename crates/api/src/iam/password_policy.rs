@@ -41,7 +41,9 @@ pub(super) async fn granted_to_users(
     if !matches!(call.caller.identity(), Identity::User(_)) {
         return Ok(None);
     }
-    match call.app.directory.password_policy(call.caller.account()).await {
+    let (directory, account) = (&call.app.directory, call.caller.account());
+    call.see(directory.password_policy_seen(account).await)?;
+    match directory.password_policy(account).await {
         Ok(policy) => Ok(policy.allow_users_to_change.then(|| Arc::clone(&GRANTED))),
         Err(DirectoryError::NotFound(_)) => Ok(None),
         Err(error) => Err(error.into()),

@@ -673,6 +673,24 @@ async fn a_refused_call_leaves_the_code() {
     world.assume(&ann, "Reader", &shown).await.ok();
 }
 
+/// A right code is no guess, however often the call is refused for something else.
+#[tokio::test]
+async fn right_codes_of_refused_calls_close_no_device() {
+    let world = World::new().await;
+    let ann = world.user("Ann", Some(&statement("Allow", "sts:*", "*"))).await;
+    world
+        .role("Closed", &super::world::trust(r#"{"Service":"ec2.amazonaws.com"}"#, ""), None)
+        .await;
+    let phone = Phone::of_user(&world, "phone", "Ann").await;
+    world.pass(60);
+    let (serial, code) = (phone.serial.clone(), phone.code(&world, 0));
+    let shown = [("SerialNumber", serial.as_str()), ("TokenCode", code.as_str())];
+    for _ in 0..25 {
+        assert_eq!(world.assume(&ann, "Closed", &shown).await.status, 403);
+    }
+    phone.sign_in(&world, &ann).await.ok();
+}
+
 #[tokio::test]
 async fn guesses_run_out_for_the_guesser_alone() {
     let world = World::new().await;

@@ -38,10 +38,15 @@ impl Directory {
         let found = self.entity_by_id::<MfaDevice>(account, device).await?;
         let found = found.filter(|found| found.is_of(user));
         let found = found.ok_or(DirectoryError::NotFound(Entity::MfaAssignment))?;
-        self.turn(&mut false, device, user, now)?;
+        if !self.code_guesses.take_turn(device, user, now) {
+            return Err(DirectoryError::InvalidMfaCode);
+        }
         let step = found.seed.step_of(code, found.present(now), SIGN_IN_WINDOW);
         match step.filter(|step| found.is_new(*step)) {
-            Some(step) => Ok(MatchedCode { account, user, device, step }),
+            Some(step) => {
+                self.code_guesses.take_back(device, user);
+                Ok(MatchedCode { account, user, device, step })
+            }
             None => Err(DirectoryError::InvalidMfaCode),
         }
     }

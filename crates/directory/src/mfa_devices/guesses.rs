@@ -63,7 +63,16 @@ impl Guesses {
         true
     }
 
-    /// The code was right: what was wrong before no longer counts.
+    /// Gives a turn back whose code was right although it was not taken: the refusal was about
+    /// something else. What was wrong before still counts.
+    pub(crate) fn take_back(&self, device: UniqueId, user: UniqueId) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(wrong) = all.get_mut(&(device, user)) {
+            wrong.in_a_row = wrong.in_a_row.saturating_sub(1);
+        }
+    }
+
+    /// The code was right and was taken: what was wrong before no longer counts.
     pub(crate) fn forgive(&self, device: UniqueId, user: UniqueId) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.remove(&(device, user));
@@ -128,6 +137,21 @@ mod tests {
         // The clock was a month ahead.
         assert!(!turn(next_day - 30 * 86_400));
         assert!(turn(next_day - 30 * 86_400 + LOCKED_SECONDS));
+    }
+
+    #[test]
+    fn a_turn_that_is_given_back_can_be_taken_again() {
+        let guesses = Guesses::default();
+        let turn = || guesses.take_turn(device(1), user(1), at(0));
+        guesses.take_back(device(1), user(1));
+        for _ in 1..MAX_WRONG_CODES {
+            assert!(turn());
+        }
+        for _ in 0..3 * MAX_WRONG_CODES {
+            assert!(turn());
+            guesses.take_back(device(1), user(1));
+        }
+        assert!(turn() && !turn(), "those before still count");
     }
 
     #[test]

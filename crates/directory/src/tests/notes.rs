@@ -267,3 +267,55 @@ async fn a_write_whose_decision_was_overtaken_is_not_made() {
     directory.delete_user(here, bea, &Noted).await.unwrap();
     assert!(matches!(put(&with_bea).await, Err(DirectoryError::Overtaken)));
 }
+
+/// An access key counts with its status, a managed policy with what it says and not with how often
+/// it is used, and the password policy also while there is none.
+#[tokio::test]
+async fn what_decides_is_what_counts_as_seen() {
+    struct Decided(Seen);
+    impl Noting<()> for Decided {
+        fn note(&self, made: &()) -> Result<Note, NoteFault> {
+            Noted.note(made)
+        }
+
+        fn seen(&self) -> Vec<Seen> {
+            vec![self.0.clone()]
+        }
+    }
+    let fixture = Fixture::new().await;
+    let directory = &fixture.directory;
+    let here = account(ACCOUNT);
+    let (ann, read) = (user_id(1), policy_id(1));
+    directory.create_user(new_user("/Ann", 1), &Noted).await.unwrap();
+    directory.create_managed_policy(new_policy("/Read", 1, ALLOW), &Noted).await.unwrap();
+    let name = daypass_names::PolicyName::parse("p").unwrap();
+    let put = async |seen: &Seen| {
+        let noting = Decided(seen.clone());
+        directory.put_user_policy(here, ann, name.clone(), ALLOW, &noting).await
+    };
+    let overtaken = async |seen: &Seen| matches!(put(seen).await, Err(DirectoryError::Overtaken));
+
+    let key = directory.create_access_key(here, ann, new_key(1), &Noted).await.unwrap();
+    let seen = directory.access_key(&key.id).await.unwrap().seen().unwrap();
+    put(&seen).await.unwrap();
+    let status = AccessKeyStatus::Inactive;
+    directory.set_access_key_status(here, ann, &key.id, status, &Noted).await.unwrap();
+    assert!(overtaken(&seen).await);
+
+    let seen = directory.managed_policy_by_id(here, read).await.unwrap().seen().unwrap();
+    directory.attach_user_policy(here, ann, read, &Noted).await.unwrap();
+    put(&seen).await.unwrap();
+    // Also by a call that counts the use itself.
+    let noting = Decided(seen.clone());
+    directory.detach_user_policy(here, ann, read, &noting).await.unwrap();
+    let new = crate::NewPolicyVersion { text: ALLOW.into(), set_default: true, created: now() };
+    directory.create_policy_version(here, read, new, &Noted).await.unwrap();
+    assert!(overtaken(&seen).await);
+
+    let seen = directory.password_policy_seen(here).await.unwrap();
+    put(&seen).await.unwrap();
+    let policy = crate::PasswordPolicy::default();
+    directory.set_password_policy(here, policy, &Noted).await.unwrap();
+    assert!(overtaken(&seen).await);
+    put(&directory.password_policy_seen(here).await.unwrap()).await.unwrap();
+}
