@@ -170,8 +170,8 @@ async fn open_to_read(
 /// Puts the store of a backup in the place of a data folder's store, which is set aside.
 ///
 /// Unless `keep_sessions`, every session that was issued before has ended afterwards: revocations
-/// that were made after the backup are not in it. No second factor is kept by this version, so none
-/// has to be spent.
+/// that were made after the backup are not in it. Every one-time password up to now is taken, too:
+/// which of them were taken since the backup nobody knows.
 ///
 /// Audit records that wait in the old store are taken along, and the restore has its own.
 pub async fn restore(
