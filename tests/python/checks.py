@@ -13,12 +13,14 @@ STATUS = {
     "AccessDenied": 403,
     "DeleteConflict": 409,
     "EntityAlreadyExists": 409,
+    "InvalidAuthenticationCode": 403,
     "InvalidClientTokenId": 403,
     "InvalidInput": 400,
     "LimitExceeded": 409,
     "MalformedPolicyDocument": 400,
     "NoSuchEntity": 404,
     "PolicyNotAttachable": 400,
+    "UnmodifiableEntity": 400,
     "ValidationError": 400,
 }
 

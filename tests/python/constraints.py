@@ -38,12 +38,18 @@ EXAMPLES = {
     "ContextKeyNameType": "aws:username",
     "webIdentitySubjectType": "subject",
     "groupNameType": "Example",
+    "SAMLProviderNameType": "Example",
+    "privateKeyType": "key",
+    "privateKeyIdType": "A" * 22,
+    "OpenIDConnectProviderUrlType": "https://h.example/a",
 }
 
 # The same for parameters.
 PARAMETERS = {
     "PermissionsBoundary": f"arn:aws:iam::{ACCOUNT}:policy/Example",
     "PolicyArn": f"arn:aws:iam::{ACCOUNT}:policy/Example",
+    "SAMLProviderArn": f"arn:aws:iam::{ACCOUNT}:saml-provider/Example",
+    "OpenIDConnectProviderArn": f"arn:aws:iam::{ACCOUNT}:oidc-provider/h.example/a",
 }
 
 # Where we are stricter than the model, and the documents say why (docs/divergences.md).

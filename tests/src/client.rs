@@ -73,19 +73,19 @@ impl Client {
     /// Runs the AWS CLI.
     pub fn aws(&self, arguments: &[&str]) -> Finished {
         let timeouts = ["--cli-connect-timeout", "10", "--cli-read-timeout", "30"];
-        self.program("python/bin/aws").run(arguments.iter().chain(&timeouts))
+        self.tool("python/bin/aws").run(arguments.iter().chain(&timeouts))
     }
 
     /// Runs a script of `tests/python`.
     pub fn python(&self, script: &str) -> Finished {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("python").join(script);
-        self.program("python/bin/python").env("PYTHONDONTWRITEBYTECODE", "1").run([path])
+        self.tool("python/bin/python").env("PYTHONDONTWRITEBYTECODE", "1").run([path])
     }
 
     /// Runs a playbook of `tests/ansible`.
     pub fn ansible(&self, playbook: &str) -> Finished {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("ansible");
-        self.program("ansible/bin/ansible-playbook")
+        self.tool("ansible/bin/ansible-playbook")
             .env("ANSIBLE_CONFIG", path_text(&folder.join("ansible.cfg")))
             .env("LC_ALL", "C.UTF-8")
             .run([folder.join(playbook)])
@@ -101,6 +101,24 @@ impl Client {
             .run([path])
     }
 
+    /// Runs the program of `tests/java`.
+    pub fn java(&self) -> Finished {
+        let jar = test_tools().join("java/h2o.jar");
+        let classes = test_tools().join("java-client");
+        for path in [&jar, &classes] {
+            let missing = "is missing: run `cargo xtask setup --long`";
+            assert!(path.exists(), "`{}` {missing}", path.display());
+        }
+        let class_path = format!("{}:{}", path_text(&classes), path_text(&jar));
+        // Java takes its own words for what is written in, before version 18.
+        self.prepared(Program::new("java", self.home())).run([
+            "-Dfile.encoding=UTF-8",
+            "-cp",
+            &class_path,
+            "Sts",
+        ])
+    }
+
     /// Runs a shell script, in which `aws` is the AWS CLI, until a command fails.
     pub fn shell(&self, script: &str) -> Finished {
         let path = self.write("script", script);
@@ -111,8 +129,9 @@ impl Client {
             .run([Path::new("-eu"), &path])
     }
 
-    fn program(&self, tool: &str) -> Program {
-        self.prepared(Program::tool(tool, self.home()))
+    /// The client that `cargo xtask setup` installed at a path below its folder.
+    pub fn tool(&self, path: &str) -> Program {
+        self.prepared(Program::tool(path, self.home()))
     }
 
     fn prepared(&self, mut program: Program) -> Program {

@@ -36,7 +36,7 @@ impl Program {
     /// A client that `cargo xtask setup` installed.
     pub fn tool(name: &str, home: &Path) -> Self {
         let path = test_tools().join(name);
-        assert!(path.exists(), "`{}` is missing: run `cargo xtask setup`", path.display());
+        assert!(path.exists(), "`{}` is missing: run `{}`", path.display(), setup(name));
         Self::new(path, home)
     }
 
@@ -81,6 +81,15 @@ impl Program {
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
+    }
+}
+
+/// What installs a client.
+fn setup(name: &str) -> &'static str {
+    let large = ["prowler/", "custodian/"];
+    match large.iter().any(|folder| name.starts_with(folder)) {
+        true => "cargo xtask setup --long",
+        false => "cargo xtask setup",
     }
 }
 

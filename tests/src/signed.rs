@@ -40,6 +40,17 @@ impl Keys {
         }
     }
 
+    /// The keys of a file in the form of AWS shared credentials.
+    #[track_caller]
+    pub fn in_file(text: &str) -> Self {
+        let value = |name: &str| {
+            let found = text.lines().find_map(|line| line.strip_prefix(name));
+            let Some(value) = found else { panic!("there is no `{name}`") };
+            value.trim_start_matches([' ', '=']).to_owned()
+        };
+        Self { id: value("aws_access_key_id"), secret: value("aws_secret_access_key"), token: None }
+    }
+
     fn credentials(&self) -> Credentials {
         let (Ok(access_key_id), Ok(secret_access_key)) =
             (AccessKeyId::parse(&self.id), SecretAccessKey::parse(&self.secret))

@@ -3,9 +3,11 @@
 use daypass_tests::{Client, Server};
 
 fn check(script: &str) {
-    let server = Server::start();
-    let printed =
-        Client::with_profile(&server).env("DAYPASS_URL", server.url()).python(script).ok();
+    check_on(&Server::start(), script);
+}
+
+fn check_on(server: &Server, script: &str) {
+    let printed = Client::with_profile(server).env("DAYPASS_URL", server.url()).python(script).ok();
     assert!(printed.ends_with("all checks passed\n"), "{script} stopped early:\n{printed}");
 }
 
@@ -37,15 +39,55 @@ fn policies_hold_and_are_refused_as_aws_documents() {
     check("iam_policies.py");
 }
 
+/// The deployment has the policy of one service, as an operator adds it.
+#[test]
+fn service_linked_roles_belong_to_their_services() {
+    let folder = tempfile::tempdir().unwrap();
+    let policies = folder.path().join("aws-service-role");
+    std::fs::create_dir(&policies).unwrap();
+    std::fs::write(
+        policies.join("AutoScalingServiceRolePolicy.json"),
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"ec2:Describe*","Resource":"*"}]}"#,
+    )
+    .unwrap();
+    let folder = folder.path().to_str().unwrap();
+    let server = Server::start_with(&["--managed-policies", folder], &[]);
+    check_on(&server, "iam_service_linked_roles.py");
+}
+
 #[test]
 fn tags_are_kept_shown_and_decide() {
     check("iam_tags.py");
+}
+
+/// SAML providers, with metadata of up to 10,000,000 characters.
+#[test]
+fn saml_providers_are_kept_as_aws_documents() {
+    check("iam_saml_providers.py");
+}
+
+/// OpenID Connect providers, and the version of session tokens.
+#[test]
+fn oidc_providers_are_kept_as_aws_documents() {
+    check("iam_oidc_providers.py");
+}
+
+/// Virtual MFA devices, and the codes of one that is computed in the script.
+#[test]
+fn mfa_devices_prove_who_has_them() {
+    check("iam_mfa.py");
 }
 
 /// The simulators beside live calls.
 #[test]
 fn simulations_agree_with_live_calls() {
     check("iam_simulation.py");
+}
+
+/// What tools ask for beside IAM and STS.
+#[test]
+fn services_that_are_not_here_are_refused_in_their_own_protocols() {
+    check("other_services.py");
 }
 
 #[test]

@@ -119,15 +119,6 @@ fn status_tells_what_one_wants_to_know_first() {
     assert!(said.contains("in memory"), "{said}");
 }
 
-/// The keys of a credentials file.
-fn keys_in(credentials: &str) -> Keys {
-    let value = |name: &str| {
-        let found = credentials.lines().find_map(|line| line.strip_prefix(name));
-        found.unwrap().trim_start_matches([' ', '=']).to_owned()
-    };
-    Keys { id: value("aws_access_key_id"), secret: value("aws_secret_access_key"), token: None }
-}
-
 #[test]
 fn accounts_are_made_and_are_worlds_of_their_own() {
     let place = Place::new();
@@ -140,7 +131,7 @@ fn accounts_are_made_and_are_worlds_of_their_own() {
     assert!(told.contains(OTHER_ACCOUNT), "{told}");
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o7777, 0o600);
     let written = fs::read_to_string(&file).unwrap();
-    let other = keys_in(&written);
+    let other = Keys::in_file(&written);
     assert!(!told.contains(&other.secret), "{told}");
     let reply = identity(&server, &other).ok();
     assert_eq!(reply.expect("Arn"), format!("arn:aws:iam::{OTHER_ACCOUNT}:user/admin"));
@@ -158,7 +149,7 @@ fn accounts_are_made_and_are_worlds_of_their_own() {
     let unasked = sentence(server.operate(&["account", "create"]));
     assert!(unasked.contains("--print"), "{unasked}");
     let printed = server.operate(&["account", "create", "--print"]).ok();
-    assert_eq!(identity(&server, &keys_in(&printed)).status, 200);
+    assert_eq!(identity(&server, &Keys::in_file(&printed)).status, 200);
     let listed = server.operate_json(&["account", "list"]);
     let listed = listed["accounts"].as_array().unwrap();
     assert_eq!(listed.len(), 3, "{listed:?}");

@@ -17,6 +17,11 @@ const ROLE_ARN: &str = "arn:aws:iam::123456789012:role/reader";
 fn operations() -> Vec<Call<'static>> {
     const USER: (&str, &str) = ("UserName", "alice");
     const ROLE: (&str, &str) = ("RoleName", "reader");
+    const DELETION: (&str, &str) = (
+        "DeletionTaskId",
+        "task/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS/\
+         00112233-4455-4677-8899-aabbccddeeff",
+    );
     const GROUP: (&str, &str) = ("GroupName", "team");
     const PROFILE: (&str, &str) = ("InstanceProfileName", "machine");
     const NAME: (&str, &str) = ("PolicyName", "p");
@@ -34,6 +39,16 @@ fn operations() -> Vec<Call<'static>> {
     const INPUT: (&str, &str) = ("PolicyInputList.member.1", POLICY);
     const ACTION: (&str, &str) = ("ActionNames.member.1", "s3:GetObject");
     const PASSWORD: (&str, &str) = ("Password", "Correct-Horse-1");
+    const OIDC: (&str, &str) =
+        ("OpenIDConnectProviderArn", "arn:aws:iam::123456789012:oidc-provider/h.example/a");
+    const SAML: (&str, &str) = ("SAMLProviderArn", "arn:aws:iam::123456789012:saml-provider/Corp");
+    const METADATA: (&str, &str) = (
+        "SAMLMetadataDocument",
+        include_str!("../../crates/federation/src/saml/testdata/metadata.xml"),
+    );
+    const CLIENT: (&str, &str) = ("ClientID", "app");
+    const PRINT: (&str, &str) =
+        ("ThumbprintList.member.1", "990f4193972f2becf12ddeda5237f9c952f20d9e");
     vec![
         Call::sts("GetCallerIdentity", &[]),
         Call::sts("GetSessionToken", &[]),
@@ -93,6 +108,9 @@ fn operations() -> Vec<Call<'static>> {
         Call::iam("GetRolePolicy", &[ROLE, NAME]),
         Call::iam("ListRolePolicies", &[ROLE]),
         Call::iam("DeleteRolePolicy", &[ROLE, NAME]),
+        Call::iam("CreateServiceLinkedRole", &[("AWSServiceName", "ecs.amazonaws.com")]),
+        Call::iam("DeleteServiceLinkedRole", &[("RoleName", "AWSServiceRoleForECS")]),
+        Call::iam("GetServiceLinkedRoleDeletionStatus", &[DELETION]),
         Call::iam("CreateGroup", &[GROUP]),
         Call::iam("GetGroup", &[GROUP]),
         Call::iam("ListGroups", &[]),
@@ -138,6 +156,28 @@ fn operations() -> Vec<Call<'static>> {
         Call::iam("TagInstanceProfile", &[PROFILE, TAG[0], TAG[1]]),
         Call::iam("ListInstanceProfileTags", &[PROFILE]),
         Call::iam("UntagInstanceProfile", &[PROFILE, TAG_KEY]),
+        Call::iam("CreateSAMLProvider", &[("Name", "Corp"), METADATA]),
+        Call::iam("GetSAMLProvider", &[SAML]),
+        Call::iam("ListSAMLProviders", &[]),
+        Call::iam("UpdateSAMLProvider", &[SAML, METADATA]),
+        Call::iam("TagSAMLProvider", &[SAML, TAG[0], TAG[1]]),
+        Call::iam("ListSAMLProviderTags", &[SAML]),
+        Call::iam("UntagSAMLProvider", &[SAML, TAG_KEY]),
+        Call::iam("DeleteSAMLProvider", &[SAML]),
+        Call::iam("CreateOpenIDConnectProvider", &[("Url", "https://h.example/a")]),
+        Call::iam("GetOpenIDConnectProvider", &[OIDC]),
+        Call::iam("ListOpenIDConnectProviders", &[]),
+        Call::iam("UpdateOpenIDConnectProviderThumbprint", &[OIDC, PRINT]),
+        Call::iam("AddClientIDToOpenIDConnectProvider", &[OIDC, CLIENT]),
+        Call::iam("RemoveClientIDFromOpenIDConnectProvider", &[OIDC, CLIENT]),
+        Call::iam("TagOpenIDConnectProvider", &[OIDC, TAG[0], TAG[1]]),
+        Call::iam("ListOpenIDConnectProviderTags", &[OIDC]),
+        Call::iam("UntagOpenIDConnectProvider", &[OIDC, TAG_KEY]),
+        Call::iam("DeleteOpenIDConnectProvider", &[OIDC]),
+        Call::iam(
+            "SetSecurityTokenServicePreferences",
+            &[("GlobalEndpointTokenVersion", "v2Token")],
+        ),
         Call::iam("CreateAccountAlias", &[("AccountAlias", "example")]),
         Call::iam("ListAccountAliases", &[]),
         Call::iam("DeleteAccountAlias", &[("AccountAlias", "example")]),
@@ -149,6 +189,10 @@ fn operations() -> Vec<Call<'static>> {
         Call::iam("SimulatePrincipalPolicy", &[ALICE_ARN, ACTION]),
         Call::iam("GetContextKeysForCustomPolicy", &[INPUT]),
         Call::iam("GetContextKeysForPrincipalPolicy", &[ALICE_ARN]),
+        Call::iam(
+            "ListPoliciesGrantingServiceAccess",
+            &[("Arn", ALICE_ARN.1), ("ServiceNamespaces.member.1", "s3")],
+        ),
         Call::iam("DeleteInstanceProfile", &[PROFILE]),
         Call::iam("DeletePolicy", &[MANAGED]),
         Call::iam("DeleteGroup", &[GROUP]),
@@ -157,8 +201,8 @@ fn operations() -> Vec<Call<'static>> {
 }
 
 /// Operations that cannot succeed with the parameters above: they need a code that is right now, a
-/// key that was drawn at random, or a user with nothing left.
-const NEED_MORE: [&str; 9] = [
+/// key or a task that was drawn at random, or a user with nothing left.
+const NEED_MORE: [&str; 10] = [
     "DeleteUser",
     "UpdateAccessKey",
     "GetAccessKeyLastUsed",
@@ -168,6 +212,7 @@ const NEED_MORE: [&str; 9] = [
     "ResyncMFADevice",
     "DeactivateMFADevice",
     "GetCredentialReport",
+    "GetServiceLinkedRoleDeletionStatus",
 ];
 
 /// An operation that has no row above would never be tried.

@@ -1,4 +1,5 @@
-//! `bench`: the server under load, beside a hello-world on the same HTTP stack (`benches/load`).
+//! `bench`: the server under load, beside a hello-world on the same HTTP stack or, with `--scale`, on
+//! a large store beside a small one (`benches/load`).
 
 use std::process::Command;
 
@@ -9,6 +10,8 @@ use crate::{place, process};
 /// What to measure and how to tell it.
 #[derive(Debug)]
 pub(crate) struct Bench {
+    /// What much in a store costs over little, instead of what a request costs over a hello-world.
+    pub(crate) scale: bool,
     pub(crate) quick: bool,
     pub(crate) json: bool,
     pub(crate) markdown: bool,
@@ -47,10 +50,12 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
     let mut load = Command::new(bench_targets.join("release/load"));
     load.arg("--binary").arg(targets.join("release/daypass"));
     load.arg("--folder").arg(targets.join("bench"));
+    load.args(bench.scale.then_some("--scale"));
     load.args(bench.quick.then_some("--quick"));
     load.args(bench.json.then_some("--json"));
     if bench.markdown {
-        load.arg("--markdown").arg(root.join("docs/performance.md"));
+        let page = if bench.scale { "docs/scale.md" } else { "docs/performance.md" };
+        load.arg("--markdown").arg(root.join(page));
     }
     load.args(&bench.arguments);
     process::run(&mut load, "the run failed")

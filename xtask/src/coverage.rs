@@ -42,7 +42,7 @@ struct Coverage {
 
 /// Prints the comparison; writes the page, or compares it.
 pub(crate) fn run(check: bool, markdown: bool) -> anyhow::Result<()> {
-    setup::run()?;
+    setup::service_models()?;
     let answered = answered()?;
     let mut services = Vec::new();
     for (service, version, title) in SERVICES {

@@ -2,8 +2,8 @@
 //! `coverage`.
 //!
 //! They run what `.ci/run` runs, in the same way, so that nothing is known to CI alone. What
-//! they install or build goes below the target folder; nothing outside the repository is
-//! written.
+//! they install or build goes below the target folder, but for packages of Debian, which only
+//! root installs; nothing else outside the repository is written.
 #![expect(clippy::print_stderr, reason = "a developer command talks to the terminal")]
 #![expect(clippy::print_stdout, reason = "a developer command talks to the terminal")]
 
@@ -11,6 +11,7 @@ mod bench;
 mod counts;
 mod coverage;
 mod crash;
+mod debian;
 mod fuzz;
 mod place;
 mod process;
@@ -31,11 +32,17 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Install the clients that the tests drive (AWS CLI, boto3, minio, Ansible, AWS SDK for JavaScript).
+    /// Install the clients that the tests drive (AWS CLI, boto3, minio, Ansible, cloudsplaining, the
+    /// AWS SDKs for JavaScript and Go).
     ///
-    /// Needs Python 3.10 or newer with its venv module, and Node.js 20 or newer with npm. Does
-    /// nothing when everything is already there in the right versions.
-    Setup,
+    /// Needs Python 3.10 or newer with its venv module, and Node.js 20 or newer with npm; Go and its
+    /// SDK are those of Debian. Does nothing when everything is already there in the right versions.
+    Setup {
+        /// The large clients as well, which `test --long` drives (prowler, Cloud Custodian, the AWS
+        /// SDK for Java, which needs a JDK).
+        #[arg(long)]
+        long: bool,
+    },
     /// Run every test: unit, property, documentation, snapshot, and real clients end to end.
     Test {
         /// More rounds for the property tests and the longer variants of the others.
@@ -67,13 +74,16 @@ enum Command {
     /// Measure the release build of the server under load, beside a hello-world on the same HTTP
     /// stack: CPU time for a request, requests per second, latency, memory, start.
     Bench {
+        /// Measure instead what a request costs in a store with much in it, beside a small one.
+        #[arg(long)]
+        scale: bool,
         /// Fewer and shorter rounds: under three minutes from a built tree.
         #[arg(long)]
         quick: bool,
         /// Print one line of JSON instead of tables.
         #[arg(long)]
         json: bool,
-        /// Write docs/performance.md as well.
+        /// Write docs/performance.md, or docs/scale.md, as well.
         #[arg(long)]
         markdown: bool,
         /// Arguments for the load itself, after `--`; `-- --help` lists them.
@@ -102,12 +112,12 @@ enum Command {
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
-        Command::Setup => setup::run(),
+        Command::Setup { long } => setup::run(long),
         Command::Test { long, arguments } => test::run(long, &arguments),
         Command::Counts { filter, update } => counts::run(filter.as_deref(), update),
         Command::Crash { rounds, seed } => crash::run(rounds, seed),
-        Command::Bench { quick, json, markdown, arguments } => {
-            bench::run(&bench::Bench { quick, json, markdown, arguments })
+        Command::Bench { scale, quick, json, markdown, arguments } => {
+            bench::run(&bench::Bench { scale, quick, json, markdown, arguments })
         }
         Command::Coverage { check, markdown } => coverage::run(check, markdown),
         Command::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),

@@ -10,21 +10,54 @@ use std::process::Command;
 
 use anyhow::Context;
 
-use crate::{place, process};
+use crate::{debian, place, process};
 
 const STAMP: &str = "installed-from";
 
-/// Installs what is missing.
-pub(crate) fn run() -> anyhow::Result<()> {
+/// The Python clients: the folder, and the list of packages that it is installed from.
+const PYTHON: [(&str, &str); 3] = [
+    ("python", "tests/python/requirements.txt"),
+    ("ansible", "tests/ansible/requirements.txt"),
+    ("cloudsplaining", "tests/readers/cloudsplaining.txt"),
+];
+
+/// Those that are too large for every run.
+const PYTHON_LONG: [(&str, &str); 2] =
+    [("prowler", "tests/readers/prowler.txt"), ("custodian", "tests/readers/custodian.txt")];
+
+/// Where Debian's packages of Go libraries put their sources.
+const GO_PATH: &str = "/usr/share/gocode";
+
+/// Installs what is missing; with `long` the large clients as well.
+pub(crate) fn run(long: bool) -> anyhow::Result<()> {
     let root = place::root()?;
     let tools = place::test_tools()?;
-    python(&root.join("tests/python/requirements.txt"), &tools.join("python"))?;
-    python(&root.join("tests/ansible/requirements.txt"), &tools.join("ansible"))?;
-    node(&root.join("tests/js"), &tools.join("js"))
+    for (folder, list) in PYTHON.iter().chain(PYTHON_LONG.iter().filter(|_| long)) {
+        python(&root.join(list), &tools.join(folder))?;
+    }
+    node(&root.join("tests/js"), &tools.join("js"))?;
+    allowed_to_fail("the AWS SDK for Go", go(&root.join("tests/go/iam.go"), &tools));
+    if long {
+        allowed_to_fail("the AWS SDK for Java", java(&root.join("tests/java"), &tools));
+    }
+    Ok(())
 }
 
-/// A virtual environment with the packages of a list: the AWS CLI, boto3 and minio; or Ansible with
-/// its collections.
+/// Installs what the page of operations is compared with.
+pub(crate) fn service_models() -> anyhow::Result<()> {
+    let [(folder, list), ..] = PYTHON;
+    python(&place::root()?.join(list), &place::test_tools()?.join(folder))
+}
+
+/// Where Debian's packages are needed and cannot be had, the others can be tested still.
+fn allowed_to_fail(what: &str, installed: anyhow::Result<()>) {
+    if let Err(error) = installed {
+        println!("NOT INSTALLED: {what}, so its tests will fail. {error:#}");
+    }
+}
+
+/// A virtual environment with the packages of a list. Each tool has one of its own, because they pin
+/// the same packages in different versions.
 fn python(requirements: &Path, folder: &Path) -> anyhow::Result<()> {
     let wanted = read(requirements)?;
     install_once(folder, &wanted, "Python clients", || {
@@ -66,6 +99,68 @@ fn node(manifests: &Path, folder: &Path) -> anyhow::Result<()> {
                 .current_dir(folder),
             "cannot install the JavaScript clients (Node.js 20 or newer with npm is needed, and \
              the npm registry must be reachable)",
+        )
+    })
+}
+
+/// A program on the AWS SDK for Go, version 2, in GOPATH mode: Debian's compiler and sources.
+fn go(program: &Path, tools: &Path) -> anyhow::Result<()> {
+    let sdk = Path::new(GO_PATH).join("src/github.com/aws/aws-sdk-go-v2/service/iam");
+    let packages = ["golang-go", "golang-github-aws-aws-sdk-go-v2-dev"];
+    let folder = tools.join("go");
+    install_once(&folder, &read(program)?, "the Go client", || {
+        debian::install("the AWS SDK for Go", &packages, || {
+            debian::answers("go", "version") && sdk.exists()
+        })?;
+        process::run(
+            Command::new("go")
+                .args(["build", "-o"])
+                .args([&folder.join("iam"), program])
+                .env("GO111MODULE", "off")
+                .env("GOPATH", GO_PATH)
+                .env("GOFLAGS", "")
+                .env("CGO_ENABLED", "0")
+                // Kept when the program changes: it is the SDK that takes the time.
+                .env("GOCACHE", tools.join("go-cache")),
+            "cannot compile the Go client",
+        )
+    })
+}
+
+/// A program on the AWS SDK for Java, version 1, as the jar of the Python package `h2o` holds it.
+fn java(sources: &Path, tools: &Path) -> anyhow::Result<()> {
+    debian::install("a JDK", &["openjdk-17-jdk-headless"], || {
+        debian::answers("javac", "-version") && debian::answers("java", "-version")
+    })?;
+    let (list, program) = (sources.join("requirements.txt"), sources.join("Sts.java"));
+    let folder = tools.join("java");
+    install_once(&folder, &read(&list)?, "the AWS SDK for Java", || {
+        process::run(
+            Command::new(tools.join("python/bin/python"))
+                .args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check"])
+                .args(["--no-deps", "--requirement"])
+                .arg(&list)
+                .arg("--dest")
+                .arg(&folder),
+            "cannot download the jar (the Python package index must be reachable)",
+        )?;
+        let unpack = "tar xzf h2o-*.tar.gz --strip-components=4 --wildcards '*/backend/bin/h2o.jar' \
+                      && rm h2o-*.tar.gz";
+        process::run(
+            Command::new("sh").args(["-c", unpack]).current_dir(&folder),
+            "cannot unpack the jar",
+        )
+    })?;
+    let classes = tools.join("java-client");
+    install_once(&classes, &read(&program)?, "the Java client", || {
+        process::run(
+            Command::new("javac")
+                .args(["-encoding", "UTF-8", "-d"])
+                .arg(&classes)
+                .arg("-cp")
+                .arg(folder.join("h2o.jar"))
+                .arg(&program),
+            "cannot compile the Java client",
         )
     })
 }

@@ -56,7 +56,7 @@ pub(crate) fn keys(document: &str) -> anyhow::Result<Credentials> {
 }
 
 /// The text of the first element of that name. Credentials need no unescaping.
-fn element<'a>(document: &'a str, name: &str) -> Option<&'a str> {
+pub(crate) fn element<'a>(document: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = document.split_once(&format!("<{name}>"))?;
     rest.split_once(&format!("</{name}>")).map(|(text, _)| text)
 }

@@ -100,6 +100,35 @@ impl Load<'_> {
         Ok(Throughput { requests, elapsed, cpu: cpu_to.saturating_sub(cpu_from) })
     }
 
+    /// Every request of the pool once; returns what the server has used meanwhile.
+    pub(crate) fn once(
+        &self,
+        cpu: impl Fn() -> anyhow::Result<Duration>,
+    ) -> anyhow::Result<Duration> {
+        let connections = self.connections.min(self.pool.len());
+        let mut lines = Lines::open(Self { connections, ..*self })?;
+        let mut events = Events::with_capacity(connections.max(1));
+        let cpu_from = cpu()?;
+        for line in 0..connections {
+            lines.send(line)?;
+        }
+        let (mut sent, mut answered) = (connections, 0);
+        while answered < self.pool.len() {
+            lines.poll(&mut events)?;
+            for event in &events {
+                let line = event.token().0;
+                if lines.event(line, event)? {
+                    answered += 1;
+                    if sent < self.pool.len() {
+                        sent += 1;
+                        lines.send(line)?;
+                    }
+                }
+            }
+        }
+        Ok(cpu()?.saturating_sub(cpu_from))
+    }
+
     /// The open loop: `rate` requests a second are due whatever becomes of them. How long each
     /// took counts from when it was due, not from when it could be sent; those of the warm-up do
     /// not count.

@@ -18,6 +18,7 @@ mod process;
 mod reply;
 mod report;
 mod request;
+mod scale;
 mod standing;
 mod workload;
 
@@ -73,6 +74,12 @@ struct Arguments {
     /// Let servers and load wander over all cores
     #[arg(long)]
     share_cores: bool,
+    /// Measure what a store with much in it costs over a small one, instead of all else
+    #[arg(long)]
+    scale: bool,
+    /// With --scale: put so many times less into the big store, to try the bench itself
+    #[arg(long, value_name = "TIMES", default_value_t = 1, requires = "scale")]
+    shrink: usize,
     /// Where data folders go
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
@@ -111,8 +118,26 @@ impl Arguments {
     }
 }
 
+impl Arguments {
+    fn scale_effort(&self) -> anyhow::Result<scale::Effort> {
+        let names = || scale::WORKLOADS.iter().map(|row| row.id);
+        if let Some(unknown) = self.only.iter().find(|only| !names().any(|name| name == *only)) {
+            bail!("there is no `{unknown}`; there are: {}", names().collect::<Vec<_>>().join(", "));
+        }
+        if !(1..=1000).contains(&self.shrink) {
+            bail!("the big store can be 1 to 1000 times smaller, not {}", self.shrink);
+        }
+        let rounds = if self.quick { 3 } else { 7 };
+        let rounds = self.rounds.map_or(rounds, usize::from);
+        Ok(scale::Effort { rounds, shrink: self.shrink, connections: scale::CONNECTIONS })
+    }
+}
+
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
+    if arguments.scale {
+        return scaled(&arguments);
+    }
     let report = run(&arguments)?;
     if let Some(path) = &arguments.markdown {
         fs::write(path, page::page(&report)).with_context(|| path.display().to_string())?;
@@ -124,9 +149,27 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn run(arguments: &Arguments) -> anyhow::Result<Report> {
-    let effort = arguments.effort()?;
+/// `--scale`: another comparison, on other stores.
+fn scaled(arguments: &Arguments) -> anyhow::Result<()> {
+    let effort = arguments.scale_effort()?;
     let machine = Machine::look();
+    let (programs, folder) = start(arguments, scale::SETTINGS)?;
+    let report = scale::run(&programs, &folder, machine, effort, |name| arguments.wants(name))?;
+    if let Some(path) = &arguments.markdown {
+        fs::write(path, scale::page(&report)).with_context(|| path.display().to_string())?;
+    }
+    match arguments.json {
+        true => println!("{}", scale::json(&report)),
+        false => print!("{}", scale::plain(&report)),
+    }
+    Ok(())
+}
+
+/// The programs, and the folder of this run.
+fn start(
+    arguments: &Arguments,
+    settings: &'static [&'static str],
+) -> anyhow::Result<(Programs, Folder)> {
     let here = env::current_exe().context("cannot tell where this program lies")?;
     let hello = here.with_file_name("hello");
     for program in [&arguments.binary, &hello] {
@@ -141,8 +184,13 @@ fn run(arguments: &Arguments) -> anyhow::Result<Report> {
     let folder = Folder::make(&parent)?;
     let cores = if arguments.share_cores { Cores::shared() } else { Cores::divided()? };
     let product = fs::canonicalize(&arguments.binary)?;
-    let programs = Programs { product, hello, cores };
+    Ok((Programs { product, hello, cores, settings }, folder))
+}
 
+fn run(arguments: &Arguments) -> anyhow::Result<Report> {
+    let effort = arguments.effort()?;
+    let machine = Machine::look();
+    let (programs, folder) = start(arguments, &[])?;
     let data = folder.path().join("data");
     let driven = programs.driven_product(&data)?;
     let world = World::make(driven.address, &data)?;

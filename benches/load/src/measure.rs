@@ -40,6 +40,8 @@ pub(crate) struct Programs {
     pub(crate) product: PathBuf,
     pub(crate) hello: PathBuf,
     pub(crate) cores: Cores,
+    /// What the product is started with beside the default settings.
+    pub(crate) settings: &'static [&'static str],
 }
 
 impl Programs {
@@ -54,11 +56,12 @@ impl Programs {
         Driven::new(self.cores.for_server(|| self.product(any, data))?)
     }
 
-    /// Starts the product with default settings; only port, account and Region are fixed.
+    /// Starts the product with default settings, but for port, account, Region and `settings`.
     pub(crate) fn product(&self, listen: SocketAddr, data: &Path) -> anyhow::Result<Server> {
         let mut command = Command::new(&self.product);
         command.arg("serve").args(["--account-id", ACCOUNT, "--region", REGION]);
         command.arg("--listen").arg(listen.to_string()).arg("--data").arg(data);
+        command.args(self.settings);
         Server::start(command, "daypass", data.parent().context("the data folder is a root")?)
     }
 }

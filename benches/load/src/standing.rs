@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use daypass_sigv4::Credentials;
 use jiff::Timestamp;
 
 use crate::client;
@@ -43,17 +44,17 @@ pub(crate) struct Standing {
 
 /// Starts the product again and again on the data that is there.
 pub(crate) fn starts(programs: &Programs, data: &Path, world: &World) -> anyhow::Result<Standing> {
-    let (server, _) = first_answer(programs, data, world)?;
+    let (server, _) = first_answer(programs, data, world.user())?;
     thread::sleep(SETTLE);
     server.stop()?;
     let (mut took, mut cpu) = (Vec::with_capacity(STARTS), Vec::with_capacity(STARTS));
     for _ in 0..STARTS {
-        let (server, first) = first_answer(programs, data, world)?;
+        let (server, first) = first_answer(programs, data, world.user())?;
         took.push(first.as_secs_f64() * 1e3);
         cpu.push(server.cpu()?.as_secs_f64() * 1e3);
         server.stop()?;
     }
-    let (server, _) = first_answer(programs, data, world)?;
+    let (server, _) = first_answer(programs, data, world.user())?;
     thread::sleep(IDLE);
     let idle_bytes = server.memory("VmRSS")?;
     server.stop()?;
@@ -64,14 +65,14 @@ pub(crate) fn starts(programs: &Programs, data: &Path, world: &World) -> anyhow:
 }
 
 /// Starts the product; returns it and the time from there to its first answer.
-fn first_answer(
+pub(crate) fn first_answer(
     programs: &Programs,
     data: &Path,
-    world: &World,
+    keys: &Credentials,
 ) -> anyhow::Result<(Server, Duration)> {
     // The port is known beforehand, so that nothing has to be read before it can be asked.
     let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
-    let request = PLAINEST.signed(free, world.user(), Timestamp::now(), 0);
+    let request = PLAINEST.signed(free, keys, Timestamp::now(), 0);
     let begun = Instant::now();
     let mut server = programs.cores.everywhere(|| programs.product(free, data))?;
     let stream = loop {

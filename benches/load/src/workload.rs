@@ -124,7 +124,7 @@ pub(crate) const WORKLOADS: &[Workload] = &[
 const USER_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Sid":"TakeRoles","Effect":"Allow","Action":"sts:AssumeRole","Resource":"arn:aws:iam::123456789012:role/*"},{"Sid":"LookAround","Effect":"Allow","Action":["iam:GetRole","iam:GetUser","iam:List*"],"Resource":"arn:aws:iam::123456789012:*"},{"Sid":"ChangeWithMfaOnly","Effect":"Deny","Action":["iam:Create*","iam:Delete*","iam:Put*"],"Resource":"*","Condition":{"BoolIfExists":{"aws:MultiFactorAuthPresent":"false"}}}]}"#;
 const STRANGER_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Sid":"OwnKeys","Effect":"Allow","Action":["iam:GetUser","iam:ListAccessKeys"],"Resource":"arn:aws:iam::123456789012:user/stranger"},{"Sid":"Objects","Effect":"Allow","Action":["s3:GetObject","s3:PutObject"],"Resource":"arn:aws:s3:::inbox/*"},{"Sid":"Insecurely","Effect":"Deny","Action":"s3:*","Resource":"*","Condition":{"Bool":{"aws:SecureTransport":"false"}}}]}"#;
 const ROLE_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Sid":"Read","Effect":"Allow","Action":["s3:GetObject","s3:ListBucket"],"Resource":["arn:aws:s3:::reports","arn:aws:s3:::reports/*"]},{"Sid":"LookAround","Effect":"Allow","Action":["iam:GetRole","iam:ListRoles"],"Resource":"*"}]}"#;
-const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:root"},"Action":"sts:AssumeRole"}]}"#;
+pub(crate) const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:root"},"Action":"sts:AssumeRole"}]}"#;
 
 /// Who there is to ask.
 pub(crate) struct World {
@@ -174,7 +174,7 @@ impl World {
 }
 
 /// The first user's keys, from the file that the server wrote.
-fn admin(data: &Path) -> anyhow::Result<Credentials> {
+pub(crate) fn admin(data: &Path) -> anyhow::Result<Credentials> {
     let path = data.join("credentials");
     let text =
         fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;

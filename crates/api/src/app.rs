@@ -4,21 +4,23 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use daypass_audit::{CappedLog, Line, Trail, TrailError};
+use daypass_audit::{CappedLog, Line, Record, Trail, TrailError};
 use daypass_directory::{Directory, DirectoryError, OutboxKey, RevocationFault, Rings};
-use daypass_names::{Partition, Region};
+use daypass_names::{AccessKeyId, AccountId, Partition, Region};
 use daypass_sigv4::SigningKeys;
 use http::Response;
 use jiff::Timestamp;
 use thiserror::Error;
 
-use crate::authenticate::{Authenticated, authenticate};
+use crate::authenticate::{Authenticated, authenticate, presented_account};
+use crate::foreign::{Manner, Unidentified};
 use crate::iam::CredentialReports;
-use crate::identify::{Identified, Service, header_pairs, identify};
+use crate::identify::{Identified, Service, begun, header_pairs, identify};
 use crate::issue_times::IssueTimes;
+use crate::large_replies::LargeReplies;
 use crate::open_sessions::OpenSessions;
 use crate::operation::{Effect, Finished};
-use crate::record::record;
+use crate::record::{owners_copy, record};
 use crate::refusal_log::{RefusalLog, logged_cause};
 use crate::unreadable;
 use crate::{Clock, Code, Fault, Random, Received, RequestId, reply};
@@ -71,6 +73,7 @@ pub struct App {
     pub(crate) signing_keys: SigningKeys,
     pub(crate) open_sessions: OpenSessions,
     pub(crate) credential_reports: CredentialReports,
+    pub(crate) large_replies: LargeReplies,
     trail: Arc<Trail>,
     issue_times: IssueTimes,
     refusals: RefusalLog,
@@ -94,6 +97,7 @@ impl App {
             signing_keys,
             open_sessions: OpenSessions::new(),
             credential_reports: CredentialReports::default(),
+            large_replies: LargeReplies::new(),
             trail,
             issue_times,
             refusals: RefusalLog::new(refusals),
@@ -117,7 +121,7 @@ impl App {
     /// The reply to what the edge itself refuses.
     pub fn refuse(&self, id: &RequestId, fault: &Fault) -> Response<Bytes> {
         self.refusals.log(self.clock.now(), id, None, fault);
-        reply::refusal(id, Service::Sts.namespace(), fault)
+        reply::refusal(id, Manner::Query(Service::Sts), fault)
     }
 
     /// Answers one request. The reply's extensions hold what was [`Handled`].
@@ -128,12 +132,35 @@ impl App {
             Ok(identified) => {
                 (identified.operation.name(), self.answer(&received, &identified, now).await)
             }
-            Err((service, fault)) => {
-                (Handled::NO_OPERATION, self.refuse_unproven(&received, service, &fault))
+            Err(Unidentified { manner, fault }) => {
+                (Handled::NO_OPERATION, self.refuse_unproven(&received, manner, &fault))
             }
         };
         reply.extensions_mut().insert(Handled { operation, outcome });
         reply
+    }
+
+    /// How large the body of a request may be of which only the beginning is here yet: more than
+    /// [`Received::BODY_MAX`] only for operations that take more, from somebody who presents a
+    /// credential that there is.
+    ///
+    /// SECURITY: nothing is proven by that; it keeps those out who know no credential, and tells whose
+    /// it is, so that whoever knows one that is not theirs fills that one's share only. `received` is
+    /// believed as far as whole parameters of it are here, and what comes behind them is read with
+    /// them once more: a second `Action` is refused there.
+    pub async fn allowance(&self, received: &Received) -> Allowance {
+        let headers = header_pairs(received);
+        let Some((operation, presented)) = begun(received, &headers) else {
+            return Allowance::USUAL;
+        };
+        let bytes = operation.body_max();
+        if bytes > Received::BODY_MAX
+            && let Some(account) = presented_account(self, &presented, self.clock.now()).await
+        {
+            let key = Some(presented.access_key_id().clone());
+            return Allowance { bytes, key, account };
+        }
+        Allowance::USUAL
     }
 
     /// Answers an identified request. What others overtook is decided again, from the proof of the
@@ -165,10 +192,10 @@ impl App {
         now: Timestamp,
         is_last: bool,
     ) -> Option<Outcome> {
-        let service = identified.service;
+        let manner = Manner::Query(identified.service);
         let call = match authenticate(self, received, identified, now).await {
             Ok(call) => call,
-            Err(fault) => return Some(self.refuse_unproven(received, service, &fault)),
+            Err(fault) => return Some(self.refuse_unproven(received, manner, &fault)),
         };
         call.note_use();
         let finished = identified.operation.call(&call).await;
@@ -177,27 +204,27 @@ impl App {
         }
         // SECURITY: no reply without its record.
         if let Err(fault) = self.keep_record(&call, &finished).await {
-            return Some(refuse(received, service, &fault));
+            return Some(refuse(received, manner, &fault));
         }
         Some(match finished.outcome {
             Ok(xml) => {
                 tracing::debug!(
                     request_id = %received.id,
                     operation = identified.operation.name(),
-                    caller = %call.caller.arn(),
+                    caller = call.caller.shown(),
                     "answered"
                 );
-                (Handled::OK, reply::success(&received.id, xml))
+                (Handled::OK, reply::success(&received.id, xml, call.held_memory()))
             }
-            Err(fault) => refuse(received, service, &fault),
+            Err(fault) => refuse(received, manner, &fault),
         })
     }
 
     /// Refuses a request whose caller was not proven: anybody can send such requests, so that not
     /// every one of them gets a line in the log.
-    fn refuse_unproven(&self, received: &Received, service: Service, fault: &Fault) -> Outcome {
+    fn refuse_unproven(&self, received: &Received, manner: Manner, fault: &Fault) -> Outcome {
         self.refusals.log(self.clock.now(), &received.id, Some(received.source_ip), fault);
-        (fault.code().as_str(), reply::refusal(&received.id, service.namespace(), fault))
+        (fault.code().as_str(), reply::refusal(&received.id, manner, fault))
     }
 
     /// Keeps the record of a call, as durably as what the call did.
@@ -212,12 +239,38 @@ impl App {
             // It was committed with the write, and `deliver_notes` brings it to the trail.
             return Ok(());
         }
-        let line = Line::new(&record(call, &finished.done, fault)?);
-        let line = line.map_err(|error| unrecorded(error.to_string()))?;
+        let mut record = record(call, &finished.done, fault)?;
+        if let Some(owner) = call.owner() {
+            let copy = owners_copy(call, &mut record, owner)?;
+            return self.keep_pair(call, fault, [&record, &copy]).await;
+        }
+        let line = line(&record)?;
         let kept = match call.issued_ms() {
             Some(issued_ms) if fault.is_none() => self.trail.append_issue(line, issued_ms).await,
             _ if self.settings.strict_audit => self.trail.append(line).await,
             _ => self.trail.append_soon(line).await,
+        };
+        kept.map_err(|error| unrecorded(error.to_string()))
+    }
+
+    /// Keeps the records of the caller's account and of the role's owner, both or none.
+    async fn keep_pair(
+        &self,
+        call: &Authenticated<'_>,
+        fault: Option<&Fault>,
+        pair: [&Record<'_>; 2],
+    ) -> Result<(), Fault> {
+        let [own, copy] = pair.map(line);
+        let (own, copy) = (own?, copy?);
+        let kept = match call.issued_ms() {
+            Some(issued_ms) if fault.is_none() => {
+                self.trail.append_issue_all(vec![own, copy], issued_ms).await
+            }
+            _ if self.settings.strict_audit => self.trail.append_all(vec![own, copy]).await,
+            _ => match self.trail.append_soon(own).await {
+                Ok(()) => self.trail.append_soon(copy).await,
+                failed => failed,
+            },
         };
         kept.map_err(|error| unrecorded(error.to_string()))
     }
@@ -280,11 +333,33 @@ impl App {
         self.issue_times.issue(now.as_millisecond())
     }
 
+    /// Lets go of what was derived from a long-term access key that is gone or may sign no longer.
+    pub fn forget_access_key(&self, id: &AccessKeyId) {
+        self.signing_keys.forget(id);
+    }
+
     /// The instant up to which a revocation that is made now reaches, in milliseconds since 1970:
     /// no session was issued later, and none will be issued so early again.
     pub fn revocation_cut_ms(&self) -> i64 {
         self.issue_times.cut(self.clock.now().as_millisecond())
     }
+}
+
+/// How large the body of a request may be, and whose credential it presents if that is more than
+/// usual.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Allowance {
+    /// Most bytes of the body.
+    pub bytes: usize,
+    /// The access key that is presented; nothing is proven by that.
+    pub key: Option<AccessKeyId>,
+    /// The account that it belongs to, if it belongs to one.
+    pub account: Option<AccountId>,
+}
+
+impl Allowance {
+    /// What every request may have.
+    pub const USUAL: Self = Self { bytes: Received::BODY_MAX, key: None, account: None };
 }
 
 /// What a reply was about, for metrics: both texts are of small, closed sets.
@@ -317,6 +392,11 @@ pub enum DeliveryFault {
     Trail(#[from] TrailError),
 }
 
+/// The line of a record.
+fn line(record: &Record<'_>) -> Result<Line, Fault> {
+    Line::new(record).map_err(|error| unrecorded(error.to_string()))
+}
+
 /// Without its record no call is answered.
 fn unrecorded(cause: impl Into<Cow<'static, str>>) -> Fault {
     let message = "The service is unable to record the request. Try again.";
@@ -324,7 +404,7 @@ fn unrecorded(cause: impl Into<Cow<'static, str>>) -> Fault {
 }
 
 /// Refuses a proven caller: logged with its cause, and always.
-fn refuse(received: &Received, service: Service, fault: &Fault) -> Outcome {
+fn refuse(received: &Received, manner: Manner, fault: &Fault) -> Outcome {
     let code = fault.code().as_str();
     let cause = logged_cause(fault);
     if fault.is_ours() {
@@ -338,5 +418,5 @@ fn refuse(received: &Received, service: Service, fault: &Fault) -> Outcome {
             "refused"
         );
     }
-    (code, reply::refusal(&received.id, service.namespace(), fault))
+    (code, reply::refusal(&received.id, manner, fault))
 }

@@ -6,16 +6,17 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use daypass_directory::{AccessKey, AccessKeyStatus, DirectoryError, Seen};
-use daypass_names::{AccessKeyKind, Arn, Region};
+use daypass_directory::{AccessKey, AccessKeyStatus, DirectoryError, KeyOwner, Seen, Service};
+use daypass_names::{AccessKeyId, AccessKeyKind, AccountId, Arn, Region, SamlId, ServicePrincipal};
 use daypass_sigv4::{CredentialId, Presented, Regions, Rules, SigningKey, Verified, verify};
-use daypass_token::{KeyRing, Opened, SessionId, SessionKind, open_session};
+use daypass_token::{KeyRing, Opened, OriginKind, Session, SessionId, SessionKind, open_session};
 use jiff::Timestamp;
 
 use crate::app::App;
-use crate::caller::{Caller, CallerSession, Identity};
+use crate::caller::{Caller, CallerSession, Identity, Root};
 use crate::convert::found;
 use crate::identify::Identified;
+use crate::large_replies::{Reader, Room};
 use crate::open_sessions::TokenDigest;
 use crate::operation::Effect;
 use crate::{Code, Fault, Received};
@@ -37,6 +38,14 @@ pub(crate) struct Authenticated<'a> {
     issued_ms: OnceLock<i64>,
     /// What a write is decided on.
     seen: Mutex<Vec<Seen>>,
+    /// The room that a large reply takes, until it has been sent.
+    memory: Mutex<Option<Room>>,
+    /// The id of the private key that this call adds.
+    private_key: OnceLock<String>,
+    /// The principal that a calling service was let in as.
+    admitted_as: OnceLock<ServicePrincipal>,
+    /// The other account whose policy is asked.
+    owner: OnceLock<AccountId>,
 }
 
 impl Authenticated<'_> {
@@ -51,6 +60,36 @@ impl Authenticated<'_> {
         Ok(())
     }
 
+    /// Waits until there is room for a reply that takes so many bytes while it is made, and holds it
+    /// until the reply has been sent.
+    ///
+    /// What it held before is given back first.
+    ///
+    /// # Errors
+    /// `ServiceUnavailable` when there is none for too long.
+    pub(crate) async fn hold_memory(&self, bytes: usize) -> Result<(), Fault> {
+        drop(self.held_memory());
+        let reader = Reader {
+            account: self.caller.home(),
+            principal: self.caller.principal_id().unwrap_or_default(),
+            address: self.received.source_ip,
+        };
+        let room = self.app.large_replies.room(&reader, bytes).await?;
+        *self.memory.lock().unwrap_or_else(PoisonError::into_inner) = Some(room);
+        Ok(())
+    }
+
+    /// Whether it holds room for so many bytes.
+    pub(crate) fn holds_memory(&self, bytes: usize) -> bool {
+        let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        memory.as_ref().is_some_and(|room| room.is_for(bytes))
+    }
+
+    /// The room that the reply takes.
+    pub(crate) fn held_memory(&self) -> Option<Room> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
     /// What the call was decided on.
     pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -63,12 +102,12 @@ impl Authenticated<'_> {
             Identity::RoleSession { role, .. } => {
                 directory.used_role(role.id, self.now, self.region());
             }
-            Identity::User(_) if self.caller.session().is_none() => {
+            _ if self.caller.session().is_none() => {
                 let service = self.identified.service.signing_name();
                 let id = self.caller.access_key_id();
                 directory.used_access_key(id, self.now, service, self.region());
             }
-            Identity::User(_) => {}
+            _ => {}
         }
     }
 
@@ -81,6 +120,43 @@ impl Authenticated<'_> {
     /// The issue time of the session that this call issued.
     pub(crate) fn issued_ms(&self) -> Option<i64> {
         self.issued_ms.get().copied()
+    }
+
+    /// Remembers which private key this call adds, for its record: no reply tells its id.
+    pub(crate) fn note_private_key(&self, id: &SamlId) {
+        // A call adds one.
+        let _ = self.private_key.set(id.to_string());
+    }
+
+    /// The id of the private key that this call adds.
+    pub(crate) fn private_key(&self) -> Option<&str> {
+        self.private_key.get().map(String::as_str)
+    }
+
+    /// Notes as which of its principals the calling service was let in.
+    pub(crate) fn note_principal(&self, principal: &ServicePrincipal) {
+        // A call needs one role.
+        let _ = self.admitted_as.set(principal.clone());
+    }
+
+    /// Notes that a policy of an account has a say: if that is not the caller's own, it gets a copy
+    /// of the record. A service has no account, and its record is the owner's already.
+    pub(crate) fn note_owner(&self, account: AccountId) {
+        if self.caller.home().is_some_and(|home| home != account) {
+            // A call needs one role.
+            let _ = self.owner.set(account);
+        }
+    }
+
+    /// The account, other than the caller's, that gets a copy of the record.
+    pub(crate) fn owner(&self) -> Option<AccountId> {
+        self.owner.get().copied()
+    }
+
+    /// What the record names as the calling service: the principal that it was let in as, or its
+    /// first.
+    pub(crate) fn invoked_by(&self) -> &str {
+        self.admitted_as.get().map_or_else(|| self.caller.shown(), ServicePrincipal::as_str)
     }
 
     /// The Region that the request was signed for; the deployment's when that was empty.
@@ -124,8 +200,22 @@ pub(crate) async fn authenticate<'a>(
     // A scope may be in any Region that a signer can write; one that is none is not passed on.
     let signed_region = Region::parse(caller.signed_region()).ok();
     let issued_ms = OnceLock::new();
-    let seen = Mutex::default();
-    Ok(Authenticated { app, received, identified, caller, signed_region, now, issued_ms, seen })
+    let (seen, memory) = (Mutex::default(), Mutex::default());
+    let admitted_as = OnceLock::new();
+    Ok(Authenticated {
+        app,
+        received,
+        identified,
+        caller,
+        signed_region,
+        now,
+        issued_ms,
+        seen,
+        admitted_as,
+        owner: OnceLock::new(),
+        memory,
+        private_key: OnceLock::new(),
+    })
 }
 
 /// The session of the token, and the key that its requests are signed with.
@@ -232,11 +322,27 @@ async fn caller(
     credential: Credential,
     now: Timestamp,
 ) -> Result<Caller, Fault> {
+    let identity = identity(app, &credential, verified.access_key_id(), now).await?;
+    let session = match credential {
+        Credential::LongTerm(_) => None,
+        Credential::Temporary(session) => Some(session),
+    };
+    Ok(Caller::new(verified, identity, session))
+}
+
+/// Whose a credential is; refuses one that has ended, by itself or with what it hangs on.
+async fn identity(
+    app: &App,
+    credential: &Credential,
+    access_key_id: &AccessKeyId,
+    now: Timestamp,
+) -> Result<Identity, Fault> {
     match credential {
         Credential::LongTerm(key) => {
-            let user = found(app.directory.user_by_id(key.account, key.user).await)?;
-            let user = user.ok_or_else(|| invalid_token("the key's user is gone"))?;
-            Ok(Caller::new(verified, Identity::User(user), None))
+            if let Some(account) = key.owner.account() {
+                require_open(app, account)?;
+            }
+            owner(app, key.owner).await
         }
         Credential::Temporary(session) => {
             let facts = &session.facts;
@@ -249,7 +355,7 @@ async fn caller(
             // SECURITY: before anything that a policy decides, so that it also stops the calls that
             // no policy can deny.
             let revocations = app.directory.revocations()?;
-            if let Some(entry) = revocations.refuses(facts, session.id, verified.access_key_id()) {
+            if let Some(entry) = revocations.refuses(facts, session.id, access_key_id) {
                 return Err(invalid_token(format!("revoked by `{}`", entry.id)));
             }
             if let Some(creator) = &facts.creating_access_key {
@@ -258,20 +364,93 @@ async fn caller(
                     return Err(invalid_token("the access key that made the session is gone"));
                 }
             }
-            let identity = session_identity(app, facts).await?;
-            Ok(Caller::new(verified, identity, Some(session)))
+            require_open_behind(app, facts)?;
+            service_behind(app, facts).await?;
+            session_identity(app, facts).await
         }
     }
 }
 
-async fn session_identity(app: &App, facts: &daypass_token::Session) -> Result<Identity, Fault> {
-    let principal = facts.principal.ok_or_else(|| invalid_token("session without a principal"))?;
+/// Refuses the credentials of a closed account.
+///
+/// SECURITY: what is closed is in memory, and is looked at for every request: no cache of keys,
+/// sessions or entities makes a difference.
+fn require_open(app: &App, account: AccountId) -> Result<(), Fault> {
+    match app.directory.is_closed(account)? {
+        true => Err(invalid_token(format!("the account {account} is closed"))),
+        false => Ok(()),
+    }
+}
+
+/// Refuses a session that hangs on a closed account.
+fn require_open_behind(app: &App, facts: &Session) -> Result<(), Fault> {
+    match app.directory.closed_behind(facts)? {
+        Some(account) => Err(invalid_token(format!("the account {account} is closed"))),
+        None => Ok(()),
+    }
+}
+
+/// Refuses, once more, whose account was closed since the caller was proven.
+pub(crate) fn require_open_still(call: &Authenticated<'_>) -> Result<(), Fault> {
+    match (call.caller.session(), call.caller.home()) {
+        (Some(session), _) => require_open_behind(call.app, &session.facts),
+        (None, Some(account)) => require_open(call.app, account),
+        (None, None) => Ok(()),
+    }
+}
+
+/// The service that a session began with, if it began with one; refuses the session when the
+/// service was removed.
+pub(crate) async fn service_behind(
+    app: &App,
+    facts: &Session,
+) -> Result<Option<Arc<Service>>, Fault> {
+    let OriginKind::Service = facts.origin.kind else { return Ok(None) };
+    let service = match facts.origin.principal {
+        Some(id) => found(app.directory.service_by_id(id).await)?,
+        None => None,
+    };
+    let gone = || invalid_token("the service that the session began with is gone");
+    service.ok_or_else(gone).map(Some)
+}
+
+/// Whose a long-term key is.
+async fn owner(app: &App, owner: KeyOwner) -> Result<Identity, Fault> {
+    match owner {
+        KeyOwner::Root(account) => root(app, account).await.map(Identity::Root),
+        KeyOwner::Service(id) => {
+            let service = found(app.directory.service_by_id(id).await)?;
+            service.map(Identity::Service).ok_or_else(|| invalid_token("the key's service is gone"))
+        }
+        KeyOwner::User(account, user) => {
+            let user = found(app.directory.user_by_id(account, user).await)?;
+            user.map(Identity::User).ok_or_else(|| invalid_token("the key's user is gone"))
+        }
+    }
+}
+
+async fn root(app: &App, account: AccountId) -> Result<Root, Fault> {
+    let gone = || invalid_token("the account is gone");
+    let record = found(app.directory.account(account).await)?.ok_or_else(gone)?;
+    let alias = match app.directory.account_alias(account).await {
+        Ok(alias) => alias,
+        Err(DirectoryError::NotFound(_)) => return Err(gone()),
+        Err(error) => return Err(error.into()),
+    };
+    Ok(Root { account, arn: Arn::root(app.settings.partition, account), alias, record })
+}
+
+async fn session_identity(app: &App, facts: &Session) -> Result<Identity, Fault> {
+    let principal = || facts.principal.ok_or_else(|| invalid_token("session without a principal"));
     match facts.kind {
+        SessionKind::Root => root(app, facts.account).await.map(Identity::Root),
         SessionKind::User => {
+            let principal = principal()?;
             let user = found(app.directory.user_by_id(facts.account, principal).await)?;
             user.map(Identity::User).ok_or_else(|| invalid_token("the session's user is gone"))
         }
         SessionKind::Role => {
+            let principal = principal()?;
             let role = found(app.directory.role_by_id(facts.account, principal).await)?;
             let role = role.ok_or_else(|| invalid_token("the session's role is gone"))?;
             let name = facts.session_name.clone();
@@ -287,4 +466,20 @@ async fn session_identity(app: &App, facts: &daypass_token::Session) -> Result<I
 pub(crate) fn invalid_token(cause: impl Into<std::borrow::Cow<'static, str>>) -> Fault {
     Fault::new(Code::InvalidClientTokenId, "The security token included in the request is invalid.")
         .because(cause)
+}
+
+/// The account, if it has one, of the credential that a request presents; nothing when there is no
+/// such credential, or it has ended. Its signature is not looked at.
+pub(crate) async fn presented_account(
+    app: &App,
+    presented: &Presented<'_>,
+    now: Timestamp,
+) -> Option<Option<AccountId>> {
+    let claim = match presented.session_token() {
+        Some(token) => session_claim(app, presented, token, now),
+        None => key_claim(app, presented).await,
+    };
+    let credential = claim.ok()?.credential;
+    let identity = identity(app, &credential, presented.access_key_id(), now).await.ok()?;
+    Some(identity.home())
 }

@@ -6,11 +6,13 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use daypass_directory::AccessKeyStatus;
+use daypass_directory::{AccessKeyStatus, Service as RegisteredService};
 use daypass_names::AccountId;
-use daypass_policy::{Attached, Decision, Denial, Layers, Policy, Request, Value, decide};
+use daypass_policy::{
+    Attached, Context, Decision, Denial, Layers, Policy, Principal, Request, Value, decide,
+};
 
-use crate::authenticate::{Authenticated, invalid_token};
+use crate::authenticate::{Authenticated, invalid_token, require_open_still, service_behind};
 use crate::caller::Identity;
 use crate::conditions::conditions;
 use crate::convert::found;
@@ -22,7 +24,16 @@ use crate::{Code, Fault};
 ///
 /// AWS STS API reference, "GetSessionToken": without MFA its credentials cannot call IAM, and of
 /// STS only AssumeRole and GetCallerIdentity. AWS answers the first as if the token were unknown.
-pub(crate) fn admit(call: &Authenticated<'_>) -> Result<(), Fault> {
+/// That holds for the root user's too, which can never have MFA.
+///
+/// A service may assume roles and do nothing else, not even ask who it is.
+pub(crate) fn admit<O: Operation>(call: &Authenticated<'_>) -> Result<(), Fault> {
+    if matches!(call.caller.identity(), Identity::Service(_)) && !O::FOR_SERVICES {
+        let service = call.identified.service.signing_name();
+        let (caller, name) = (call.caller.shown(), O::NAME);
+        let message = format!("User: {caller} is not authorized to perform: {service}:{name}");
+        return Err(Fault::new(Code::AccessDenied, message).because("services assume roles only"));
+    }
     let Some(session) = call.caller.session().filter(|_| call.caller.is_user_session()) else {
         return Ok(());
     };
@@ -113,8 +124,11 @@ pub(crate) async fn allow_all(call: &Authenticated<'_>, needs: &[Need]) -> Resul
     let policies = call.caller.policies(&call.app.directory).await?;
     if call.identified.operation.effect() == Effect::Writes {
         // SECURITY: who is bound or denied something meanwhile must not win the race against it.
-        call.see(call.caller.seen())?;
+        if let Some(seen) = call.caller.seen()? {
+            call.see(Ok(seen))?;
+        }
         see_access_key(call).await?;
+        see_service(call).await?;
         policies.seen()?.into_iter().try_for_each(|seen| call.see(Ok(seen)))?;
     }
     let identity = policies.attached();
@@ -159,14 +173,24 @@ async fn see_access_key(call: &Authenticated<'_>) -> Result<(), Fault> {
     }
 }
 
+/// The service that the caller's session began with: it must not be removed meanwhile.
+async fn see_service(call: &Authenticated<'_>) -> Result<(), Fault> {
+    let Some(session) = call.caller.session() else { return Ok(()) };
+    match service_behind(call.app, &session.facts).await? {
+        Some(service) => call.see(service.seen()),
+        None => Ok(()),
+    }
+}
+
 /// Refuses a write by whoever is under revocation, by a key or session that still works, so that
-/// nobody undoes what was done against them.
+/// nobody undoes what was done against them; and whose account was closed meanwhile.
 ///
 /// OFFENSAI 2025 (an attacker persists in the seconds before a deletion is known everywhere).
 pub(crate) fn refuse_under_revocation(
     call: &Authenticated<'_>,
     operation: &str,
 ) -> Result<(), Fault> {
+    require_open_still(call)?;
     let revocations = call.app.directory.revocations()?;
     let caller = &call.caller;
     let concerned = match (caller.session(), caller.identity()) {
@@ -178,19 +202,81 @@ pub(crate) fn refuse_under_revocation(
         (None, Identity::User(user)) => {
             revocations.concerns_principal(Some(user.id), caller.access_key_id(), call.now)
         }
-        (None, Identity::RoleSession { .. }) => true,
+        // The root user has no id to revoke: any of its keys stands for it, whichever signed.
+        (None, Identity::Root(root)) => {
+            let mut keys = root.record.root_access_keys.iter().chain([caller.access_key_id()]);
+            keys.any(|id| revocations.concerns_principal(None, id, call.now))
+        }
+        (None, Identity::RoleSession { .. } | Identity::Service(_)) => true,
     };
     if !concerned {
         return Ok(());
     }
     let message = format!(
         "User: {} is not authorized to perform: iam:{operation} while it is under revocation",
-        caller.arn()
+        caller.shown()
     );
     Err(Fault::new(Code::AccessDenied, message).because("a live revocation concerns the caller"))
 }
 
 fn allow(call: &Authenticated<'_>, need: &Need, layers: &Layers<'_>) -> Result<(), Fault> {
+    if let Identity::Service(service) = call.caller.identity() {
+        return allow_service(call, service, need, layers);
+    }
+    let decision = decided(call.caller.principal(), need, layers, &context(call, need));
+    let Decision::Denied(denial) = decision else { return Ok(()) };
+    let mut message = refusal(call, need);
+    // Another account's caller learns nothing of what its policies say.
+    if call.caller.home() == Some(need.account) {
+        message.push_str(&denial.clause(need.action));
+    }
+    Err(Fault::new(Code::AccessDenied, message).because(cause(&denial)))
+}
+
+/// Lets a service in where one of its principals is trusted, in its accounts only.
+///
+/// SECURITY: it is not said as which of several principals a service asks. Each is decided on by
+/// itself; one must be allowed, and none may be denied explicitly.
+fn allow_service(
+    call: &Authenticated<'_>,
+    service: &RegisteredService,
+    need: &Need,
+    layers: &Layers<'_>,
+) -> Result<(), Fault> {
+    let refused = |cause| {
+        let message = refusal(call, need);
+        Err(Fault::new(Code::AccessDenied, message).because(cause))
+    };
+    if !service.accounts.contains(&need.account) {
+        return refused(format!("the service is not registered for account {}", need.account));
+    }
+    let names = || service.principals.iter().map(|principal| principal.as_str().into()).collect();
+    let (mut admitted, mut last) = (None, None);
+    for principal in &service.principals {
+        let mut context = context(call, need);
+        context.insert("aws:PrincipalServiceName", principal.as_str());
+        context.insert_list("aws:PrincipalServiceNamesList", names());
+        // The service acts for the account whose role it asks for: there is no other to name.
+        context.insert("aws:SourceAccount", need.account.as_str());
+        let name = Principal::Service { name: principal.as_str() };
+        match decided(name, need, layers, &context) {
+            Decision::Allowed => admitted = admitted.or(Some(principal)),
+            Decision::Denied(denial) if denial.explicit => return refused(cause(&denial)),
+            Decision::Denied(denial) => last = Some(denial),
+        }
+    }
+    match (admitted, last) {
+        (Some(principal), _) => {
+            call.note_principal(principal);
+            Ok(())
+        }
+        (None, Some(denial)) => refused(cause(&denial)),
+        (None, None) => refused("the service has no principal".to_owned()),
+    }
+}
+
+/// The condition keys of a need.
+fn context<'a>(call: &'a Authenticated<'_>, need: &'a Need) -> Context<'a> {
     let mut context = conditions(call);
     context.insert("aws:ResourceAccount", need.account.as_str());
     for (key, value) in &need.keys {
@@ -199,25 +285,34 @@ fn allow(call: &Authenticated<'_>, need: &Need, layers: &Layers<'_>) -> Result<(
     for (key, values) in &need.lists {
         context.insert_list(*key, values.clone());
     }
+    context
+}
+
+fn decided(
+    principal: Principal<'_>,
+    need: &Need,
+    layers: &Layers<'_>,
+    context: &Context<'_>,
+) -> Decision {
     let request = Request {
-        principal: call.caller.principal(),
+        principal,
         action: need.action,
         resource: &need.resource,
         resource_account: Some(need.account),
-        context: &context,
+        context,
     };
-    let Decision::Denied(denial) = decide(layers, &request) else { return Ok(()) };
-    let mut message =
-        format!("User: {} is not authorized to perform: {}", call.caller.arn(), need.action);
+    decide(layers, &request)
+}
+
+/// What is refused, in AWS's words, without the reason.
+fn refusal(call: &Authenticated<'_>, need: &Need) -> String {
+    let (caller, action) = (call.caller.shown(), need.action);
+    let mut message = format!("User: {caller} is not authorized to perform: {action}");
     if need.resource != "*" {
         message.push_str(" on resource: ");
         message.push_str(need.shown.as_deref().unwrap_or(&need.resource));
     }
-    // Another account's caller learns nothing of what its policies say.
-    if need.account == call.caller.account() {
-        message.push_str(&denial.clause(need.action));
-    }
-    Err(Fault::new(Code::AccessDenied, message).because(cause(&denial)))
+    message
 }
 
 /// Which statement decided, for the log. A policy that cannot be read is an error of its own there.

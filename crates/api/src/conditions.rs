@@ -18,7 +18,8 @@ pub(crate) fn conditions<'a>(call: &'a Authenticated<'_>) -> Context<'a> {
     context.insert("aws:SourceIp", received.source_ip);
     context.insert("aws:RequestedRegion", call.region().as_str());
     context.insert("aws:ViaAWSService", false);
-    context.insert("aws:PrincipalIsAWSService", false);
+    let is_service = matches!(call.caller.identity(), Identity::Service(_));
+    context.insert("aws:PrincipalIsAWSService", is_service);
     for (key, name) in [("aws:UserAgent", header::USER_AGENT), ("aws:referer", header::REFERER)] {
         if let Some(value) = text(&received.headers, &name) {
             context.insert(key, value);
@@ -30,8 +31,17 @@ pub(crate) fn conditions<'a>(call: &'a Authenticated<'_>) -> Context<'a> {
 
 fn principal<'a>(context: &mut Context<'a>, call: &'a Authenticated<'_>) {
     let caller = &call.caller;
-    context.insert("aws:userid", caller.user_id());
+    if let Some(id) = caller.user_id() {
+        context.insert("aws:userid", id);
+    }
     match caller.identity() {
+        Identity::Root(root) => {
+            context.insert("aws:PrincipalAccount", root.account.as_str());
+            context.insert("aws:PrincipalType", "Account");
+            context.insert("aws:PrincipalArn", root.arn.as_str());
+        }
+        // It is nobody of an account; whoever decides says as which principal it asks.
+        Identity::Service(_) => {}
         Identity::User(user) => {
             context.insert("aws:PrincipalAccount", user.account.as_str());
             context.insert("aws:PrincipalType", "User");
@@ -45,8 +55,9 @@ fn principal<'a>(context: &mut Context<'a>, call: &'a Authenticated<'_>) {
         }
     }
     let tags = match caller.identity() {
-        Identity::User(user) => &user.tags,
-        Identity::RoleSession { role, .. } => &role.tags,
+        Identity::User(user) => &*user.tags,
+        Identity::RoleSession { role, .. } => &*role.tags,
+        Identity::Root(_) | Identity::Service(_) => &[],
     };
     for tag in tags {
         context.insert(format!("aws:PrincipalTag/{}", tag.key), tag.value.as_str());

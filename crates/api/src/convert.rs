@@ -7,6 +7,7 @@ use daypass_policy::Malformed;
 use daypass_query::{FormFault, Invalid};
 use daypass_store::StoreError;
 
+use crate::authenticate::invalid_token;
 use crate::{Code, Fault, RandomFault};
 
 impl From<daypass_sigv4::Fault> for Fault {
@@ -53,6 +54,11 @@ impl From<Malformed> for Fault {
 impl From<DirectoryError> for Fault {
     fn from(error: DirectoryError) -> Self {
         if let DirectoryError::Note(note) = &error
+            && note.is_unproven()
+        {
+            return invalid_token("the account was closed meanwhile");
+        }
+        if let DirectoryError::Note(note) = &error
             && let Some(message) = note.denial()
         {
             return Self::new(Code::AccessDenied, message.to_owned())
@@ -68,23 +74,32 @@ impl From<DirectoryError> for Fault {
                 Code::MalformedPolicyDocument
             }
             DirectoryError::InvalidMfaCode => Code::InvalidAuthenticationCode,
-            DirectoryError::LimitExceeded(_) | DirectoryError::TooManyWrongPasswords => {
-                Code::LimitExceeded
-            }
+            DirectoryError::EncryptionWithoutKey => Code::InvalidInput,
+            DirectoryError::LimitExceeded(_)
+            | DirectoryError::SamlMetadataTooLarge
+            | DirectoryError::TooManyWrongPasswords => Code::LimitExceeded,
             DirectoryError::Password(_) => Code::PasswordPolicyViolation,
             // AWS documents no code of its own for it.
             DirectoryError::WrongPassword => Code::AccessDenied,
             DirectoryError::Busy => return unavailable(format!("directory: {error}")),
-            DirectoryError::NotFound(_) => Code::NoSuchEntity,
+            DirectoryError::NotFound(_) | DirectoryError::NotServiceLinked(_) => Code::NoSuchEntity,
+            DirectoryError::NotAttachable(_) => Code::PolicyNotAttachable,
+            DirectoryError::ReservedPath { .. } => Code::InvalidInput,
+            DirectoryError::Unmodifiable(_) | DirectoryError::UnmodifiableDuration(_) => {
+                Code::UnmodifiableEntity
+            }
             DirectoryError::Rings(RingsFault::Store(StoreError::Unavailable { .. }))
             | DirectoryError::Store(StoreError::Unavailable { .. }) => {
                 return unavailable(format!("directory: {error}"));
             }
-            DirectoryError::Corrupt { .. }
+            DirectoryError::AccountClosed(_)
+            | DirectoryError::AccountOpen(_)
+            | DirectoryError::Corrupt { .. }
             | DirectoryError::Note(_)
             | DirectoryError::Refused(_)
             | DirectoryError::Rings(_)
             | DirectoryError::Seal(_)
+            | DirectoryError::Secrets(_)
             | DirectoryError::Store(_) => return Self::internal(format!("directory: {error}")),
         };
         Self::new(code, error.to_string())

@@ -52,6 +52,8 @@ pub enum Code {
     NoSuchEntity,
     /// The `Version` does not exist.
     NoSuchVersion,
+    /// The policy cannot be attached to that.
+    PolicyNotAttachable,
     /// Session policies and tags take too much room.
     PackedPolicyTooLarge,
     /// A password is not as the account wants it.
@@ -74,6 +76,10 @@ pub enum Code {
     ServiceUnavailable,
     /// The signature does not fit the request.
     SignatureDoesNotMatch,
+    /// Only AWS changes the entity.
+    UnmodifiableEntity,
+    /// The call is one of a service that is not here.
+    UnknownOperationException,
     /// Parameters violate their constraints.
     ValidationError,
 }
@@ -104,6 +110,7 @@ impl Code {
             Self::NoSuchEntity => "NoSuchEntity",
             Self::NoSuchVersion => "NoSuchVersion",
             Self::PackedPolicyTooLarge => "PackedPolicyTooLarge",
+            Self::PolicyNotAttachable => "PolicyNotAttachable",
             Self::PasswordPolicyViolation => "PasswordPolicyViolation",
             Self::ReportExpired => "ReportExpired",
             Self::ReportInProgress => "ReportInProgress",
@@ -114,6 +121,8 @@ impl Code {
             Self::RequestTimeout => "RequestTimeout",
             Self::ServiceUnavailable => "ServiceUnavailable",
             Self::SignatureDoesNotMatch => "SignatureDoesNotMatch",
+            Self::UnmodifiableEntity => "UnmodifiableEntity",
+            Self::UnknownOperationException => "UnknownOperationException",
             Self::ValidationError => "ValidationError",
         }
     }

@@ -12,27 +12,37 @@ mod document;
 mod groups;
 mod inline_policies;
 mod instance_profiles;
+mod linked_services;
 mod login_profiles;
 mod managed_policies;
 mod mfa_devices;
 mod mfa_listing;
 mod named;
 mod none_held;
+mod oidc_providers;
 mod paging;
 mod password_policy;
 mod policy_arn;
 mod policy_exclusions;
 mod policy_source;
 mod policy_versions;
+mod provider_arn;
 mod roles;
+mod root_user;
+mod saml_providers;
+mod service_access;
+mod service_linked_roles;
 mod simulate_custom;
 mod simulate_principal;
 mod simulation;
 mod simulation_input;
+mod sts_preferences;
 mod tags;
 mod users;
 
-use daypass_directory::{Group, InstanceProfile, ManagedPolicy, MfaDevice, Role, User};
+use daypass_directory::{
+    Group, InstanceProfile, ManagedPolicy, MfaDevice, OidcProvider, Role, SamlProvider, User,
+};
 
 use crate::operation::{AnyOperation, Row};
 use attachments::{Attach, Detach, ListAttached};
@@ -79,6 +89,13 @@ pub(crate) const OPERATIONS: &[&dyn AnyOperation] = &[
     &Row::<ListNone<ServiceSpecificCredentials>>::NEW,
     &Row::<ListNone<SigningCertificates>>::NEW,
     &Row::<ListNone<SshPublicKeys>>::NEW,
+    &Row::<oidc_providers::AddClientId>::NEW,
+    &Row::<oidc_providers::CreateOpenIdConnectProvider>::NEW,
+    &Row::<oidc_providers::DeleteOpenIdConnectProvider>::NEW,
+    &Row::<oidc_providers::GetOpenIdConnectProvider>::NEW,
+    &Row::<oidc_providers::ListOpenIdConnectProviders>::NEW,
+    &Row::<oidc_providers::RemoveClientId>::NEW,
+    &Row::<oidc_providers::UpdateOpenIdConnectProviderThumbprint>::NEW,
     &Row::<password_policy::DeleteAccountPasswordPolicy>::NEW,
     &Row::<password_policy::GetAccountPasswordPolicy>::NEW,
     &Row::<password_policy::UpdateAccountPasswordPolicy>::NEW,
@@ -88,8 +105,18 @@ pub(crate) const OPERATIONS: &[&dyn AnyOperation] = &[
     &Row::<roles::UpdateAssumeRolePolicy>::NEW,
     &Row::<roles::UpdateRole>::NEW,
     &Row::<roles::UpdateRoleDescription>::NEW,
+    &Row::<service_access::ListPoliciesGrantingServiceAccess>::NEW,
+    &Row::<service_linked_roles::CreateServiceLinkedRole>::NEW,
+    &Row::<service_linked_roles::DeleteServiceLinkedRole>::NEW,
+    &Row::<service_linked_roles::GetServiceLinkedRoleDeletionStatus>::NEW,
+    &Row::<saml_providers::CreateSamlProvider>::NEW,
+    &Row::<saml_providers::DeleteSamlProvider>::NEW,
+    &Row::<saml_providers::GetSamlProvider>::NEW,
+    &Row::<saml_providers::ListSamlProviders>::NEW,
+    &Row::<saml_providers::UpdateSamlProvider>::NEW,
     &Row::<simulate_custom::SimulateCustomPolicy>::NEW,
     &Row::<simulate_principal::SimulatePrincipalPolicy>::NEW,
+    &Row::<sts_preferences::SetSecurityTokenServicePreferences>::NEW,
     &Row::<users::CreateUser>::NEW,
     &Row::<users::GetUser>::NEW,
     &Row::<users::ListUsers>::NEW,
@@ -113,17 +140,23 @@ pub(crate) const OPERATIONS: &[&dyn AnyOperation] = &[
     &Row::<ListEntityTags<InstanceProfile>>::NEW,
     &Row::<ListEntityTags<ManagedPolicy>>::NEW,
     &Row::<ListEntityTags<MfaDevice>>::NEW,
+    &Row::<ListEntityTags<OidcProvider>>::NEW,
     &Row::<ListEntityTags<Role>>::NEW,
+    &Row::<ListEntityTags<SamlProvider>>::NEW,
     &Row::<ListEntityTags<User>>::NEW,
     &Row::<TagEntity<InstanceProfile>>::NEW,
     &Row::<TagEntity<ManagedPolicy>>::NEW,
     &Row::<TagEntity<MfaDevice>>::NEW,
+    &Row::<TagEntity<OidcProvider>>::NEW,
     &Row::<TagEntity<Role>>::NEW,
+    &Row::<TagEntity<SamlProvider>>::NEW,
     &Row::<TagEntity<User>>::NEW,
     &Row::<UntagEntity<InstanceProfile>>::NEW,
     &Row::<UntagEntity<ManagedPolicy>>::NEW,
     &Row::<UntagEntity<MfaDevice>>::NEW,
+    &Row::<UntagEntity<OidcProvider>>::NEW,
     &Row::<UntagEntity<Role>>::NEW,
+    &Row::<UntagEntity<SamlProvider>>::NEW,
     &Row::<UntagEntity<User>>::NEW,
     &Row::<managed_policies::CreatePolicy>::NEW,
     &Row::<managed_policies::DeletePolicy>::NEW,

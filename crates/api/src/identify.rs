@@ -6,6 +6,7 @@
 use daypass_query::Form;
 use daypass_sigv4::{Presented, Request, presented};
 
+use crate::foreign::Unidentified;
 use crate::operation::AnyOperation;
 use crate::{Code, Fault, Received, iam, sts};
 
@@ -88,36 +89,76 @@ pub(crate) fn header_pairs(received: &Received) -> Vec<(&str, &[u8])> {
     received.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect()
 }
 
-/// Identifies a request. On failure the service, as far as it was known, shapes the reply.
+/// Identifies a request. On failure the protocol that it speaks, as far as that is known, shapes the
+/// reply.
 pub(crate) fn identify<'a>(
     received: &'a Received,
     headers: &'a [(&'a str, &'a [u8])],
-) -> Result<Identified<'a>, (Service, Fault)> {
+) -> Result<Identified<'a>, Unidentified> {
     let request = Request {
         method: received.method.as_str(),
         path: received.uri.path(),
         query: received.uri.query().unwrap_or_default(),
         headers,
     };
-    let presented = presented(&request).map_err(|fault| (Service::Sts, fault.into()))?;
-    let form = Form::parse(request.query, &received.body).map_err(|fault| {
-        (scope_service(presented.as_ref()).unwrap_or(Service::Sts), fault.into())
-    })?;
-    let service = scope_service(presented.as_ref())
-        .or_else(|| Service::ALL.into_iter().find(|s| form.version() == Some(s.version())))
-        .unwrap_or(Service::Sts);
-    let operation =
-        find_operation(service, request.path, &form).map_err(|fault| (service, fault))?;
+    let presented = presented(&request).map_err(|fault| Unidentified::here(Service::Sts, fault))?;
+    let scope = presented.as_ref().map(|presented| presented.scope().service());
+    let (service, found) = find(&request, &received.body, scope);
+    let (operation, form) =
+        found.map_err(|fault| Unidentified::of(&request, scope, service, fault))?;
     Ok(Identified { service, operation, form, signed: Signed { request, presented } })
 }
 
-fn scope_service(presented: Option<&Presented<'_>>) -> Option<Service> {
-    let name = presented?.scope().service();
-    Service::ALL.into_iter().find(|service| service.signing_name() == name)
+/// The operation of a request of which only the beginning is here yet, and the credential that it
+/// presents: nothing unless both are known. The service is the one that it is signed for; `Version`
+/// may be yet to come, because some clients send the parameters in the order of their names.
+pub(crate) fn begun<'a>(
+    received: &'a Received,
+    headers: &'a [(&'a str, &'a [u8])],
+) -> Option<(&'static dyn AnyOperation, Presented<'a>)> {
+    let request = Request {
+        method: received.method.as_str(),
+        path: received.uri.path(),
+        query: received.uri.query().unwrap_or_default(),
+        headers,
+    };
+    let presented = presented(&request).ok()??;
+    let scope = presented.scope().service();
+    let service = Service::ALL.into_iter().find(|service| scope == service.signing_name())?;
+    let form = Form::parse(request.query, &received.body).ok()?;
+    if form.version().is_some_and(|version| version != service.version()) || request.path != "/" {
+        return None;
+    }
+    let action = form.action()?;
+    let found = service.operations().iter().find(|operation| operation.name() == action)?;
+    Some((*found, presented))
+}
+
+type Found<'a> = (&'static dyn AnyOperation, Form<'a>);
+
+/// The service, as far as it is known, and what was asked of it.
+fn find<'a>(
+    request: &Request<'a>,
+    body: &'a [u8],
+    scope: Option<&str>,
+) -> (Service, Result<Found<'a>, Fault>) {
+    let scoped = Service::ALL.into_iter().find(|service| scope == Some(service.signing_name()));
+    let form = match Form::parse(request.query, body) {
+        Ok(form) => form,
+        Err(fault) => return (scoped.unwrap_or(Service::Sts), Err(fault.into())),
+    };
+    let versioned = || Service::ALL.into_iter().find(|s| form.version() == Some(s.version()));
+    let known = scoped.or_else(versioned);
+    let service = known.unwrap_or(Service::Sts);
+    // Signed for a service, and of a version, that is not here.
+    let is_foreign = scope.is_some() && known.is_none();
+    let operation = find_operation(service, is_foreign, request.path, &form);
+    (service, operation.map(|operation| (operation, form)))
 }
 
 fn find_operation(
     service: Service,
+    is_foreign: bool,
     path: &str,
     form: &Form<'_>,
 ) -> Result<&'static dyn AnyOperation, Fault> {
@@ -128,6 +169,10 @@ fn find_operation(
         ));
     };
     let version = form.version().unwrap_or_default();
+    if is_foreign {
+        let message = format!("The action {} is not valid for this web service.", shown(action));
+        return Err(Fault::new(Code::InvalidAction, message).because("another service"));
+    }
     if version != service.version() {
         let message = format!("The requested version ( {} ) is not valid.", shown(version));
         return Err(Fault::new(Code::NoSuchVersion, message));

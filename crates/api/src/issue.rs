@@ -1,5 +1,6 @@
 //! Issuing: decided facts -> sealed credentials. The one path for every proof of identity.
 
+use daypass_directory::TokenVersion;
 use daypass_names::{AccessKeyId, AccessKeyKind, AccountId, UniqueId};
 use daypass_token::{
     Ancestor, Nonce, Origin, OriginKind, SealFault, Sealed, Session, SessionKind, seal_session,
@@ -37,18 +38,19 @@ pub(crate) struct Issued {
 
 /// A session of `duration` seconds from now on, of a principal and without anything else: what a
 /// proof adds (tags, policies, a name) the operation sets.
-pub(crate) fn session(
+pub(crate) async fn session(
     call: &Authenticated<'_>,
     kind: SessionKind,
-    (account, principal): (AccountId, UniqueId),
+    (account, principal): (AccountId, impl Into<Option<UniqueId>>),
     duration: i64,
-) -> Session {
+) -> Result<Session, Fault> {
+    let version = call.app.directory.token_version(account).await?;
     let issued_ms = call.app.issue_ms(call.now);
-    Session {
+    Ok(Session {
         kind,
         partition: call.app.settings.partition,
         account,
-        principal: Some(principal),
+        principal: principal.into(),
         session_name: None,
         issued_ms,
         expires_s: call.now.as_second().saturating_add(duration),
@@ -64,9 +66,9 @@ pub(crate) fn session(
         creator: None,
         federated_name: None,
         federation_facts: Vec::new(),
-        all_regions: true,
+        all_regions: version == TokenVersion::V2,
         delivery: None,
-    }
+    })
 }
 
 /// Seals `session` and hands out what belongs to it. Writes nothing to the store.
@@ -100,14 +102,17 @@ fn origin(caller: &Caller, began_ms: i64) -> Origin {
     if let Some(session) = caller.session() {
         return session.facts.origin;
     }
-    let principal = match caller.identity() {
-        Identity::User(user) => Some(user.id),
-        Identity::RoleSession { role, .. } => Some(role.id),
+    let (kind, principal) = match caller.identity() {
+        // Its account says who it is.
+        Identity::Root(_) => (OriginKind::AccessKey, None),
+        Identity::RoleSession { role, .. } => (OriginKind::AccessKey, Some(role.id)),
+        Identity::Service(service) => (OriginKind::Service, Some(service.id)),
+        Identity::User(user) => (OriginKind::AccessKey, Some(user.id)),
     };
     Origin {
-        kind: OriginKind::AccessKey,
+        kind,
         principal,
-        account: Some(caller.account()),
+        account: caller.home(),
         digest: Origin::digest_of(&[caller.access_key_id().as_str()]),
         provider: None,
         began_ms,

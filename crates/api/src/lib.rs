@@ -14,11 +14,13 @@ mod convert;
 mod date;
 mod decode;
 mod fault;
+mod foreign;
 mod handed_out;
 mod iam;
 mod identify;
 mod issue;
 mod issue_times;
+mod large_replies;
 mod noting;
 mod open_sessions;
 mod operation;
@@ -30,10 +32,12 @@ mod reply;
 mod sts;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod unreadable;
 
-pub use app::{App, DeliveryFault, Handled, Parts, Settings};
+pub use app::{Allowance, App, DeliveryFault, Handled, Parts, Settings};
 pub use fault::{Code, Fault};
 pub use identify::operations;
+pub use large_replies::Unsent;
 pub use ports::{Clock, Random, RandomFault};
 pub use received::{Received, RequestId, RequestIdText};

@@ -51,6 +51,7 @@ where
         if let Err(fault) = refuse_under_revocation(self.call, O::NAME) {
             return Err(match fault.code() {
                 Code::AccessDenied => NoteFault::denied(fault.message()),
+                Code::InvalidClientTokenId => NoteFault::unproven(fault.message()),
                 _ => NoteFault::new(fault.cause().unwrap_or_else(|| fault.message())),
             });
         }

@@ -13,11 +13,11 @@ use daypass_audit::{Parameters, Resource};
 use daypass_query::{Fields, to_xml};
 use serde::Serialize;
 
-use crate::Fault;
 use crate::authenticate::Authenticated;
 use crate::authorise::{Need, Permit, admit, authorise};
 use crate::caller::Caller;
 use crate::record::{request_parameters, response_elements};
+use crate::{Fault, Received};
 
 /// One operation of one service.
 pub(crate) trait Operation: Sized + 'static {
@@ -30,6 +30,10 @@ pub(crate) trait Operation: Sized + 'static {
     /// How often a write is decided when others change what it was decided on before it is
     /// committed.
     const DECISIONS: u32 = 32;
+    /// Most bytes of a request's body: what is larger is read only for operations that say so.
+    const BODY_MAX: usize = Received::BODY_MAX;
+    /// Whether a registered service may call it.
+    const FOR_SERVICES: bool = false;
     /// Whether the reply has no result element.
     const VOID: bool = false;
 
@@ -92,6 +96,10 @@ pub(crate) enum Recorded {
     Tags(&'static str),
     /// A list of texts.
     Texts(&'static str),
+    /// Only that it was sent, of a secret.
+    Hidden(&'static str),
+    /// Only the length and the SHA-256, of a text that is too long for a record.
+    Digest(&'static str),
 }
 
 /// The output of an operation whose reply has no result element.
@@ -149,6 +157,9 @@ pub(crate) trait AnyOperation: fmt::Debug + Sync {
     /// How often it is decided at most.
     fn decisions(&self) -> u32;
 
+    /// Most bytes of a request's body.
+    fn body_max(&self) -> usize;
+
     /// Takes an authenticated call through decode, authorise and perform.
     fn call<'a>(
         &self,
@@ -182,6 +193,10 @@ impl<O: Operation> AnyOperation for Row<O> {
         O::DECISIONS
     }
 
+    fn body_max(&self) -> usize {
+        O::BODY_MAX
+    }
+
     fn call<'a>(
         &self,
         call: &'a Authenticated<'a>,
@@ -200,7 +215,7 @@ async fn attempt<'a, O: Operation>(
     call: &'a Authenticated<'_>,
     done: &mut Done<'a>,
 ) -> Result<String, Fault> {
-    admit(call)?;
+    admit::<O>(call)?;
     let mut fields = call.identified.form.fields();
     let input = O::decode(&mut fields);
     fields.finish()?;

@@ -23,8 +23,15 @@ pub struct Received {
     pub uri: Uri,
     /// The header fields in their order. HTTP/2's `:authority` has become `host`.
     pub headers: HeaderMap,
-    /// The body, at most 1 MiB.
+    /// The body, at most [`Received::BODY_MAX`] bytes, or what [`App::allowance`](crate::App::allowance)
+    /// allows.
     pub body: Bytes,
+}
+
+impl Received {
+    /// Most bytes of the body of a request: AWS STS and IAM take far less, a policy being the longest,
+    /// but for the operations that carry whole documents.
+    pub const BODY_MAX: usize = 1 << 20;
 }
 
 /// Without query, header fields and body: they carry signatures, tokens and passwords.

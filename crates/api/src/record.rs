@@ -6,10 +6,12 @@ use daypass_audit::{
     Event, Member, Parameters, PrincipalType, Record, Scalar, SessionAttributes, SessionContext,
     SessionIssuer, Text, UserIdentity, parameter_date,
 };
+use daypass_federation::saml::Digest;
+use daypass_names::AccountId;
 use daypass_query::{Fields, Form, TextRule};
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::authenticate::Authenticated;
 use crate::caller::{Caller, CallerSession, Identity};
@@ -33,7 +35,7 @@ pub(crate) fn record<'a>(
         region: Cow::Borrowed(call.region()),
         source_ip_address: call.received.source_ip.into(),
     };
-    let mut record = Record::new(event, user_identity(&call.caller));
+    let mut record = Record::new(event, user_identity(call));
     record.user_agent = text(&call.received.headers, &http::header::USER_AGENT).map(Cow::Borrowed);
     if let Some(fault) = fault {
         record.error_code = Some(fault.code().as_str().into());
@@ -44,8 +46,41 @@ pub(crate) fn record<'a>(
     record.read_only = Some(done.effect != Effect::Writes);
     record.resources = Cow::Borrowed(&done.resources);
     record.api_version = Some(service.version().into());
-    record.recipient_account_id = Some(call.caller.account());
+    record.recipient_account_id = call.caller.home();
+    if fault.is_none()
+        && let Some(id) = call.private_key()
+    {
+        record.additional_event_data = Some(json!({ "privateKeyId": id }).into());
+    }
+    if let Identity::Service(service) = call.caller.identity() {
+        // The account whose role it asked for.
+        //
+        // SECURITY: where the service has nothing to do it writes into nobody's trail, and a number
+        // that it made up is no account.
+        let asked_for = done.resources.first().and_then(|resource| resource.account_id);
+        let is_its = |account: &AccountId| service.accounts.contains(account);
+        record.recipient_account_id = asked_for.filter(is_its);
+        record.additional_event_data = Some(json!({ "service": service.name.as_str() }).into());
+    }
     Ok(record)
+}
+
+/// The copy of a record that the owner of a role of another account gets: who called, without what
+/// is the caller's account's own business. Both have the same shared id.
+pub(crate) fn owners_copy<'a>(
+    call: &'a Authenticated<'_>,
+    callers: &mut Record<'a>,
+    owner: AccountId,
+) -> Result<Record<'a>, Fault> {
+    let shared = RequestId::from_random(call.app.random.id()?);
+    callers.shared_event_id = Some(shared.into());
+    let mut copy = callers.clone();
+    copy.event_id = RequestId::from_random(call.app.random.id()?).into();
+    copy.user_identity = UserIdentity::new(PrincipalType::AwsAccount);
+    copy.user_identity.principal_id = callers.user_identity.principal_id.clone();
+    copy.user_identity.account_id = callers.user_identity.account_id;
+    copy.recipient_account_id = Some(owner);
+    Ok(copy)
 }
 
 impl From<RequestId> for Text<'_> {
@@ -54,19 +89,30 @@ impl From<RequestId> for Text<'_> {
     }
 }
 
-fn user_identity(caller: &Caller) -> UserIdentity<'_> {
+fn user_identity<'a>(call: &'a Authenticated<'_>) -> UserIdentity<'a> {
+    let caller = &call.caller;
     let (kind, user_name, principal_id) = match caller.identity() {
+        Identity::Root(root) => {
+            let name = root.alias.as_ref().map(|alias| Cow::Borrowed(alias.as_str()));
+            (PrincipalType::Root, name, Some(Text::shown(&root.account)))
+        }
+        Identity::Service(_) => (PrincipalType::AwsService, None, None),
         Identity::User(user) => {
             let name = Some(Cow::Borrowed(user.name.as_str()));
-            (PrincipalType::IamUser, name, Text::shown(&user.id))
+            (PrincipalType::IamUser, name, Some(Text::shown(&user.id)))
         }
-        Identity::RoleSession { .. } => (PrincipalType::AssumedRole, None, caller.user_id().into()),
+        Identity::RoleSession { .. } => {
+            (PrincipalType::AssumedRole, None, caller.user_id().map(Into::into))
+        }
     };
     let mut identity = UserIdentity::new(kind);
     identity.user_name = user_name;
-    identity.principal_id = Some(principal_id);
-    identity.arn = Some(Cow::Borrowed(caller.arn()));
-    identity.account_id = Some(caller.account());
+    identity.principal_id = principal_id;
+    identity.arn = caller.arn().map(Cow::Borrowed);
+    identity.account_id = caller.home();
+    if matches!(caller.identity(), Identity::Service(_)) {
+        identity.invoked_by = Some(call.invoked_by().into());
+    }
     identity.access_key_id = Some(Cow::Borrowed(caller.access_key_id()));
     identity.session_context = caller.session().map(|session| session_context(caller, session));
     identity
@@ -75,7 +121,7 @@ fn user_identity(caller: &Caller) -> UserIdentity<'_> {
 fn session_context<'a>(caller: &'a Caller, session: &'a CallerSession) -> SessionContext<'a> {
     let facts = &session.facts;
     let issuer = match caller.identity() {
-        Identity::User(_) => None,
+        Identity::Root(_) | Identity::Service(_) | Identity::User(_) => None,
         Identity::RoleSession { role, .. } => Some(SessionIssuer {
             kind: PrincipalType::Role,
             principal_id: Text::shown(&role.id),
@@ -108,7 +154,11 @@ pub(crate) fn request_parameters<'a>(
     }
     let mut members = Vec::with_capacity(recorded.len());
     for parameter in recorded {
-        let (Recorded::Text(name) | Recorded::Number(name) | Recorded::Flag(name)) = *parameter
+        let (Recorded::Text(name)
+        | Recorded::Number(name)
+        | Recorded::Flag(name)
+        | Recorded::Hidden(name)
+        | Recorded::Digest(name)) = *parameter
         else {
             continue;
         };
@@ -116,6 +166,8 @@ pub(crate) fn request_parameters<'a>(
         let value = match parameter {
             Recorded::Number(_) => text.parse().ok().map(Scalar::Number),
             Recorded::Flag(_) => text.parse().ok().map(Scalar::Flag),
+            Recorded::Digest(_) => Some(Scalar::Text(digested(text).into())),
+            Recorded::Hidden(_) => Some(Scalar::Text(HIDDEN.into())),
             _ => None,
         };
         let member: Member<'a> = (name, value.unwrap_or(Scalar::Text(text.into())));
@@ -138,6 +190,8 @@ fn recorded_member(form: &Form<'_>, parameter: &Recorded) -> Option<(String, Val
             let flag = form.text(name)?.parse::<bool>().ok().map(Value::from);
             (name, flag.or_else(|| text(name))?)
         }
+        Recorded::Digest(name) => (name, digested(form.text(name)?).into()),
+        Recorded::Hidden(name) => (name, form.text(name).map(|_| HIDDEN.into())?),
         Recorded::Tags(name) => {
             let tag = |mut member: Fields<'_>| {
                 let mut tag = Map::new();
@@ -154,6 +208,14 @@ fn recorded_member(form: &Form<'_>, parameter: &Recorded) -> Option<(String, Val
         }
     };
     Some((name.to_owned(), value))
+}
+
+/// What stands in a record for a secret.
+const HIDDEN: &str = "HIDDEN_DUE_TO_SECURITY_REASONS";
+
+/// What stands in a record for a text that is too long for it.
+fn digested(text: &str) -> String {
+    format!("{} bytes, SHA-256 {}", text.len(), Digest::of(text.as_bytes()))
 }
 
 /// A list parameter, empty ones included.

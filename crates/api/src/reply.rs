@@ -3,10 +3,13 @@
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 
+use crate::foreign::Manner;
+use crate::large_replies::Room;
 use crate::{Code, Fault, RequestId};
 
-/// A name that is looked up once, when this is compiled.
+/// Names that are looked up once, when this is compiled.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 
 /// The status of each code: AWS STS and IAM API references, "Errors".
 fn status(code: Code) -> StatusCode {
@@ -28,7 +31,10 @@ fn status(code: Code) -> StatusCode {
         | Code::NoSuchVersion
         | Code::PackedPolicyTooLarge
         | Code::PasswordPolicyViolation
+        | Code::PolicyNotAttachable
         | Code::RequestExpired
+        | Code::UnmodifiableEntity
+        | Code::UnknownOperationException
         | Code::ValidationError => StatusCode::BAD_REQUEST,
         Code::MalformedQueryString | Code::NoSuchEntity | Code::ReportInProgress => {
             StatusCode::NOT_FOUND
@@ -46,29 +52,74 @@ fn status(code: Code) -> StatusCode {
     }
 }
 
-/// The reply to a request that succeeded; `xml` is the whole document.
-pub(crate) fn success(id: &RequestId, xml: String) -> Response<Bytes> {
-    xml_response(StatusCode::OK, id, xml)
+/// The reply to a request that succeeded; `xml` is the whole document, `memory` the room that it
+/// takes when it is large.
+pub(crate) fn success(id: &RequestId, mut xml: String, memory: Option<Room>) -> Response<Bytes> {
+    match memory {
+        None => xml_response(StatusCode::OK, id, xml.into()),
+        // The room is given back when the last of the bytes are.
+        Some(mut memory) => {
+            xml.shrink_to_fit();
+            memory.shrink_to(xml.capacity());
+            let unsent = memory.unsent();
+            let bytes = Bytes::from_owner(Held(xml, memory));
+            let mut response = xml_response(StatusCode::OK, id, bytes);
+            response.extensions_mut().insert(unsent);
+            response
+        }
+    }
+}
+
+/// A large reply with the room that it takes.
+struct Held(String, Room);
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        let Self(xml, _memory) = self;
+        xml.as_bytes()
+    }
 }
 
 /// The reply to a request that was refused or failed.
-///
-/// `namespace` is that of the service that was asked, when it is known.
-pub(crate) fn refusal(id: &RequestId, namespace: &str, fault: &Fault) -> Response<Bytes> {
+pub(crate) fn refusal(id: &RequestId, manner: Manner, fault: &Fault) -> Response<Bytes> {
     let status = status(fault.code());
-    let at_fault = if status.is_server_error() { "Receiver" } else { "Sender" };
-    let code = fault.code().as_str();
+    let (code, message) = (fault.code().as_str(), fault.message());
     let id_text = id.text();
-    let xml =
-        daypass_query::error_xml(namespace, at_fault, code, fault.message(), id_text.as_str());
-    xml_response(status, id, xml)
+    match manner {
+        Manner::Query(service) => {
+            let at_fault = if status.is_server_error() { "Receiver" } else { "Sender" };
+            let namespace = service.namespace();
+            let xml =
+                daypass_query::error_xml(namespace, at_fault, code, message, id_text.as_str());
+            xml_response(status, id, xml.into())
+        }
+        Manner::Ec2 => {
+            let xml = daypass_query::ec2_error_xml(code, message, id_text.as_str());
+            xml_response(status, id, xml.into())
+        }
+        Manner::Json(media) => {
+            let json = serde_json::json!({ "__type": code, "message": message });
+            let mut response = response(status, id, media, json.to_string().into());
+            response.headers_mut().insert(ERROR_TYPE, HeaderValue::from_static(code));
+            response
+        }
+    }
 }
 
-fn xml_response(status: StatusCode, id: &RequestId, xml: String) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from(xml));
+fn xml_response(status: StatusCode, id: &RequestId, xml: Bytes) -> Response<Bytes> {
+    response(status, id, "text/xml", xml)
+}
+
+fn response(
+    status: StatusCode,
+    id: &RequestId,
+    media: &'static str,
+    body: Bytes,
+) -> Response<Bytes> {
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/xml"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
     // A UUID is always a valid header value.
     if let Ok(value) = HeaderValue::from_str(id.text().as_str()) {
         headers.insert(REQUEST_ID, value);

@@ -1,8 +1,10 @@
 //! The API from end to end, with a clock that the test moves and a store in memory: real
 //! signatures in, real replies out.
 
+mod accounts;
 mod boundaries;
 mod escalation;
+mod foreign;
 mod history;
 mod iam;
 mod iam_account;
@@ -10,6 +12,9 @@ mod iam_credential_report;
 mod iam_groups;
 mod iam_instance_profiles;
 mod iam_login_profiles;
+mod iam_oidc_providers;
+mod iam_saml_providers;
+mod iam_service_linked_roles;
 mod iam_tags;
 mod iam_users;
 mod managed_policies;
@@ -18,6 +23,8 @@ mod open_sessions;
 mod overtaken;
 mod refusals;
 mod revocation;
+mod root_user;
+mod services;
 mod simulation;
 mod simulation_agreement;
 mod sts;

@@ -233,6 +233,19 @@ impl Trail {
         self.keep(Kept::One(line), Some(issued_ms)).await
     }
 
+    /// As [`Trail::append_issue`], for a session that has several records: all of them are kept, or
+    /// the session must not be given out.
+    ///
+    /// # Errors
+    /// As for [`Trail::append_issue`]; any of the lines may be in the file then.
+    pub async fn append_issue_all(
+        &self,
+        lines: Vec<Line>,
+        issued_ms: i64,
+    ) -> Result<(), TrailError> {
+        self.keep(Kept::All(lines), Some(issued_ms)).await
+    }
+
     /// Hands a record to the writer, waiting for room only. It is written with what comes next and
     /// durable with the next append, [`Trail::flush`] or [`Trail::tick`]; when that fails the line
     /// stays in memory and is written again. A crash before loses it.

@@ -246,7 +246,8 @@ pub(crate) struct Serve {
     /// [default: those of AWS]
     ///
     /// Names: users, groups, roles, policies, instance_profiles, groups_per_user,
-    /// policies_per_user, policies_per_group, policies_per_role, access_keys_per_user.
+    /// policies_per_user, policies_per_group, policies_per_role, access_keys_per_user,
+    /// oidc_providers, saml_providers, client_ids_per_oidc_provider.
     #[arg(
         long,
         value_name = "LIST",

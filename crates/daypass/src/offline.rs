@@ -11,6 +11,9 @@ use serde_json::{Value, json};
 
 use crate::serve::{KEK, home, secret};
 
+/// Most accounts, keys or services that a restore names each; its JSON names all.
+const NAMED: usize = 20;
+
 /// Where the data are and what opens them.
 #[derive(Args, Debug)]
 pub(crate) struct Place {
@@ -150,7 +153,8 @@ fn tell(text: String) -> io::Result<()> {
     }
 }
 
-fn restored_json(Restored { info, aside, sessions_ended, waiting }: &Restored) -> Value {
+fn restored_json(restored: &Restored) -> Value {
+    let Restored { info, aside, sessions_ended, standing, waiting } = restored;
     let (kept, lost) = match waiting {
         Waiting::NoStore => (Some(0), None),
         Waiting::Kept(count) => (Some(*count), None),
@@ -163,10 +167,30 @@ fn restored_json(Restored { info, aside, sessions_ended, waiting }: &Restored) -
         "sessionsEnded": sessions_ended,
         "auditRecordsKept": kept,
         "auditRecordsLost": lost,
+        "closedAccounts": standing.as_ref().map(|all| names(&all.closed)),
+        "rootAccessKeys": standing.as_ref().map(|all| names(&all.root_keys)),
+        "services": standing.as_ref().map(|all| names(&all.services)),
     })
 }
 
-fn restored_text(Restored { info, aside, sessions_ended, waiting }: &Restored) -> String {
+fn names<T: ToString>(all: &[T]) -> Vec<String> {
+    all.iter().map(ToString::to_string).collect()
+}
+
+/// Those of a kind, the first of many.
+fn named<T: ToString>(what: &str, all: &[T]) -> String {
+    let mut told = names(all);
+    told.truncate(NAMED);
+    let more = match all.len() - told.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let told = if told.is_empty() { "none".to_owned() } else { told.join(", ") };
+    format!("  {what}: {told}{more}\n")
+}
+
+fn restored_text(restored: &Restored) -> String {
+    let Restored { info, aside, sessions_ended, standing, waiting } = restored;
     let mut text = format!("restored: {} entries, {} bytes\n", info.entries, info.bytes);
     if let Some(aside) = aside {
         text.push_str(&format!("the store that was there is now `{}`\n", aside.display()));
@@ -188,5 +212,14 @@ fn restored_text(Restored { info, aside, sessions_ended, waiting }: &Restored) -
             "sessions go on, also those that were revoked after the backup: revoke them again\n"
         }
     });
+    text.push_str(
+        "what was closed, deleted or removed after the backup is back: close, delete and remove it \
+         again\n",
+    );
+    if let Some(standing) = standing {
+        text.push_str(&named("closed accounts, all others are open", &standing.closed));
+        text.push_str(&named("access keys of root users", &standing.root_keys));
+        text.push_str(&named("services", &standing.services));
+    }
     text
 }

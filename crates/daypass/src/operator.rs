@@ -1,46 +1,105 @@
-//! `daypass account`, `keys`, `revoke`, `backup` and `status`: commands for a running server, sent
-//! through the socket in its data folder.
+//! `daypass account`, `service`, `keys`, `revoke`, `backup`, `export`, `import` and `status`:
+//! commands for a running server, sent through the socket in its data folder.
 //!
 //! Nothing here opens the store. A secret is written only where it was asked for, and the place is
 //! made before the server is asked, so that no secret is lost for want of one.
 
 mod arguments;
 mod credentials;
+mod passphrase;
 mod tell;
 mod units;
 
 use std::env;
+use std::future::Future;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail};
 use daypass_server::operator::call;
 use daypass_server::operator::protocol::{
-    AccountCreated, Command, Compromised, Outcome, Progress, Target,
+    AccessKeyCreated, AccountCreated, Command, Compromised, Outcome, Progress, Registration, Target,
 };
 use daypass_server::{Config, DataPlace, Home, Layer};
 use serde::Serialize;
-use serde_json::json;
 use zeroize::Zeroizing;
 
 pub(crate) use self::arguments::OperatorCommand;
-use self::arguments::{AccountCommand, CreateAccount, KeysCommand, Place, RevokeCommand};
-use self::credentials::Destination;
+use self::arguments::{
+    AccountCommand, CreateAccount, KeyPlace, KeysCommand, Place, RegisterService, RevokeCommand,
+    RootKeyCommand, ServiceCommand, ServiceKeyCommand,
+};
+use self::credentials::{Destination, NewKey};
 
 /// Sends the command and tells what it has brought about.
 pub(crate) async fn run(command: OperatorCommand) -> anyhow::Result<()> {
     let (place, request) = match command {
         OperatorCommand::Account(account) => match account.command {
+            AccountCommand::Close { id, why } => {
+                (account.place, Command::AccountClose { account_id: id, reason: why.reason })
+            }
             AccountCommand::Create(new) => return create_account(&account.place, new).await,
             AccountCommand::List => (account.place, Command::AccountList {}),
+            AccountCommand::Reopen { id } => {
+                (account.place, Command::AccountReopen { account_id: id })
+            }
+            AccountCommand::RootKey(RootKeyCommand::Create { id, place }) => {
+                let request = Command::RootKeyCreate { account_id: id };
+                return create_key(&account.place, request, place).await;
+            }
+            AccountCommand::RootKey(RootKeyCommand::Delete { id, key }) => {
+                let request = Command::RootKeyDelete { account_id: id, access_key_id: key };
+                (account.place, request)
+            }
+            AccountCommand::RootKey(RootKeyCommand::List { id }) => {
+                (account.place, Command::RootKeyList { account_id: id })
+            }
         },
         OperatorCommand::Backup(backup) => {
-            let path = std::path::absolute(&backup.file)
-                .map_err(|error| anyhow!("`{}`: {error}", backup.file.display()))?;
+            let path = absolute(&backup.file)?;
             (backup.place, Command::Backup { path })
+        }
+        OperatorCommand::Export(export) => {
+            let file =
+                export.output.unwrap_or_else(|| format!("daypass-{}.json", export.account).into());
+            let passphrase = match export.with_secrets {
+                true => Some(passphrase::read(export.passphrase_file.as_deref(), true)?),
+                false => None,
+            };
+            let request =
+                Command::Export { account: export.account, path: absolute(&file)?, passphrase };
+            (export.place, request)
+        }
+        OperatorCommand::Import(import) => {
+            let passphrase = match &import.passphrase_file {
+                Some(file) => Some(passphrase::read(Some(file), false)?),
+                None => None,
+            };
+            let request = Command::Import {
+                account: import.account,
+                path: absolute(&import.file)?,
+                dry_run: import.dry_run,
+                create_account: import.create_account,
+                passphrase,
+            };
+            (import.place, request)
         }
         OperatorCommand::Keys(keys) => (keys.place, keys_request(keys.command)?),
         OperatorCommand::Revoke(revoke) => (revoke.place, revoke_request(revoke.command)),
+        OperatorCommand::Service(service) => match service.command {
+            ServiceCommand::Key(ServiceKeyCommand::Create { name, place }) => {
+                let request = Command::ServiceKeyCreate { name };
+                return create_key(&service.place, request, place).await;
+            }
+            ServiceCommand::Key(ServiceKeyCommand::Delete { name, key }) => {
+                (service.place, Command::ServiceKeyDelete { name, access_key_id: key })
+            }
+            ServiceCommand::List => (service.place, Command::ServiceList {}),
+            ServiceCommand::Register(new) => {
+                (service.place, Command::ServiceRegister(registration(new)))
+            }
+            ServiceCommand::Remove { name } => (service.place, Command::ServiceRemove { name }),
+        },
         OperatorCommand::Status(status) => (status.place, Command::Status {}),
     };
     let outcome = send(&place, &request).await?;
@@ -49,7 +108,18 @@ pub(crate) async fn run(command: OperatorCommand) -> anyhow::Result<()> {
         true => write_json(&mut out, &outcome)?,
         false => out.write_all(tell::outcome(&outcome).as_bytes())?,
     }
-    Ok(out.flush()?)
+    out.flush()?;
+    match &outcome {
+        Outcome::Imported(told) if told.dry_run && !told.obstacles.is_empty() => {
+            bail!("the import would bring in nothing: {}", told.obstacles.join("; "))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A path for the server, which has another working folder.
+fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
+    std::path::absolute(path).map_err(|error| anyhow!("`{}`: {error}", path.display()))
 }
 
 fn keys_request(command: KeysCommand) -> anyhow::Result<Command> {
@@ -75,6 +145,7 @@ fn revoke_request(command: RevokeCommand) -> Command {
         RevokeCommand::Account { id, why } => (Target::Account(id), None, why),
         RevokeCommand::Provider { provider, why } => (Target::Provider(provider), None, why),
         RevokeCommand::Role { name, account, why } => (Target::Role(name), account, why),
+        RevokeCommand::Service { name, why } => (Target::Service(name), None, why),
         RevokeCommand::Session { id, why } => (Target::Session(id), None, why),
         RevokeCommand::SourceIdentity { identity, account, why } => {
             (Target::SourceIdentity(identity), account, why)
@@ -87,46 +158,90 @@ fn revoke_request(command: RevokeCommand) -> Command {
     Command::Revoke { target, account, reason: why.reason }
 }
 
+fn registration(new: RegisterService) -> Registration {
+    let RegisterService { name, principals, accounts, hosts, signing_names } = new;
+    Registration { name, principals, accounts, hosts, signing_names }
+}
+
 async fn create_account(place: &Place, new: CreateAccount) -> anyhow::Result<()> {
-    let terminal = io::stdout().is_terminal();
-    let destination = Destination::open(new.credentials_file.as_deref(), new.print || terminal)?;
-    let request = Command::AccountCreate { account_id: new.account_id };
-    let created = match send(place, &request).await? {
-        Outcome::AccountCreated(created) => created,
-        _ => bail!("the server's answer was not understood"),
+    let request = Command::AccountCreate { account_id: new.account_id, alias: new.alias };
+    let ask = async {
+        match send(place, &request).await? {
+            Outcome::AccountCreated(created) => {
+                let AccountCreated { account_id, user_arn, access_key_id, secret_access_key } =
+                    created;
+                Ok(NewKey {
+                    of: format!("account {account_id}, user admin"),
+                    told: vec![("account_id", account_id), ("user_arn", user_arn)],
+                    access_key_id,
+                    secret_access_key,
+                })
+            }
+            _ => bail!("the server's answer was not understood"),
+        }
     };
+    hand_out(place, new.place, ask).await
+}
+
+async fn create_key(place: &Place, request: Command, key_place: KeyPlace) -> anyhow::Result<()> {
+    let ask = async {
+        match send(place, &request).await? {
+            Outcome::AccessKeyCreated(created) => {
+                let AccessKeyCreated { owner, access_key_id, secret_access_key } = created;
+                Ok(NewKey {
+                    of: owner.clone(),
+                    told: vec![("owner", owner)],
+                    access_key_id,
+                    secret_access_key,
+                })
+            }
+            _ => bail!("the server's answer was not understood"),
+        }
+    };
+    hand_out(place, key_place, ask).await
+}
+
+/// Makes the place of a new access key, has the key made, and puts it there.
+async fn hand_out(
+    place: &Place,
+    key_place: KeyPlace,
+    ask: impl Future<Output = anyhow::Result<NewKey>>,
+) -> anyhow::Result<()> {
+    let terminal = io::stdout().is_terminal();
+    let file = key_place.credentials_file;
+    let destination = Destination::open(file.as_deref(), key_place.print || terminal)?;
+    let made = ask.await?;
     let printed = destination.is_printed();
-    destination.keep(&created)?;
+    destination.keep(&made)?;
     let mut out = io::stdout().lock();
     match (place.json, printed) {
-        (true, printed) => write_created(&mut out, &created, printed)?,
+        (true, printed) => write_made(&mut out, &made, printed)?,
         (false, true) => {
-            out.write_all(credentials::profile(&created).as_bytes())?;
+            out.write_all(credentials::profile(&made).as_bytes())?;
         }
         (false, false) => {
-            let file = new.credentials_file.unwrap_or_default();
-            out.write_all(tell::created(&created, &file).as_bytes())?;
+            out.write_all(tell::made(&made, &file.unwrap_or_default()).as_bytes())?;
         }
     }
     Ok(out.flush()?)
 }
 
-/// The account as JSON, its secret only when it is printed and in no file.
-fn write_created(
-    out: &mut impl Write,
-    created: &AccountCreated,
-    with_secret: bool,
-) -> io::Result<()> {
-    if with_secret {
-        return write_json(out, created);
+/// A new access key as JSON, its secret only when it is printed and in no file.
+fn write_made(out: &mut impl Write, made: &NewKey, with_secret: bool) -> io::Result<()> {
+    // SECURITY: the text may hold the secret.
+    let mut text = Zeroizing::new(String::with_capacity(1 << 10));
+    text.push('{');
+    let members = made.told.iter().map(|(name, value)| (*name, value.as_str()));
+    let secret = with_secret.then(|| ("secret_access_key", made.secret_access_key.expose()));
+    let members = members.chain([("access_key_id", made.access_key_id.as_str())]).chain(secret);
+    for (number, (name, value)) in members.enumerate() {
+        text.push_str(if number == 0 { "\n  " } else { ",\n  " });
+        text.push_str(&serde_json::to_string(name)?);
+        text.push_str(": ");
+        text.push_str(&Zeroizing::new(serde_json::to_string(value)?));
     }
-    let AccountCreated { account_id, user_arn, access_key_id, secret_access_key: _ } = created;
-    let told = json!({
-        "account_id": account_id,
-        "user_arn": user_arn,
-        "access_key_id": access_key_id,
-    });
-    write_json(out, &told)
+    text.push_str("\n}\n");
+    out.write_all(text.as_bytes())
 }
 
 async fn send(place: &Place, request: &Command) -> anyhow::Result<Outcome> {
@@ -142,7 +257,9 @@ async fn send_to(folder: &Path, request: &Command) -> anyhow::Result<Outcome> {
         }
     })
     .await;
-    if shown && matches!(request, Command::Backup { .. }) {
+    let goes_on =
+        matches!(request, Command::Backup { .. } | Command::Export { .. } | Command::Import { .. });
+    if shown && goes_on {
         // Over what was shown.
         let _ = write!(io::stderr().lock(), "\r\x1b[K");
     }

@@ -13,6 +13,7 @@ use crate::aws_managed::uses::Uses;
 use crate::directory::{ATTEMPTS, Editing, corrupt};
 use crate::keys::{self, Kind};
 use crate::named::{Bounded, Holder, Named};
+use crate::service_linked;
 use crate::{
     Directory, DirectoryError, Entity, Group, Holder as Has, MAX_PAGE, ManagedPolicy, Noting,
     PolicyOwner, PolicyUsage, Role, User,
@@ -29,7 +30,7 @@ pub struct HolderPage {
 
 /// Whether a policy is used once more or once less.
 #[derive(Clone, Copy, PartialEq)]
-enum Step {
+pub(crate) enum Step {
     Less,
     More,
 }
@@ -215,6 +216,7 @@ impl Directory {
                     self.managed_policy_by_id(account, policy).await?;
                     return Err(DirectoryError::LimitExceeded(limit));
                 }
+                self.require_attachable::<T>(policy)?;
                 let attached = &mut T::common(&mut editing.record).attached;
                 attached.push(policy.to_string());
                 attached.sort();
@@ -284,6 +286,53 @@ impl Directory {
             }
         }
         Err(DirectoryError::Conflict)
+    }
+
+    /// Refuses the policies of service-linked roles, which nothing else can have: whoever can
+    /// attach policies of AWS would get at what a service may do.
+    fn require_attachable<T: Holder>(&self, policy: UniqueId) -> Result<(), DirectoryError> {
+        let word = match T::KIND {
+            Kind::Group => "Group",
+            Kind::Policy => "Policy",
+            Kind::Role => "Role",
+            Kind::User => "User",
+        };
+        match self.aws_managed.of_id(policy) {
+            Some(aws) if service_linked::is_under(aws.path()) => {
+                Err(DirectoryError::NotAttachable(word))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Adds to `commit` that a managed policy of a new entity is used once more.
+    pub(crate) async fn attached_to_new<T: Holder>(
+        &self,
+        commit: Commit,
+        new: &T,
+    ) -> Result<Commit, DirectoryError> {
+        let mut commit = commit;
+        for policy in new.attached() {
+            let usage = PolicyUsage::Permissions;
+            let used = Used { policy: *policy, usage, kind: T::KIND, id: new.id() };
+            commit = self.use_policy(commit, new.account(), used, Step::More).await?;
+        }
+        Ok(commit)
+    }
+
+    /// Adds to `commit` that the managed policies of an entity are each used once less.
+    pub(crate) async fn detached<T: Holder>(
+        &self,
+        commit: Commit,
+        editing: &Editing<T>,
+    ) -> Result<Commit, DirectoryError> {
+        let mut commit = commit;
+        for policy in editing.value.attached() {
+            let usage = PolicyUsage::Permissions;
+            let used = Used { policy: *policy, usage, kind: T::KIND, id: editing.value.id() };
+            commit = self.release(commit, editing, used).await?;
+        }
+        Ok(commit)
     }
 
     /// Adds to `commit` that the boundary of a new user or role is used once more.
@@ -377,7 +426,7 @@ impl Directory {
     /// of AWS.
     ///
     /// SECURITY: what is used once more is a policy of the account or one of AWS, no other.
-    async fn edit_policy_in_use(
+    pub(crate) async fn edit_policy_in_use(
         &self,
         account: AccountId,
         policy: UniqueId,
@@ -411,7 +460,12 @@ impl Step {
 
 /// What the keys of all that use a policy in one way begin with; for a policy of AWS, of all of
 /// an account.
-fn index(owner: PolicyOwner, account: AccountId, policy: UniqueId, usage: PolicyUsage) -> String {
+pub(crate) fn index(
+    owner: PolicyOwner,
+    account: AccountId,
+    policy: UniqueId,
+    usage: PolicyUsage,
+) -> String {
     match (owner, usage) {
         (PolicyOwner::Aws, PolicyUsage::Boundary) => keys::aws_boundaries(account, policy),
         (PolicyOwner::Aws, PolicyUsage::Permissions) => keys::aws_attachments(account, policy),

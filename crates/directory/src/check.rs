@@ -6,23 +6,30 @@
 mod mfa_devices;
 mod passwords;
 mod profiles;
+mod role_deletions;
+mod saml_providers;
+mod services;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use daypass_names::{AccessKeyId, AccountAlias, AccountId, Constrained, UniqueId};
+use daypass_federation::saml::Digest;
+use daypass_names::{
+    AccessKeyId, AccountAlias, AccountId, Constrained, SamlId, ServiceName, UniqueId, UniqueIdKind,
+};
 use daypass_store::{Entry, Key, MAX_SCAN, StoreError};
 
 use crate::access_keys::UNOPENED;
 use crate::aws_managed::uses;
 use crate::directory::{Stored, count_of, id_of};
 use crate::findings::{Fault, Findings};
-use crate::keys::{self, Kind, Noun};
+use crate::keys::{self, Kind, Noun, Total};
 use crate::named::{Bounded, Holder, Listed};
 use crate::{
-    AccessKey, Directory, DirectoryError, Group, InstanceProfile, ManagedPolicy, MfaDevice,
-    PolicyUsage, PolicyVersion, Role, User, accounts, last_used, note,
+    AccessKey, Account, Directory, DirectoryError, Group, InstanceProfile, KeyOwner, ManagedPolicy,
+    MfaDevice, OidcProvider, PolicyUsage, PolicyVersion, Role, SamlProvider, Service, User,
+    last_used, note,
 };
 
 impl Directory {
@@ -56,6 +63,8 @@ struct Walk<'a> {
     unreadable: BTreeSet<Noun>,
     /// The counts that are stored, and those that were made while walking.
     counts: BTreeMap<(Noun, AccountId), Tally>,
+    /// The same of what has no name.
+    totals: BTreeMap<(Total, AccountId), Tally>,
     members: HashMap<UniqueId, Tally>,
     attachments: HashMap<Counted, Tally>,
     boundaries: HashMap<Counted, Tally>,
@@ -91,6 +100,7 @@ impl<'a> Walk<'a> {
             findings: Findings::default(),
             unreadable: BTreeSet::new(),
             counts: BTreeMap::new(),
+            totals: BTreeMap::new(),
             members: HashMap::new(),
             attachments: HashMap::new(),
             boundaries: HashMap::new(),
@@ -104,16 +114,24 @@ impl<'a> Walk<'a> {
             return Ok(());
         };
         match place {
-            Place::Account => match accounts::parse(key, entry) {
-                Ok(_) => Ok(()),
-                Err(error) => self.unread(key, error),
-            },
+            Place::Account => self.account(key, entry).await,
+            Place::ClosedAccount(account) => self.closed_account(key, entry, account).await,
+            Place::Service => self.service(key).await,
+            Place::ServiceName(name) => self.service_name(key, entry, &name).await,
             Place::Entity(Noun::User) => self.user(key).await,
             Place::Entity(Noun::Group) => self.group(key).await,
             Place::Entity(Noun::Role) => self.role(key).await,
             Place::Entity(Noun::Policy) => self.policy(key).await,
             Place::Entity(Noun::InstanceProfile) => self.instance_profile(key).await,
             Place::Entity(Noun::MfaDevice) => self.mfa_device(key).await,
+            Place::Entity(Noun::SamlProvider) => self.saml_provider(key).await,
+            Place::SamlMetadata(provider, digest, number) => {
+                self.saml_metadata(key, provider, digest, number).await
+            }
+            Place::SamlPrivateKey(provider, id) => {
+                self.saml_private_key(key, entry, provider, &id).await
+            }
+            Place::Entity(Noun::OidcProvider) => self.named::<OidcProvider>(key).await.map(drop),
             Place::RoleProfile(role, profile) => self.role_profile(key, role, profile).await,
             Place::AliasOf(account) => self.alias_of(key, entry, account).await,
             Place::Alias(alias) => self.alias(key, entry, &alias).await,
@@ -128,9 +146,19 @@ impl<'a> Walk<'a> {
                     self.unread(key, error)
                 }
             },
+            Place::Total(total, account) => match count_of(key, entry) {
+                Ok(stored) => {
+                    let tally = self.totals.entry((total, account)).or_default();
+                    (tally.stored, tally.is_there) = (stored, true);
+                    Ok(())
+                }
+                Err(error) => self.unread(key, error),
+            },
             Place::AccessKey => self.access_key(key).await,
             Place::LoginProfile => self.login_profile(key).await,
             Place::PasswordPolicy(account) => self.password_policy(key, entry, account).await,
+            Place::StsPreferences(account) => self.sts_preferences(key, entry, account).await,
+            Place::RoleDeletions(account) => self.role_deletions(key, entry, account).await,
             Place::Member(group, user) => self.member(key, group, user).await,
             Place::GroupSize(group) => self.group_size(key, entry, group).await,
             Place::Version(policy) => self.version(key, policy).await,
@@ -164,12 +192,8 @@ impl<'a> Walk<'a> {
                 self.findings.add(key, Fault::MemberUnindexed(*id));
             }
         }
-        for id in &user.access_keys {
-            let held = self.load::<AccessKey>(&keys::access_key(id)?).await?;
-            if !held.is(|held| held.user == user.id) {
-                self.findings.add(key, Fault::AccessKeyMissing(id.clone()));
-            }
-        }
+        let owner = KeyOwner::User(user.account, user.id);
+        self.access_keys_of(key, owner, &user.access_keys).await?;
         self.mfa_devices_of(key, &user).await
     }
 
@@ -198,6 +222,8 @@ impl<'a> Walk<'a> {
             let tally = tallies.entry(Counted::Customers(policy.id)).or_default();
             (tally.stored, tally.is_there) = (stored, true);
         }
+        let held = u32::try_from(policy.versions.len()).unwrap_or(u32::MAX);
+        self.add_to_total(Total::PolicyVersions, policy.account, held);
         for version in &policy.versions {
             let number = crate::versions::number(&version.id).unwrap_or(NonZeroU32::MIN);
             let document = keys::policy_version(policy.id, number)?;
@@ -265,7 +291,7 @@ impl<'a> Walk<'a> {
         if !self.directory.holds_account(account).await? {
             self.findings.add(key, Fault::AccountMissing(account));
         }
-        let name = keys::name(T::NOUN, account, &value.about().lower())?;
+        let name = keys::name(T::NOUN, account, &T::indexed(value.about().name))?;
         match self.directory.store.get(&name).await? {
             None => self.findings.add(key, Fault::NameMissing),
             // One that is no id is told under its own key.
@@ -340,8 +366,10 @@ impl<'a> Walk<'a> {
             Noun::Group => self.leads::<Group>(id, account, lower).await?,
             Noun::InstanceProfile => self.leads::<InstanceProfile>(id, account, lower).await?,
             Noun::MfaDevice => self.leads::<MfaDevice>(id, account, lower).await?,
+            Noun::OidcProvider => self.leads::<OidcProvider>(id, account, lower).await?,
             Noun::Policy => self.leads::<ManagedPolicy>(id, account, lower).await?,
             Noun::Role => self.leads::<Role>(id, account, lower).await?,
+            Noun::SamlProvider => self.leads::<SamlProvider>(id, account, lower).await?,
             Noun::User => self.leads::<User>(id, account, lower).await?,
         };
         if !leads {
@@ -360,7 +388,7 @@ impl<'a> Walk<'a> {
         let found = self.load::<T>(&keys::entity(T::NOUN, id)?).await?;
         Ok(found.is(|found| {
             let about = found.about();
-            about.account == account && about.lower() == lower
+            about.account == account && T::indexed(about.name) == lower
         }))
     }
 
@@ -374,9 +402,43 @@ impl<'a> Walk<'a> {
             }
             Err(error) => return self.unread(key, error),
         };
-        let user = self.load::<User>(&keys::entity(Kind::User, held.user)?).await?;
-        if !user.is(|user| user.account == held.account && user.access_keys.contains(&held.id)) {
+        let is_listed = match held.owner {
+            KeyOwner::Root(account) => {
+                let account = self.load::<Account>(&keys::account(account)?).await?;
+                account.is(|account| account.root_access_keys.contains(&held.id))
+            }
+            KeyOwner::Service(service) => {
+                let service = self.load::<Service>(&keys::service(service)?).await?;
+                service.is(|service| service.access_keys.contains(&held.id))
+            }
+            KeyOwner::User(account, user) => {
+                let user = self.load::<User>(&keys::entity(Kind::User, user)?).await?;
+                user.is(|user| user.account == account && user.access_keys.contains(&held.id))
+            }
+        };
+        if !is_listed {
             self.findings.add(key, Fault::AccessKeyUnlisted);
+        }
+        Ok(())
+    }
+
+    /// The access keys that an owner lists must be its own.
+    async fn access_keys_of(
+        &mut self,
+        key: &Key,
+        owner: KeyOwner,
+        listed: &[AccessKeyId],
+    ) -> Result<(), DirectoryError> {
+        let mut met = BTreeSet::new();
+        for id in listed {
+            if !met.insert(id) {
+                self.findings.add(key, Fault::AccessKeyTwice(id.clone()));
+                continue;
+            }
+            let held = self.load::<AccessKey>(&keys::access_key(id)?).await?;
+            if !held.is(|held| held.owner == owner) {
+                self.findings.add(key, Fault::AccessKeyMissing(id.clone()));
+            }
         }
         Ok(())
     }
@@ -498,6 +560,12 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// Counts what a total counts.
+    fn add_to_total(&mut self, total: Total, account: AccountId, found: u32) {
+        let tally = self.totals.entry((total, account)).or_default();
+        tally.found = tally.found.saturating_add(found);
+    }
+
     /// A record that cannot be read is a finding; a store that fails ends the check.
     fn unread(&mut self, key: &Key, error: DirectoryError) -> Result<(), DirectoryError> {
         let DirectoryError::Corrupt { reason, .. } = error else { return Err(error) };
@@ -511,6 +579,13 @@ impl<'a> Walk<'a> {
             if stored != found && !self.unreadable.contains(noun) {
                 let fault = Fault::Count { stored: *stored, found: *found };
                 self.findings.add(&keys::count(*noun, *account)?, fault);
+            }
+        }
+        // One that is not there was not kept yet by the release that wrote the store.
+        for ((total, account), Tally { stored, found, is_there }) in &self.totals {
+            if *is_there && stored != found && !self.unreadable.contains(&total.noun()) {
+                let fault = Fault::Count { stored: *stored, found: *found };
+                self.findings.add(&keys::total(*total, *account)?, fault);
             }
         }
         let is_open = |nouns: &[Noun]| nouns.iter().any(|noun| self.unreadable.contains(noun));
@@ -586,6 +661,8 @@ enum Place {
     AliasOf(AccountId),
     /// How often an account uses a policy of AWS.
     AwsUse(AccountId, UniqueId),
+    /// That an account is closed.
+    ClosedAccount(AccountId),
     Count(Noun, AccountId),
     /// Ring keys, revocations and notes: whoever they belong to reads them.
     Elsewhere,
@@ -597,8 +674,17 @@ enum Place {
     Member(UniqueId, UniqueId),
     Name(Noun, AccountId, String),
     PasswordPolicy(AccountId),
+    StsPreferences(AccountId),
+    RoleDeletions(AccountId),
     /// Of the role and the instance profile.
     RoleProfile(UniqueId, UniqueId),
+    /// A part of the metadata of a provider, by the digest of the whole.
+    SamlMetadata(UniqueId, Digest, usize),
+    /// A private key of a provider.
+    SamlPrivateKey(UniqueId, String),
+    Total(Total, AccountId),
+    Service,
+    ServiceName(ServiceName),
     /// With the account, for a policy of AWS.
     Use(PolicyUsage, Option<AccountId>, UniqueId, Kind, UniqueId),
     Version(UniqueId),
@@ -610,11 +696,21 @@ impl Place {
         let parts: Vec<&str> = text.split('/').collect();
         match parts.as_slice() {
             ["account", id] => AccountId::parse(id).ok().map(|_| Self::Account),
+            ["closed-account", id] => AccountId::parse(id).ok().map(Self::ClosedAccount),
+            ["service", id] => {
+                let id = UniqueId::parse(id).ok()?;
+                (id.kind() == UniqueIdKind::Service).then_some(Self::Service)
+            }
+            ["service-name", name] => ServiceName::parse(name).ok().map(Self::ServiceName),
             ["access-key", id] => AccessKeyId::parse(id).ok().map(|_| Self::AccessKey),
             ["login-profile", user] => id(Kind::User, user).map(|_| Self::LoginProfile),
             ["password-policy", account] => {
                 AccountId::parse(account).ok().map(Self::PasswordPolicy)
             }
+            ["sts-preferences", account] => {
+                AccountId::parse(account).ok().map(Self::StsPreferences)
+            }
+            ["role-deletions", account] => AccountId::parse(account).ok().map(Self::RoleDeletions),
             ["group-member", group, user] => {
                 Some(Self::Member(id(Kind::Group, group)?, id(Kind::User, user)?))
             }
@@ -653,6 +749,20 @@ impl Place {
             ["alias", alias] => AccountAlias::parse(alias).ok().map(Self::Alias),
             ["role-profile", role, profile] => {
                 Some(Self::RoleProfile(id(Noun::Role, role)?, id(Noun::InstanceProfile, profile)?))
+            }
+            ["saml-metadata", provider, digest, number] => {
+                let digest = Digest::parse(digest)?;
+                let part =
+                    number.parse::<usize>().ok().filter(|n| format!("{n:03}") == **number)?;
+                Some(Self::SamlMetadata(id(Noun::SamlProvider, provider)?, digest, part))
+            }
+            ["saml-private-key", provider, key] => {
+                SamlId::parse(key).ok()?;
+                Some(Self::SamlPrivateKey(id(Noun::SamlProvider, provider)?, (*key).to_owned()))
+            }
+            [word, account] if Total::ALL.iter().any(|total| total.word() == *word) => {
+                let total = Total::ALL.into_iter().find(|total| total.word() == *word)?;
+                Some(Self::Total(total, AccountId::parse(account).ok()?))
             }
             [word, rest @ ..] => {
                 let (word, what) = match (word.strip_suffix("-count"), word.strip_suffix("-name")) {

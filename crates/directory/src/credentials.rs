@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use daypass_names::{AccountId, PathPrefix};
+use daypass_names::{AccessKeyId, AccountId, PathPrefix};
 
 use crate::keys;
 use crate::{AccessKey, Directory, DirectoryError, LastUsed, Listing, LoginProfile, User};
@@ -15,9 +15,12 @@ pub struct UserCredentials {
     pub user: Arc<User>,
     /// Its password, if it has one.
     pub login_profile: Option<Arc<LoginProfile>>,
-    /// Its access keys, oldest first, and when each was last used.
-    pub access_keys: Vec<(Arc<AccessKey>, Option<LastUsed>)>,
+    /// Its access keys, oldest first.
+    pub access_keys: Vec<KeyUse>,
 }
+
+/// An access key, and when it was last used.
+pub type KeyUse = (Arc<AccessKey>, Option<LastUsed>);
 
 impl Directory {
     /// The credentials of the users of an account, ordered by lower-case name, behind the
@@ -39,18 +42,34 @@ impl Directory {
         let mut items = Vec::with_capacity(page.items.len());
         for user in page.items {
             let login_profile = self.find(&keys::login_profile(user.id)?).await?;
-            let mut access_keys = Vec::with_capacity(user.access_keys.len());
-            for id in &user.access_keys {
-                // One that is gone went while we read.
-                if let Some(key) = self.find::<AccessKey>(&keys::access_key(id)?).await? {
-                    access_keys.push((key, self.access_key_last_used(id).await?));
-                }
-            }
-            access_keys.sort_by(|(one, _), (other, _)| {
-                (one.created, one.id.as_str()).cmp(&(other.created, other.id.as_str()))
-            });
+            let access_keys = self.key_uses(&user.access_keys).await?;
             items.push(Arc::new(UserCredentials { user, login_profile, access_keys }));
         }
         Ok(Listing { items, next: page.next })
+    }
+
+    /// The access keys of the root user of an account, oldest first, and when each was last used.
+    ///
+    /// # Errors
+    /// [`DirectoryError::NotFound`] of the account, and as for [`Directory::credentials`].
+    pub async fn root_credentials(
+        &self,
+        account: AccountId,
+    ) -> Result<Vec<KeyUse>, DirectoryError> {
+        self.key_uses(&self.account(account).await?.root_access_keys).await
+    }
+
+    async fn key_uses(&self, ids: &[AccessKeyId]) -> Result<Vec<KeyUse>, DirectoryError> {
+        let mut uses = Vec::with_capacity(ids.len());
+        for id in ids {
+            // One that is gone went while we read.
+            if let Some(key) = self.find::<AccessKey>(&keys::access_key(id)?).await? {
+                uses.push((key, self.access_key_last_used(id).await?));
+            }
+        }
+        uses.sort_by(|(one, _), (other, _)| {
+            (one.created, one.id.as_str()).cmp(&(other.created, other.id.as_str()))
+        });
+        Ok(uses)
     }
 }

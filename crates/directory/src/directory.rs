@@ -10,14 +10,16 @@ use tokio::sync::{Mutex, MutexGuard, Notify, RwLock};
 
 use crate::aws_managed::AwsManaged;
 use crate::cache::Cache;
+use crate::closing::Closed;
 use crate::keys::{self, Noun};
 use crate::last_used::Uses;
 use crate::mfa_devices::Guesses as CodeGuesses;
 use crate::passwords::{Guesses, Hashing};
 use crate::revocations::Revocations;
 use crate::{
-    AccessKey, AwsManagedPolicies, DataKeys, DirectoryError, Entity, Group, InstanceProfile, Limit,
-    LoginProfile, ManagedPolicy, MfaDevice, PolicyVersion, Quotas, Role, User,
+    AccessKey, Account, AwsManagedPolicies, DataKeys, DirectoryError, Entity, Group,
+    InstanceProfile, Limit, LoginProfile, ManagedPolicy, MfaDevice, OidcProvider, PolicyVersion,
+    Quotas, Role, SamlProvider, Service, User,
 };
 
 /// How often a change is tried when others commit to the same keys in between.
@@ -43,11 +45,16 @@ pub struct Directory {
     /// until the store has answered; a revocation waits for it alone before it answers. No read
     /// takes it.
     pub(crate) writing: Arc<RwLock<()>>,
+    pub(crate) accounts: Cache<Account>,
+    pub(crate) services: Cache<Service>,
+    pub(crate) closed: Closed,
     pub(crate) users: Cache<User>,
     pub(crate) groups: Cache<Group>,
     pub(crate) roles: Cache<Role>,
     pub(crate) instance_profiles: Cache<InstanceProfile>,
     pub(crate) mfa_devices: Cache<MfaDevice>,
+    pub(crate) oidc_providers: Cache<OidcProvider>,
+    pub(crate) saml_providers: Cache<SamlProvider>,
     pub(crate) managed_policies: Cache<ManagedPolicy>,
     pub(crate) policy_versions: Cache<PolicyVersion>,
     pub(crate) access_keys: Cache<AccessKey>,
@@ -106,11 +113,16 @@ impl Directory {
             aws_managed: AwsManaged::new(AwsManagedPolicies::built_in(), partition),
             turns: [const { Mutex::const_new(()) }; TURNS],
             writing: Arc::default(),
+            accounts: Cache::new(),
+            services: Cache::new(),
+            closed: Closed::default(),
             users: Cache::new(),
             groups: Cache::new(),
             roles: Cache::new(),
             instance_profiles: Cache::new(),
             mfa_devices: Cache::new(),
+            oidc_providers: Cache::new(),
+            saml_providers: Cache::new(),
             managed_policies: Cache::new(),
             policy_versions: Cache::new(),
             access_keys: Cache::new(),
@@ -188,7 +200,11 @@ impl Directory {
         Ok(Some(Editing { key, revision: entry.revision, record, value }))
     }
 
-    fn parse<T: Stored>(&self, key: &Key, entry: &Entry) -> Result<(T::Record, T), DirectoryError> {
+    pub(crate) fn parse<T: Stored>(
+        &self,
+        key: &Key,
+        entry: &Entry,
+    ) -> Result<(T::Record, T), DirectoryError> {
         let record = decode::<T::Record>(key, entry)?;
         let mut value = T::from_record(&record, self).map_err(|reason| corrupt(key, reason))?;
         value.read_at(entry.revision);
@@ -199,25 +215,27 @@ impl Directory {
         Ok((record, value))
     }
 
-    /// The id that the index holds for a name, ignoring case.
+    /// The id that the index holds for a name, which is given as the index has it.
     pub(crate) async fn id_by_name(
         &self,
         noun: Noun,
         account: AccountId,
-        name: &str,
+        indexed: &str,
     ) -> Result<Option<UniqueId>, DirectoryError> {
-        let key = keys::name(noun, account, &name.to_ascii_lowercase())?;
+        let key = keys::name(noun, account, indexed)?;
         match self.store.get(&key).await? {
             Some(entry) => id_of(&key, &entry).map(Some),
             None => Ok(None),
         }
     }
 
-    /// Adds to `commit` that one more of a kind is there, unless the account is full.
+    /// Adds to `commit` that one more of a kind is there, unless the account is full and as many
+    /// as `beyond` its quota are there as well.
     pub(crate) async fn count_one_more(
         &self,
         noun: Noun,
         account: AccountId,
+        beyond: u32,
         commit: Commit,
     ) -> Result<Commit, DirectoryError> {
         let quotas = &self.quotas;
@@ -225,8 +243,10 @@ impl Directory {
             Noun::Group => (quotas.groups, Limit::GroupsPerAccount),
             Noun::InstanceProfile => (quotas.instance_profiles, Limit::InstanceProfilesPerAccount),
             Noun::MfaDevice => (quotas.users, Limit::VirtualMfaDevicesPerAccount),
+            Noun::OidcProvider => (quotas.oidc_providers, Limit::OidcProvidersPerAccount),
             Noun::Policy => (quotas.policies, Limit::PoliciesPerAccount),
             Noun::Role => (quotas.roles, Limit::RolesPerAccount),
+            Noun::SamlProvider => (quotas.saml_providers, Limit::SamlProvidersPerAccount),
             Noun::User => (quotas.users, Limit::UsersPerAccount),
         };
         let key = keys::count(noun, account)?;
@@ -234,7 +254,7 @@ impl Directory {
             None => (0, commit.absent(key.clone())),
             Some(entry) => (count_of(&key, &entry)?, commit.unchanged(key.clone(), entry.revision)),
         };
-        if count >= max {
+        if count >= max.saturating_add(beyond) {
             return Err(DirectoryError::LimitExceeded(limit(max)));
         }
         Ok(commit.put(key, count.saturating_add(1).to_string().into_bytes()))

@@ -1,14 +1,16 @@
 //! The entities of the directory, and what a new one is made of.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use daypass_federation::saml::{Digest, PrivateKey};
 use daypass_federation::totp::{Seed, Step};
 use daypass_names::{
-    AccessKeyId, AccountId, Arn, GroupName, InstanceProfileName, Path, PolicyDescription,
-    PolicyName, PolicyVersionId, Region, RoleDescription, RoleName, SecretAccessKey, TagKey,
-    TagValue, UniqueId, UserName, VirtualMfaDeviceName,
+    AccessKeyId, AccountId, Arn, ClientId, GroupName, InstanceProfileName, IssuerUrl, Path,
+    PolicyDescription, PolicyName, PolicyVersionId, Region, RoleDescription, RoleName, SamlId,
+    SamlProviderName, SecretAccessKey, TagKey, TagValue, Thumbprint, UniqueId, UserName,
+    VirtualMfaDeviceName,
 };
 use daypass_policy::Policy;
 use daypass_store::Revision;
@@ -17,13 +19,30 @@ use jiff::Timestamp;
 /// Most items that one call lists, as for every list operation of IAM.
 pub const MAX_PAGE: usize = 1_000;
 
-/// An account.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// An account, with what belongs to its root user.
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Account {
     /// The twelve digits.
     pub id: AccountId,
     /// When it was made.
     pub created: Timestamp,
+    /// That it is closed, and since when.
+    pub closed: Option<Closure>,
+    /// The ids of the access keys of the root user, ordered.
+    pub root_access_keys: Vec<AccessKeyId>,
+    /// The commit that wrote it; none has written a new one yet.
+    pub(crate) revision: Revision,
+}
+
+/// That an account is closed: every credential of it is refused, and nothing of it is deleted.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Closure {
+    /// Since when.
+    pub at: Timestamp,
+    /// Who closed it.
+    pub by: String,
+    /// Why.
+    pub reason: Option<String>,
 }
 
 /// How many entities of each kind an account has.
@@ -39,6 +58,10 @@ pub struct AccountCounts {
     pub policies: u32,
     /// Instance profiles.
     pub instance_profiles: u32,
+    /// OpenID Connect providers.
+    pub oidc_providers: u32,
+    /// SAML providers.
+    pub saml_providers: u32,
 }
 
 /// A tag of a user, role, managed policy, instance profile or virtual MFA device.
@@ -152,6 +175,10 @@ pub struct Role {
     pub boundary: Option<UniqueId>,
     /// The tags.
     pub tags: Vec<Tag>,
+    /// Whether a service of AWS owns it: of such a role only the tags and the description can be
+    /// changed, and only [`Directory::create_service_linked_role`](crate::Directory::create_service_linked_role)
+    /// makes one.
+    pub service_linked: bool,
     /// The commit that wrote it; none has written a new one yet.
     pub(crate) revision: Revision,
 }
@@ -326,6 +353,11 @@ pub struct TrustPolicy {
     /// The policy, pinned. One that no longer parses denies everything.
     pub policy: Arc<Policy>,
     pub(crate) pins: BTreeMap<Arn, UniqueId>,
+    /// The principals that let nobody in, although an account, a session or a provider of that name
+    /// may come to be: they did not exist when the policy was imported.
+    pub(crate) barred: BTreeSet<String>,
+    /// Whether an import made the role and has not filled it yet.
+    pub(crate) unfinished: bool,
 }
 
 impl TrustPolicy {
@@ -345,15 +377,34 @@ pub enum AccessKeyStatus {
     Inactive,
 }
 
-/// A long-term access key of a user, its secret opened.
+/// Whose an access key is.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum KeyOwner {
+    /// The root user of an account.
+    Root(AccountId),
+    /// A registered service, by unique id. It is of no account.
+    Service(UniqueId),
+    /// A user, by account and unique id.
+    User(AccountId, UniqueId),
+}
+
+impl KeyOwner {
+    /// The account of the owner, if it is of one.
+    pub fn account(&self) -> Option<AccountId> {
+        match self {
+            Self::Root(account) | Self::User(account, _) => Some(*account),
+            Self::Service(_) => None,
+        }
+    }
+}
+
+/// A long-term access key, its secret opened.
 #[derive(Debug)]
 pub struct AccessKey {
     /// Its id.
     pub id: AccessKeyId,
-    /// The account of its user.
-    pub account: AccountId,
-    /// The unique id of its user.
-    pub user: UniqueId,
+    /// Whose it is.
+    pub owner: KeyOwner,
     /// Whether it may sign.
     pub status: AccessKeyStatus,
     /// When it was made.
@@ -391,6 +442,98 @@ pub struct MfaDevice {
     pub(crate) drift: i64,
     /// The commit that wrote it; none has written a new one yet.
     pub(crate) revision: Revision,
+}
+
+/// An OpenID Connect provider: whose tokens are taken for whom, and how its keys are come by.
+#[derive(Clone, Debug)]
+pub struct OidcProvider {
+    /// The account that it belongs to.
+    pub account: AccountId,
+    /// Never given twice: a provider that is made again is another.
+    pub id: UniqueId,
+    /// The URL, which tokens must name as their issuer, letter by letter.
+    pub url: IssuerUrl,
+    /// The ARN, made of account and URL.
+    pub arn: Arn,
+    /// When it was made.
+    pub created: Timestamp,
+    /// Whom its tokens may be meant for, in the order in which they were added; none twice.
+    pub client_ids: Vec<ClientId>,
+    /// Which certificates its key server may show beside those of well-known authorities, in the
+    /// order in which they were given.
+    pub thumbprints: Vec<Thumbprint>,
+    /// The tags.
+    pub tags: Vec<Tag>,
+    /// The commit that wrote it; none has written a new one yet.
+    pub(crate) revision: Revision,
+}
+
+/// A SAML provider, without its metadata document and its private keys.
+#[derive(Clone, Debug)]
+pub struct SamlProvider {
+    /// The account that it belongs to.
+    pub account: AccountId,
+    /// Never given twice: a provider that is made again is another.
+    pub id: UniqueId,
+    /// What AWS calls its UUID: never given twice either, and shown.
+    pub uuid: SamlId,
+    /// The name, with the case that it was given.
+    pub name: SamlProviderName,
+    /// The ARN, made of account and name.
+    pub arn: Arn,
+    /// When it was made.
+    pub created: Timestamp,
+    /// Which document is its metadata.
+    pub metadata: SamlMetadata,
+    /// Whether assertions must be encrypted; it was never said when there is none.
+    pub encryption: Option<AssertionEncryptionMode>,
+    /// The private keys that open encrypted assertions, oldest first.
+    pub private_keys: Vec<SamlPrivateKeyInfo>,
+    /// The tags.
+    pub tags: Vec<Tag>,
+    /// The commit that wrote it; none has written a new one yet.
+    pub(crate) revision: Revision,
+}
+
+/// What a SAML provider's record says of its metadata document.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct SamlMetadata {
+    /// The SHA-256 of the document.
+    pub digest: Digest,
+    /// How many bytes it has.
+    pub bytes: usize,
+    /// Until when it holds, as it says or as was decided when it was saved.
+    pub valid_until: Timestamp,
+}
+
+/// Whether a SAML provider's assertions must be encrypted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum AssertionEncryptionMode {
+    /// They may be.
+    Allowed,
+    /// They must be.
+    Required,
+}
+
+/// A private key of a SAML provider, without the key.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SamlPrivateKeyInfo {
+    /// Its id.
+    pub id: SamlId,
+    /// When it was added.
+    pub added: Timestamp,
+}
+
+/// Where the session tokens of an account are good.
+///
+/// IAM API reference, "SetSecurityTokenServicePreferences".
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum TokenVersion {
+    /// In the Regions that are there by default.
+    V1,
+    /// In every Region.
+    #[default]
+    V2,
 }
 
 /// Whose an MFA device is.
@@ -518,6 +661,103 @@ pub struct RoleChange {
     pub description: Option<Option<RoleDescription>>,
     /// The longest session in seconds; its bounds are those of the API.
     pub max_session_duration: Option<u32>,
+}
+
+/// What a service-linked role is made of. Its path and its trust policy follow from the service.
+#[derive(Clone, Debug)]
+pub struct NewServiceLinkedRole {
+    /// The account.
+    pub account: AccountId,
+    /// An `AROA` id drawn at random.
+    pub id: UniqueId,
+    /// The name that the service gives it, suffix included.
+    pub name: RoleName,
+    /// The service principal, `autoscaling.amazonaws.com` for instance.
+    pub service: String,
+    /// The AWS managed policy below `/aws-service-role/` that the service gives it. One that the
+    /// deployment does not have is left out.
+    pub policy: PolicyName,
+    /// The description.
+    pub description: Option<RoleDescription>,
+    /// Now.
+    pub created: Timestamp,
+}
+
+/// What a SAML provider is made of.
+#[derive(Debug)]
+pub struct NewSamlProvider {
+    /// The account.
+    pub account: AccountId,
+    /// An `ASAM` id drawn at random.
+    pub id: UniqueId,
+    /// Another id drawn at random.
+    pub uuid: SamlId,
+    /// The name.
+    pub name: SamlProviderName,
+    /// The metadata.
+    pub metadata: NewSamlMetadata,
+    /// Whether assertions must be encrypted.
+    pub encryption: Option<AssertionEncryptionMode>,
+    /// A private key.
+    pub private_key: Option<NewSamlPrivateKey>,
+    /// The tags; of those with the same key the last is kept.
+    pub tags: Vec<Tag>,
+    /// Now.
+    pub created: Timestamp,
+}
+
+/// A metadata document that is to be a SAML provider's. Whoever makes it has read it.
+#[derive(Clone, Debug)]
+pub struct NewSamlMetadata {
+    /// The document.
+    pub document: Arc<str>,
+    /// Until when it holds.
+    pub valid_until: Timestamp,
+}
+
+/// A private key that is to be a SAML provider's.
+#[derive(Debug)]
+pub struct NewSamlPrivateKey {
+    /// An id drawn at random.
+    pub id: SamlId,
+    /// The key.
+    pub key: PrivateKey,
+    /// 24 random bytes for this key alone.
+    pub nonce: [u8; 24],
+    /// Now.
+    pub added: Timestamp,
+}
+
+/// What is to change of a SAML provider; what is [`None`] stays.
+#[derive(Debug, Default)]
+pub struct SamlProviderChange {
+    /// Another metadata document.
+    pub metadata: Option<NewSamlMetadata>,
+    /// Whether assertions must be encrypted.
+    pub encryption: Option<AssertionEncryptionMode>,
+    /// A further private key.
+    pub add_private_key: Option<NewSamlPrivateKey>,
+    /// The private key that goes. It makes room for one that is added by the same change.
+    pub remove_private_key: Option<SamlId>,
+}
+
+/// What an OpenID Connect provider is made of.
+#[derive(Clone, Debug)]
+pub struct NewOidcProvider {
+    /// The account.
+    pub account: AccountId,
+    /// An `AOID` id drawn at random.
+    pub id: UniqueId,
+    /// The URL.
+    pub url: IssuerUrl,
+    /// The client ids; what comes twice is kept once.
+    pub client_ids: Vec<ClientId>,
+    /// The thumbprints, [`MAX_THUMBPRINTS`](crate::MAX_THUMBPRINTS) at most.
+    pub thumbprints: Vec<Thumbprint>,
+    /// The tags; of those with the same key the last is kept.
+    pub tags: Vec<Tag>,
+    /// Now.
+    pub created: Timestamp,
 }
 
 /// What an instance profile is made of.

@@ -1,19 +1,26 @@
 //! Why the directory refuses a call or cannot answer it.
 
 use daypass_names::{
-    AccessKeyId, AccountAlias, AccountId, Arn, GroupName, InstanceProfileName, PolicyName,
-    PolicyVersionId, RoleName, UniqueId, UserName, VirtualMfaDeviceName,
+    AccessKeyId, AccountAlias, AccountId, Arn, GroupName, InstanceProfileName, IssuerUrl,
+    PolicyName, PolicyVersionId, RoleName, SamlId, SamlProviderName, ServiceName, UniqueId,
+    UserName, VirtualMfaDeviceName,
 };
 use daypass_policy::Malformed;
 use daypass_store::{Key, StoreError};
 use thiserror::Error;
 
-use crate::{Limit, NoteFault, PasswordFault, RingsFault};
+use crate::{Limit, NoteFault, PasswordFault, RingsFault, SecretsFault};
 
 /// Why the directory refuses a call or cannot answer it. What is the caller's fault prints as AWS
 /// words it where AWS has words.
 #[derive(Debug, Error)]
 pub enum DirectoryError {
+    /// The account is closed.
+    #[error("the account {0} is closed")]
+    AccountClosed(AccountId),
+    /// The account is not closed.
+    #[error("the account {0} is not closed")]
+    AccountOpen(AccountId),
     /// An entity of that name, ignoring case, or of that id is there already.
     #[error("{}", .0.exists())]
     AlreadyExists(Entity),
@@ -41,9 +48,20 @@ pub enum DirectoryError {
         /// The principal as AWS repeats it: `"AWS":"<what the policy says>"`.
         text: String,
     },
+    /// A SAML provider is to demand encrypted assertions, and has no private key to open them.
+    #[error(
+        "The provider has no private key: encrypted assertions cannot be required until one is added."
+    )]
+    EncryptionWithoutKey,
     /// A quota would be exceeded.
     #[error(transparent)]
     LimitExceeded(Limit),
+    /// The policy of a service-linked role is put on something else.
+    #[error("Cannot attach a Service Role Policy to a Customer {0}.")]
+    NotAttachable(&'static str),
+    /// The role is an ordinary one, and only service-linked roles are deleted so.
+    #[error("The role with name {0} is not a service-linked role.")]
+    NotServiceLinked(RoleName),
     /// A one-time password of an MFA device is wrong, was taken already, or is not looked at because
     /// too many were wrong. Which it is nobody is told.
     #[error("Authentication code for device is not valid.")]
@@ -60,6 +78,17 @@ pub enum DirectoryError {
     /// The password policy does not take a password.
     #[error(transparent)]
     Password(#[from] PasswordFault),
+    /// A path that AWS keeps for itself; whose it is.
+    #[error("Path prefix '{prefix}' can only be used for {owner}")]
+    ReservedPath {
+        /// What the path begins with.
+        prefix: &'static str,
+        /// What may be under it.
+        owner: &'static str,
+    },
+    /// A metadata document has more than [`MAX_SAML_METADATA`](crate::MAX_SAML_METADATA) bytes.
+    #[error("The SAML metadata document has more than {} bytes.", crate::MAX_SAML_METADATA)]
+    SamlMetadataTooLarge,
     /// What was to be written could not be read back: a mistake of the program that called, such
     /// as a role's id for a user, or a change of a policy of AWS, which is told by its owner.
     #[error("the new record is refused: {0}")]
@@ -71,6 +100,9 @@ pub enum DirectoryError {
     /// The key rings failed.
     #[error(transparent)]
     Rings(#[from] RingsFault),
+    /// The secrets of an export cannot be sealed.
+    #[error(transparent)]
+    Secrets(#[from] SecretsFault),
     /// A secret could not be sealed: a mistake of ours.
     #[error("the secret cannot be sealed")]
     Seal(#[source] daypass_token::SealFault),
@@ -86,6 +118,15 @@ pub enum DirectoryError {
     /// Too many wrong passwords were tried for the user lately: not even the right one counts.
     #[error("Too many wrong passwords were tried. Try again later.")]
     TooManyWrongPasswords,
+    /// A service-linked role, which only its service changes.
+    #[error(
+        "Cannot perform the operation on the protected role '{0}' - this role is only modifiable \
+         by AWS"
+    )]
+    Unmodifiable(RoleName),
+    /// The longest session of a service-linked role.
+    #[error("{0} is an AWS service linked role, max session duration cannot be changed.")]
+    UnmodifiableDuration(RoleName),
     /// A password is not the present one.
     #[error("The old password is not correct.")]
     WrongPassword,
@@ -131,6 +172,10 @@ pub enum Entity {
     MfaDevice(VirtualMfaDeviceName),
     /// A virtual MFA device, by unique id.
     MfaDeviceId(UniqueId),
+    /// An OpenID Connect provider, by URL.
+    OidcProvider(IssuerUrl),
+    /// An OpenID Connect provider, by unique id.
+    OidcProviderId(UniqueId),
     /// The password policy of an account.
     PasswordPolicy(AccountId),
     /// A virtual MFA device, by serial number.
@@ -147,6 +192,16 @@ pub enum Entity {
     RoleId(UniqueId),
     /// An inline policy of a role.
     RolePolicy(PolicyName),
+    /// A private key of a SAML provider.
+    SamlPrivateKey(SamlId),
+    /// A SAML provider, by name.
+    SamlProvider(SamlProviderName),
+    /// A SAML provider, by unique id.
+    SamlProviderId(UniqueId),
+    /// A registered service, by name.
+    Service(ServiceName),
+    /// A registered service, by unique id.
+    ServiceId(UniqueId),
     /// A user, by name.
     User(UserName),
     /// A user, by unique id.
@@ -184,6 +239,8 @@ impl Entity {
                 format!("VirtualMFADevice with serial number {serial} doesn't exist.")
             }
             Self::LoginProfile(user) => format!("Login Profile for User {user} cannot be found."),
+            Self::OidcProvider(url) => format!("OpenIDConnect Provider not found for url {url}"),
+            Self::OidcProviderId(id) => format!("OpenIDConnect Provider not found for id {id}"),
             Self::PasswordPolicy(account) => {
                 format!("The Password Policy with domain name {account} cannot be found.")
             }
@@ -195,6 +252,11 @@ impl Entity {
             Self::Role(name) => format!("The role with name {name} cannot be found."),
             Self::RoleId(id) => format!("The role with id {id} cannot be found."),
             Self::RolePolicy(name) => format!("The role policy with name {name} cannot be found."),
+            Self::SamlPrivateKey(id) => format!("The private key with id {id} cannot be found."),
+            Self::SamlProvider(name) => format!("Manifest not found for name {name}"),
+            Self::SamlProviderId(id) => format!("Manifest not found for id {id}"),
+            Self::Service(name) => format!("The service with name {name} cannot be found."),
+            Self::ServiceId(id) => format!("The service with id {id} cannot be found."),
             Self::User(name) => format!("The user with name {name} cannot be found."),
             Self::UserId(id) => format!("The user with id {id} cannot be found."),
             Self::UserPolicy(name) => format!("The user policy with name {name} cannot be found."),
@@ -224,6 +286,8 @@ impl Entity {
                 "MFADevice entity at the same path and name already exists.".to_owned()
             }
             Self::LoginProfile(user) => format!("Login Profile for User {user} already exists."),
+            Self::OidcProvider(url) => format!("Provider with url {url} already exists."),
+            Self::OidcProviderId(id) => format!("Provider with id {id} already exists."),
             Self::PasswordPolicy(account) => {
                 format!("The Password Policy with domain name {account} already exists.")
             }
@@ -235,6 +299,11 @@ impl Entity {
             Self::Role(name) => format!("Role with name {name} already exists."),
             Self::RoleId(id) => format!("Role with id {id} already exists."),
             Self::RolePolicy(name) => format!("Role policy with name {name} already exists."),
+            Self::SamlPrivateKey(id) => format!("The private key with id {id} already exists."),
+            Self::SamlProvider(name) => format!("Provider with name {name} already exists."),
+            Self::SamlProviderId(id) => format!("Provider with id {id} already exists."),
+            Self::Service(name) => format!("Service with name {name} already exists."),
+            Self::ServiceId(id) => format!("Service with id {id} already exists."),
             Self::User(name) => format!("User with name {name} already exists."),
             Self::UserId(id) => format!("User with id {id} already exists."),
             Self::UserPolicy(name) => format!("User policy with name {name} already exists."),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use daypass_names::{AccessKeyId, AccountId, PolicyVersionId, UniqueId};
+use daypass_names::{AccessKeyId, AccountId, PolicyVersionId, SamlId, UniqueId};
 use daypass_store::Key;
 use thiserror::Error;
 
@@ -48,11 +48,14 @@ impl fmt::Display for Finding {
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// A user lists an access key that is not there, or is somebody else's.
-    #[error("the user lists the access key {0}, which is not there or not the user's")]
+    /// A user, a root user or a service lists an access key that is not there, or is another's.
+    #[error("the access key {0} is listed, which is not there or another's")]
     AccessKeyMissing(AccessKeyId),
-    /// An access key whose user is gone or does not list it.
-    #[error("the user of the access key is not there or does not list it")]
+    /// A user, a root user or a service lists an access key twice.
+    #[error("the access key {0} is listed twice")]
+    AccessKeyTwice(AccessKeyId),
+    /// An access key whose owner is gone or does not list it.
+    #[error("the owner of the access key is not there or does not list it")]
     AccessKeyUnlisted,
     /// The account of an entity is not there.
     #[error("its account {0} is not there")]
@@ -91,6 +94,12 @@ pub enum Fault {
     /// A boundary without its index entry.
     #[error("the policy {0} is the boundary, but the index does not say so")]
     BoundaryUnindexed(UniqueId),
+    /// An index entry for a closed account that is not closed.
+    #[error("the index says that the account is closed, but it is not")]
+    ClosureOrphan,
+    /// A closed account without its index entry. It is closed all the same.
+    #[error("the account is closed, but the index does not say so")]
+    ClosureUnindexed,
     /// The number of entities of a kind in an account is wrong.
     #[error("the count is {stored}, but there are {found}")]
     Count {
@@ -152,6 +161,18 @@ pub enum Fault {
     /// A role in an instance profile without its index entry.
     #[error("the role {0} is in it, but the index does not say so")]
     RoleUnindexed(UniqueId),
+    /// The metadata of a SAML provider is not there whole.
+    #[error("its metadata cannot be read: {0}")]
+    SamlMetadataDamaged(String),
+    /// A part of a metadata document that is nobody's.
+    #[error("the SAML provider of the metadata is not there or has other metadata")]
+    SamlMetadataOrphan,
+    /// A SAML provider lists a private key that is not there.
+    #[error("the SAML provider lists the private key {0}, which is not there")]
+    SamlPrivateKeyMissing(SamlId),
+    /// A private key that its SAML provider does not list.
+    #[error("the SAML provider of the private key is not there or does not list it")]
+    SamlPrivateKeyUnlisted,
     /// A secret that the data keys do not open.
     #[error("the secret cannot be opened with the present data keys")]
     SecretUnopened,

@@ -5,17 +5,17 @@
 
 use std::sync::Arc;
 
-use daypass_names::{AccountId, PolicyName, UniqueId};
+use daypass_names::{AccountAlias, AccountId, PolicyName, UniqueId};
 use daypass_policy::{Kind as PolicyKind, Policy};
-use daypass_store::Commit;
+use daypass_store::{Commit, Key};
 
 use crate::directory::{ATTEMPTS, encode};
 use crate::keys::{self, Kind};
 use crate::named::Holder;
-use crate::record::{AccountRecord, CommonRecord, PolicyRecord, UserRecord};
+use crate::record::{CommonRecord, PolicyRecord, UserRecord};
 use crate::{
-    AccessKey, Account, Directory, DirectoryError, Entity, NewAccessKey, NewAccount, NewUser,
-    Noting, User, tags,
+    AccessKey, Account, Directory, DirectoryError, Entity, KeyOwner, NewAccessKey, NewAccount,
+    NewUser, Noting, User, accounts, tags,
 };
 
 /// What an account is founded with.
@@ -23,6 +23,8 @@ use crate::{
 pub struct Founding {
     /// The account.
     pub account: NewAccount,
+    /// The alias of the account, if it is to have one.
+    pub alias: Option<AccountAlias>,
     /// Its first user, in that account and without a boundary.
     pub admin: NewUser,
     /// The name of the user's inline policy.
@@ -48,7 +50,8 @@ impl Directory {
     /// Founds an account.
     ///
     /// # Errors
-    /// [`DirectoryError::AlreadyExists`] when the account, the user's id or the access key exists,
+    /// [`DirectoryError::AlreadyExists`] when the account, its alias, the user's id or the access key
+    /// exists,
     /// [`DirectoryError::Malformed`] of the policy, or [`DirectoryError::Refused`] when user and
     /// account do not belong together.
     pub async fn found_account(
@@ -56,7 +59,7 @@ impl Directory {
         founding: Founding,
         noting: &dyn Noting<Founded>,
     ) -> Result<Founded, DirectoryError> {
-        let Founding { account, admin, policy, policy_text, key } = founding;
+        let Founding { account, alias, admin, policy, policy_text, key } = founding;
         if admin.account != account.id || admin.boundary.is_some() {
             let reason = "the first user is of another account, or has a boundary";
             return Err(DirectoryError::Refused(reason.to_owned()));
@@ -67,13 +70,15 @@ impl Directory {
         let user = self.made::<User>(&record)?;
         let too_large = || user.record_limit(&self.quotas);
         let user_bytes = encode(&record).ok_or_else(too_large)?;
-        let account_record =
-            AccountRecord { id: account.id.to_string(), created: account.created.to_string() };
+        let account_record = accounts::record_of_new(account)?;
+        let made_account = self.made::<Account>(&account_record)?;
         let account_bytes = encode(&account_record).ok_or_else(too_large)?;
         for _ in 0..ATTEMPTS {
             self.require_new(account.id, user.id, &key).await?;
+            let named = self.new_alias(account.id, alias.as_ref()).await?;
             let sealing = self.data_keys.sealing();
-            let key_record = self.seal(&sealing.ring, &key, &user)?;
+            let key_record =
+                Self::seal(&sealing.ring, &key, KeyOwner::User(user.account, user.id))?;
             let key_bytes = encode(&key_record).ok_or_else(too_large)?;
             let name = user.name.to_string().to_ascii_lowercase();
             let made = [
@@ -83,11 +88,12 @@ impl Directory {
                 (keys::count(Kind::User, account.id)?, b"1".to_vec()),
                 (keys::access_key(&key.id)?, key_bytes),
             ];
-            let commit = made.into_iter().fold(Commit::new(), |commit, (key, value)| {
-                commit.absent(key.clone()).put(key, value)
-            });
+            let commit =
+                made.into_iter().chain(named).fold(Commit::new(), |commit, (key, value)| {
+                    commit.absent(key.clone()).put(key, value)
+                });
             let founded = Founded {
-                account: Account { id: account.id, created: account.created },
+                account: made_account.clone(),
                 admin: Arc::new(self.made::<User>(&record)?),
                 key: Arc::new(self.made::<AccessKey>(&key_record)?),
             };
@@ -97,6 +103,23 @@ impl Directory {
             self.data_keys.refresh(&sealing).await?;
         }
         Err(DirectoryError::Conflict)
+    }
+
+    /// What the alias of a new account is written as: both ways, as for a later one.
+    async fn new_alias(
+        &self,
+        account: AccountId,
+        alias: Option<&AccountAlias>,
+    ) -> Result<Vec<(Key, Vec<u8>)>, DirectoryError> {
+        let Some(alias) = alias else { return Ok(Vec::new()) };
+        let place = keys::alias(alias)?;
+        if self.store.get(&place).await?.is_some() {
+            return Err(DirectoryError::AlreadyExists(Entity::AccountAlias(alias.clone())));
+        }
+        Ok(vec![
+            (place, account.to_string().into_bytes()),
+            (keys::alias_of(account)?, alias.to_string().into_bytes()),
+        ])
     }
 
     async fn require_new(

@@ -236,7 +236,7 @@ impl Directory {
     }
 
     /// How many members a group of the account has, its key and the revision of it.
-    async fn group_size(
+    pub(crate) async fn group_size(
         &self,
         account: AccountId,
         group: UniqueId,
@@ -259,7 +259,7 @@ fn resized(commit: Commit, key: Key, revision: Revision, size: u32) -> Commit {
     commit.unchanged(key.clone(), revision).put(key, size.to_string().into_bytes())
 }
 
-fn member(group: UniqueId, user: UniqueId) -> Result<Key, StoreError> {
+pub(crate) fn member(group: UniqueId, user: UniqueId) -> Result<Key, StoreError> {
     keys::member(group, &user.to_string())
 }
 

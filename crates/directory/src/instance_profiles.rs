@@ -155,7 +155,8 @@ impl Directory {
     /// # Errors
     /// [`DirectoryError::NotFound`] of the instance profile or of the role,
     /// [`DirectoryError::LimitExceeded`] when the instance profile is full, also of that very role,
-    /// or [`DirectoryError::AlreadyExists`] when the role is in it.
+    /// [`DirectoryError::AlreadyExists`] when the role is in it, or
+    /// [`DirectoryError::Unmodifiable`].
     pub async fn add_role_to_instance_profile(
         &self,
         account: AccountId,
@@ -206,7 +207,7 @@ impl Directory {
         for _ in 0..ATTEMPTS {
             let mut editing = self.edit_entity::<InstanceProfile>(account, profile).await?;
             if !editing.value.roles.contains(&role) {
-                let name = self.role_by_id(account, role).await?.name.clone();
+                let name = self.edit_entity::<Role>(account, role).await?.value.name;
                 return Err(DirectoryError::NotFound(Entity::Role(name)));
             }
             let held = role.to_string();

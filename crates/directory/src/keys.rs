@@ -2,7 +2,8 @@
 //!
 //! | key | value |
 //! |---|---|
-//! | `account/<account>` | the account |
+//! | `account/<account>` | the account, with whether it is closed and the ids of its root user's access keys |
+//! | `closed-account/<account>` | empty: the account is closed |
 //! | `account-alias/<account>` | the alias of the account |
 //! | `alias/<alias>` | the account that has the alias, the only one in the deployment |
 //! | `user/<id>`, `role/<id>`, `group/<id>` | the entity with all that is inline in it, and what it refers to |
@@ -12,11 +13,23 @@
 //! | `instance-profile/<id>` | an instance profile with the role that is in it |
 //! | `user-name/<account>/<lower-case name>`, `role-name/…`, `group-name/…`, `policy-name/…`, `instance-profile-name/…`, `mfa-device-name/…` | the entity's id |
 //! | `user-count/<account>`, `role-count/…`, `group-count/…`, `policy-count/…`, `instance-profile-count/…`, `mfa-device-count/…` | how many there are, so that no create has to count |
+//! | `oidc-provider/<id>` | an OpenID Connect provider |
+//! | `oidc-provider-name/<account>/<URL without https://, \| for />` | the provider's id; case counts |
+//! | `oidc-provider-count/<account>` | how many there are |
+//! | `sts-preferences/<account>` | which version the account's session tokens have |
+//! | `role-deletions/<account>` | the last deletions of service-linked roles, by their task ids |
+//! | `policy-version-count/<account>`, `mfa-device-in-use-count/<account>` | how many versions its managed policies have, and how many of its MFA devices are somebody's |
 //! | `access-key/<id>` | the access key, its secret sealed |
+//! | `service/<id>` | a registered service with the ids of its access keys |
+//! | `service-name/<name>` | the id of the service |
 //! | `login-profile/<user>` | the hashes of the user's password and of those before it |
 //! | `password-policy/<account>` | what the account demands of passwords |
 //! | `group-member/<group>/<user>` | empty: the user's record has the group |
 //! | `group-size/<group>` | how many members the group has |
+//! | `saml-provider/<id>` | a SAML provider, with the digest of its metadata and the ids of its private keys |
+//! | `saml-provider-name/<account>/<lower-case name>`, `saml-provider-count/<account>` | the provider's id; how many there are |
+//! | `saml-metadata/<provider>/<SHA-256 of the document>/<three digits>` | a part of its metadata document |
+//! | `saml-private-key/<provider>/<id>` | a private key of it, sealed |
 //! | `role-profile/<role>/<instance profile>` | empty: the role is in the instance profile |
 //! | `policy-attachment/<policy>/<kind>/<id>` | empty: the user, group or role has the policy |
 //! | `policy-boundary/<policy>/<kind>/<id>` | empty: the user or role is bounded by the policy |
@@ -32,7 +45,8 @@
 
 use std::num::NonZeroU32;
 
-use daypass_names::{AccessKeyId, AccountAlias, AccountId, UniqueId, UniqueIdKind};
+use daypass_federation::saml::Digest;
+use daypass_names::{AccessKeyId, AccountAlias, AccountId, ServiceName, UniqueId, UniqueIdKind};
 use daypass_store::{Key, StoreError};
 
 /// The kinds of entity that policies are, or are put on.
@@ -74,22 +88,34 @@ pub(crate) enum Noun {
     Group,
     InstanceProfile,
     MfaDevice,
+    OidcProvider,
     Policy,
     Role,
+    SamlProvider,
     User,
 }
 
 impl Noun {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Group, Self::InstanceProfile, Self::MfaDevice, Self::Policy, Self::Role, Self::User];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Group,
+        Self::InstanceProfile,
+        Self::MfaDevice,
+        Self::OidcProvider,
+        Self::Policy,
+        Self::Role,
+        Self::SamlProvider,
+        Self::User,
+    ];
 
     pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Group => Kind::Group.word(),
             Self::InstanceProfile => "instance-profile",
             Self::MfaDevice => "mfa-device",
+            Self::OidcProvider => "oidc-provider",
             Self::Policy => Kind::Policy.word(),
             Self::Role => Kind::Role.word(),
+            Self::SamlProvider => "saml-provider",
             Self::User => Kind::User.word(),
         }
     }
@@ -100,8 +126,10 @@ impl Noun {
             Self::Group => UniqueIdKind::Group,
             Self::InstanceProfile => UniqueIdKind::InstanceProfile,
             Self::MfaDevice => UniqueIdKind::MfaDevice,
+            Self::OidcProvider => UniqueIdKind::OidcProvider,
             Self::Policy => UniqueIdKind::ManagedPolicy,
             Self::Role => UniqueIdKind::Role,
+            Self::SamlProvider => UniqueIdKind::SamlProvider,
             Self::User => UniqueIdKind::User,
         }
     }
@@ -116,6 +144,35 @@ impl Noun {
     }
 }
 
+/// What is counted for an account beside what has a name: see `totals.rs`.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Total {
+    /// Virtual MFA devices that are somebody's.
+    MfaDevicesInUse,
+    /// Versions of customer managed policies.
+    PolicyVersions,
+}
+
+impl Total {
+    pub(crate) const ALL: [Self; 2] = [Self::MfaDevicesInUse, Self::PolicyVersions];
+
+    /// What its keys begin with.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::MfaDevicesInUse => "mfa-device-in-use-count",
+            Self::PolicyVersions => "policy-version-count",
+        }
+    }
+
+    /// Whose records tell it.
+    pub(crate) const fn noun(self) -> Noun {
+        match self {
+            Self::MfaDevicesInUse => Noun::MfaDevice,
+            Self::PolicyVersions => Noun::Policy,
+        }
+    }
+}
+
 impl From<Kind> for Noun {
     fn from(kind: Kind) -> Self {
         Self::of(kind)
@@ -125,11 +182,20 @@ impl From<Kind> for Noun {
 /// What all account keys begin with.
 pub(crate) const ACCOUNTS: &[u8] = b"account/";
 
+/// What the keys of all closed accounts begin with.
+pub(crate) const CLOSED_ACCOUNTS: &str = "closed-account/";
+
+/// What all names of services begin with.
+pub(crate) const SERVICE_NAMES: &[u8] = b"service-name/";
+
 /// What all keys of access keys begin with.
 pub(crate) const ACCESS_KEYS: &[u8] = b"access-key/";
 
 /// What all keys of virtual MFA devices begin with.
 pub(crate) const MFA_DEVICES: &[u8] = b"mfa-device/";
+
+/// What all keys of the private keys of SAML providers begin with.
+pub(crate) const SAML_PRIVATE_KEYS: &[u8] = b"saml-private-key/";
 
 /// What all keys of revocations begin with.
 pub(crate) const REVOCATIONS: &[u8] = b"revocation/";
@@ -139,6 +205,25 @@ pub(crate) const OUTBOX: &[u8] = b"outbox/";
 
 pub(crate) fn account(account: AccountId) -> Result<Key, StoreError> {
     Key::print(format_args!("account/{account}"))
+}
+
+/// The account whose record lies under a key.
+pub(crate) fn account_of(key: &Key) -> Option<AccountId> {
+    let digits = key.as_bytes().strip_prefix(ACCOUNTS)?;
+    AccountId::parse(std::str::from_utf8(digits).ok()?).ok()
+}
+
+/// That an account is closed.
+pub(crate) fn closed_account(account: AccountId) -> Result<Key, StoreError> {
+    Key::print(format_args!("{CLOSED_ACCOUNTS}{account}"))
+}
+
+pub(crate) fn service(id: UniqueId) -> Result<Key, StoreError> {
+    Key::print(format_args!("service/{id}"))
+}
+
+pub(crate) fn service_name(name: &ServiceName) -> Result<Key, StoreError> {
+    Key::print(format_args!("service-name/{name}"))
 }
 
 /// Where the alias of an account is kept.
@@ -160,7 +245,8 @@ pub(crate) fn names(noun: impl Into<Noun>, account: AccountId) -> String {
     format!("{}-name/{account}/", noun.into().word())
 }
 
-/// `lower` is the name in lower case, or where a listing continues.
+/// `lower` is the name in lower case, or as its kind has it in the index, or where a listing
+/// continues.
 pub(crate) fn name(
     noun: impl Into<Noun>,
     account: AccountId,
@@ -173,8 +259,31 @@ pub(crate) fn count(noun: impl Into<Noun>, account: AccountId) -> Result<Key, St
     Key::print(format_args!("{}-count/{account}", noun.into().word()))
 }
 
+pub(crate) fn total(total: Total, account: AccountId) -> Result<Key, StoreError> {
+    Key::print(format_args!("{}/{account}", total.word()))
+}
+
 pub(crate) fn access_key(id: &AccessKeyId) -> Result<Key, StoreError> {
     Key::print(format_args!("access-key/{id}"))
+}
+
+/// What the keys of all parts of a metadata document of a SAML provider begin with.
+pub(crate) fn saml_metadata(provider: UniqueId, digest: &Digest) -> String {
+    format!("saml-metadata/{provider}/{digest}/")
+}
+
+/// A part of a metadata document; three digits, so that they are ordered by number.
+pub(crate) fn saml_metadata_part(
+    provider: UniqueId,
+    digest: &Digest,
+    number: usize,
+) -> Result<Key, StoreError> {
+    Key::print(format_args!("saml-metadata/{provider}/{digest}/{number:03}"))
+}
+
+/// `id` is the id of the private key.
+pub(crate) fn saml_private_key(provider: UniqueId, id: &str) -> Result<Key, StoreError> {
+    Key::print(format_args!("saml-private-key/{provider}/{id}"))
 }
 
 pub(crate) fn login_profile(user: UniqueId) -> Result<Key, StoreError> {
@@ -185,6 +294,10 @@ pub(crate) fn password_policy(account: AccountId) -> Result<Key, StoreError> {
     Key::print(format_args!("password-policy/{account}"))
 }
 
+pub(crate) fn sts_preferences(account: AccountId) -> Result<Key, StoreError> {
+    Key::print(format_args!("sts-preferences/{account}"))
+}
+
 /// What the keys of all members of a group begin with.
 pub(crate) fn members(group: UniqueId) -> String {
     format!("group-member/{group}/")
@@ -193,6 +306,10 @@ pub(crate) fn members(group: UniqueId) -> String {
 /// `user` is the user's id, or where a listing continues.
 pub(crate) fn member(group: UniqueId, user: &str) -> Result<Key, StoreError> {
     Key::print(format_args!("{}{user}", members(group)))
+}
+
+pub(crate) fn role_deletions(account: AccountId) -> Result<Key, StoreError> {
+    Key::print(format_args!("role-deletions/{account}"))
 }
 
 pub(crate) fn group_size(group: UniqueId) -> Result<Key, StoreError> {

@@ -18,6 +18,7 @@ mod attachments;
 mod aws_managed;
 mod cache;
 mod check;
+mod closing;
 mod credentials;
 mod directory;
 mod effective;
@@ -35,6 +36,7 @@ mod managed;
 mod mfa_devices;
 mod named;
 mod note;
+mod oidc_providers;
 mod password_policy;
 mod passwords;
 mod quotas;
@@ -42,25 +44,34 @@ mod record;
 mod revocations;
 mod rings;
 mod roles;
+mod saml_providers;
 mod seen;
+mod service_linked;
+mod services;
+mod sts_preferences;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod totals;
+mod transfer;
 mod trust;
 mod users;
 mod versions;
 
 pub use attachments::HolderPage;
 pub use aws_managed::{AwsManagedFault, AwsManagedPolicies, MAX_AWS_MANAGED};
-pub use credentials::UserCredentials;
+pub use closing::Closing;
+pub use credentials::{KeyUse, UserCredentials};
 pub use directory::Directory;
 pub use effective::{AppliedPolicy, EffectivePolicies};
 pub use entity::{
-    AccessKey, AccessKeyStatus, Account, AccountCounts, Group, Holder, InlinePolicy,
-    InstanceProfile, LastUsed, Listing, MAX_PAGE, ManagedPolicy, MfaAssignment, MfaDevice,
-    NewAccessKey, NewAccount, NewGroup, NewInstanceProfile, NewManagedPolicy, NewMfaDevice,
-    NewPolicyVersion, NewRole, NewUser, PolicyOwner, PolicyScope, PolicyUsage, PolicyVersion, Role,
-    RoleChange, Tag, TrustPolicy, User, VersionInfo,
+    AccessKey, AccessKeyStatus, Account, AccountCounts, AssertionEncryptionMode, Closure, Group,
+    Holder, InlinePolicy, InstanceProfile, KeyOwner, LastUsed, Listing, MAX_PAGE, ManagedPolicy,
+    MfaAssignment, MfaDevice, NewAccessKey, NewAccount, NewGroup, NewInstanceProfile,
+    NewManagedPolicy, NewMfaDevice, NewOidcProvider, NewPolicyVersion, NewRole, NewSamlMetadata,
+    NewSamlPrivateKey, NewSamlProvider, NewServiceLinkedRole, NewUser, OidcProvider, PolicyOwner,
+    PolicyScope, PolicyUsage, PolicyVersion, Role, RoleChange, SamlMetadata, SamlPrivateKeyInfo,
+    SamlProvider, SamlProviderChange, Tag, TokenVersion, TrustPolicy, User, VersionInfo,
 };
 pub use error::{DeleteReason, DirectoryError, Entity};
 pub use findings::{Fault, Finding, Findings, MAX_FINDINGS};
@@ -70,6 +81,7 @@ pub use last_used::MAX_GATHERED;
 pub use login_profiles::{LoginProfile, LoginProfileChange, NewLoginProfile, PasswordStanding};
 pub use mfa_devices::{LOCKED_SECONDS, MAX_WRONG_CODES, MatchedCode};
 pub use note::{Note, NoteFault, Noting, OutboxKey};
+pub use oidc_providers::MAX_THUMBPRINTS;
 pub use password_policy::{
     GREATEST_MINIMUM_LENGTH, GREATEST_PASSWORD_AGE, GREATEST_REUSE_PREVENTION,
     LEAST_MINIMUM_LENGTH, PasswordFault, PasswordPolicy,
@@ -85,4 +97,12 @@ pub use rings::{
     RESERVED_RING_KEYS, Resealed, RingChange, RingChangeKind, RingKeyInfo, RingKeyState, RingName,
     Rings, RingsFault, SESSION_KEY_MARGIN,
 };
+pub use saml_providers::{MAX_PRIVATE_KEYS, MAX_SAML_METADATA, StoredMetadata};
 pub use seen::Seen;
+pub use service_linked::{MAX_LINKED_BEYOND_QUOTA, MAX_ROLE_DELETIONS};
+pub use services::{MAX_SERVICE_LIMITS, MAX_SERVICE_PRINCIPALS, MAX_SERVICES, NewService, Service};
+pub use transfer::{
+    Action, Bringing, Brought, DOCUMENT_FORMAT, DOCUMENT_VERSION, Document, DocumentFault, Export,
+    ExportCounts, Given, Gives, MAX_ENTITIES, MAX_PAGES, MIN_PASSPHRASE, NewExport, OpenedSecrets,
+    Passphrase, Plan, PlanCounts, SecretsFault, Step, Survey, Thing,
+};

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Most passwords that are remembered behind the present one.
-const REMEMBERED: usize = GREATEST_REUSE_PREVENTION as usize;
+pub(crate) const REMEMBERED: usize = GREATEST_REUSE_PREVENTION as usize;
 
 /// The password of a user, as it is kept.
 #[derive(Debug)]
@@ -91,6 +91,11 @@ impl LoginProfile {
             (false, _) if self.reset_required => PasswordStanding::MustChange,
             (false, _) => PasswordStanding::Good,
         }
+    }
+
+    /// SECURITY: the hash of the present password and those before it, for an export that seals them.
+    pub(crate) fn hashes(&self) -> (&str, impl Iterator<Item = &str>) {
+        (self.hash.as_str(), self.previous.iter().map(PasswordHash::as_str))
     }
 
     /// The hashes of passwords that may not come back: when any may not, the present one too.

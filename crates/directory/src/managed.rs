@@ -17,7 +17,7 @@ use daypass_store::{Key, Revision, StoreError};
 
 use crate::cache::Cache;
 use crate::directory::{ATTEMPTS, Editing, Stored, corrupt, encode};
-use crate::keys::{self, Kind};
+use crate::keys::{self, Kind, Total};
 use crate::named::Named;
 use crate::record::{self, DocumentRecord, ManagedRecord, VersionRecord};
 use crate::{
@@ -123,6 +123,8 @@ impl Directory {
         for _ in 0..ATTEMPTS {
             let commit = self.creation(&policy, bytes.clone()).await?;
             let commit = commit.absent(version.clone()).put(version.clone(), document.clone());
+            let (total, account) = (Total::PolicyVersions, new.account);
+            let commit = self.change_total(total, account, commit, 1).await?;
             if self.commit_noted(commit, noting, &policy).await? {
                 return Ok(Arc::new(policy));
             }
@@ -154,6 +156,8 @@ impl Directory {
             }
             let document = keys::policy_version(id, editing.record.default)?;
             let commit = self.deletion(&editing).await?.delete(document.clone());
+            let total = Total::PolicyVersions;
+            let commit = self.change_total(total, account, commit, -1).await?;
             if self.commit_noted(commit, noting, &()).await? {
                 self.managed_policies.forget(&editing.key);
                 self.policy_versions.forget(&document);

@@ -27,7 +27,7 @@ use zeroize::Zeroizing;
 use crate::access_keys::UNOPENED;
 use crate::cache::Cache;
 use crate::directory::{ATTEMPTS, Editing, Stored, corrupt, encode};
-use crate::keys::{self, Noun};
+use crate::keys::{self, Noun, Total};
 use crate::named::{About, Holder, Listed};
 use crate::record::{self, AssignmentRecord, MfaDeviceRecord};
 use crate::{
@@ -40,7 +40,7 @@ pub(crate) use guesses::Guesses;
 pub use guesses::{LOCKED_SECONDS, MAX_WRONG_CODES};
 
 /// The most that a device's clock can be found ahead of ours or behind, in steps.
-const MAX_DRIFT: i64 = 1 + RESYNC_WINDOW.cast_signed();
+pub(crate) const MAX_DRIFT: i64 = 1 + RESYNC_WINDOW.cast_signed();
 
 impl Directory {
     /// The virtual MFA device of exactly that name, case included.
@@ -159,6 +159,7 @@ impl Directory {
         noting: &dyn Noting<()>,
     ) -> Result<(), DirectoryError> {
         let mut turn = Turn::default();
+        let _turn = self.counting(account).await;
         for _ in 0..ATTEMPTS {
             let mut owner = self.edit_entity::<User>(account, user).await?;
             let mut editing = self.edit_entity::<MfaDevice>(account, device).await?;
@@ -181,6 +182,8 @@ impl Directory {
             let commit = owner.rewrite().ok_or(too_large)?;
             let commit =
                 commit.unchanged(editing.key.clone(), editing.revision).put(editing.key, bytes);
+            let total = Total::MfaDevicesInUse;
+            let commit = self.change_total(total, account, commit, 1).await?;
             if self.commit_noted(commit, noting, &()).await? {
                 self.code_guesses.forgive(device, user);
                 return Ok(());
@@ -232,6 +235,7 @@ impl Directory {
         device: UniqueId,
         noting: &dyn Noting<()>,
     ) -> Result<(), DirectoryError> {
+        let _turn = self.counting(account).await;
         for _ in 0..ATTEMPTS {
             let mut owner = self.edit_entity::<User>(account, user).await?;
             let mut editing = self.edit_device_of(account, user, device).await?;
@@ -243,6 +247,8 @@ impl Directory {
             let commit = owner.rewrite().ok_or(too_large)?;
             let commit =
                 commit.unchanged(editing.key.clone(), editing.revision).put(editing.key, bytes);
+            let total = Total::MfaDevicesInUse;
+            let commit = self.change_total(total, account, commit, -1).await?;
             if self.commit_noted(commit, noting, &()).await? {
                 return Ok(());
             }
@@ -342,7 +348,7 @@ const TOO_LARGE: &str = "the record is too large";
 
 /// The seed of a new device, sealed. When an attempt fails its record was never written: a nonce
 /// leaves this process for one record only.
-fn sealed(ring: &KeyRing, new: &NewMfaDevice) -> Result<String, DirectoryError> {
+pub(crate) fn sealed(ring: &KeyRing, new: &NewMfaDevice) -> Result<String, DirectoryError> {
     let sealed = seal_value(
         ring,
         Purpose::MfaSeed,

@@ -2,7 +2,7 @@
 //! id in an account, and a path; and what the first three have: inline and attached policies.
 
 use std::fmt::Display;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use daypass_names::{AccountId, Constrained, Path, PathPrefix, UniqueId};
 use daypass_store::{Commit, Key, MAX_SCAN};
@@ -10,6 +10,7 @@ use daypass_store::{Commit, Key, MAX_SCAN};
 use crate::directory::{ATTEMPTS, Editing, Stored, corrupt, encode, id_of};
 use crate::keys::{self, Kind, Noun};
 use crate::record::CommonRecord;
+use crate::service_linked::Protection;
 use crate::{
     DeleteReason, Directory, DirectoryError, Entity, InlinePolicy, Limit, Listing, MAX_PAGE,
     Noting, Quotas,
@@ -28,6 +29,17 @@ pub(crate) trait Listed: Stored {
 
     /// How errors call one of that id.
     fn by_id(id: UniqueId) -> Entity;
+
+    /// The name as its key in the index has it: unique ignoring case, unless the kind says
+    /// otherwise. It has no slash.
+    fn indexed(name: &Self::Name) -> String {
+        name.to_string().to_ascii_lowercase()
+    }
+
+    /// Whether its account may change it.
+    fn protected(&self) -> Protection<'_> {
+        Protection::None
+    }
 }
 
 /// Where something is, and what it is called.
@@ -38,12 +50,8 @@ pub(crate) struct About<'a, N> {
     pub(crate) path: &'a Path,
 }
 
-impl<N: Display> About<'_, N> {
-    /// The name as the index has it.
-    pub(crate) fn lower(&self) -> String {
-        self.name.to_string().to_ascii_lowercase()
-    }
-}
+/// The path of what has none.
+pub(crate) static NO_PATH: LazyLock<Path> = LazyLock::new(Path::default);
 
 impl<T: Named> Listed for T {
     type Name = <T as Named>::Name;
@@ -60,6 +68,10 @@ impl<T: Named> Listed for T {
 
     fn by_id(id: UniqueId) -> Entity {
         T::identified(id)
+    }
+
+    fn protected(&self) -> Protection<'_> {
+        self.protection()
     }
 }
 
@@ -79,6 +91,11 @@ pub(crate) trait Named: Stored {
 
     /// How errors call one of that id.
     fn identified(id: UniqueId) -> Entity;
+
+    /// Whether its account may change it.
+    fn protection(&self) -> Protection<'_> {
+        Protection::None
+    }
 }
 
 /// A user, a group or a role.
@@ -131,7 +148,7 @@ impl Directory {
         account: AccountId,
         name: &T::Name,
     ) -> Result<Arc<T>, DirectoryError> {
-        let found = match self.id_by_name(T::NOUN, account, &name.to_string()).await? {
+        let found = match self.id_by_name(T::NOUN, account, &T::indexed(name)).await? {
             Some(id) => self.entity_by_id::<T>(account, id).await?,
             None => None,
         };
@@ -211,12 +228,27 @@ impl Directory {
         Ok(Listing { items, next: last.filter(|_| more) })
     }
 
-    /// The record of the entity of that id, if it is in that account, to be changed.
+    /// The record of the entity of that id, if it is in that account, to be changed by its account.
+    ///
+    /// SECURITY: whatever changes an entity comes through here, and here what belongs to a service
+    /// of AWS is refused, with [`DirectoryError::Unmodifiable`]. The few changes that such an
+    /// entity takes ask for [`Directory::edit_protected`] instead.
+    pub(crate) async fn edit_entity<T: Listed>(
+        &self,
+        account: AccountId,
+        id: UniqueId,
+    ) -> Result<Editing<T>, DirectoryError> {
+        let editing = self.edit_protected::<T>(account, id).await?;
+        editing.value.protected().require_none()?;
+        Ok(editing)
+    }
+
+    /// The record of the entity of that id, if it is in that account, whoever owns it.
     ///
     /// SECURITY: every change goes by id. A name may have passed to somebody else since the call
     /// was authorised; an id is never given twice. The kind is part of the key, and no record is
     /// read whose id is of another kind.
-    pub(crate) async fn edit_entity<T: Listed>(
+    pub(crate) async fn edit_protected<T: Listed>(
         &self,
         account: AccountId,
         id: UniqueId,
@@ -235,8 +267,10 @@ impl Directory {
     ) -> Result<Commit, DirectoryError> {
         let about = new.about();
         let (account, id) = (about.account, about.id);
+        let protection = new.protected();
+        protection.require_path(about.path)?;
         self.require_account(account).await?;
-        let name_key = keys::name(T::NOUN, account, &about.lower())?;
+        let name_key = keys::name(T::NOUN, account, &T::indexed(about.name))?;
         if self.store.get(&name_key).await?.is_some() {
             return Err(DirectoryError::AlreadyExists(T::by_name(about.name)));
         }
@@ -246,7 +280,7 @@ impl Directory {
             .absent(key.clone())
             .put(key, bytes)
             .put(name_key, id.to_string().into_bytes());
-        self.count_one_more(T::NOUN, account, commit).await
+        self.count_one_more(T::NOUN, account, protection.beyond_quota(), commit).await
     }
 
     /// Gives a user or group another name, another path or both. Its id, and whatever hangs on
@@ -261,12 +295,16 @@ impl Directory {
     ) -> Result<(), DirectoryError> {
         for _ in 0..ATTEMPTS {
             let mut editing = self.edit_entity::<T>(account, id).await?;
+            // Whatever is under a reserved path may stay there.
+            if let Some(path) = path.filter(|path| *path != editing.value.path()) {
+                editing.value.protection().require_path(path)?;
+            }
             let new_name = name.unwrap_or(editing.value.name());
             let is_same =
                 new_name == editing.value.name() && path.is_none_or(|p| p == editing.value.path());
             let lower = new_name.to_string().to_ascii_lowercase();
             let mut moved = None;
-            if lower != editing.value.about().lower() {
+            if lower != T::indexed(editing.value.name()) {
                 let new_key = keys::name(T::NOUN, account, &lower)?;
                 if self.store.get(&new_key).await?.is_some() {
                     return Err(DirectoryError::AlreadyExists(T::named(new_name)));
@@ -328,13 +366,14 @@ impl Directory {
         editing: &Editing<T>,
     ) -> Result<Option<Key>, DirectoryError> {
         let about = editing.value.about();
-        let key = keys::name(T::NOUN, about.account, &about.lower())?;
-        if self.id_by_name(T::NOUN, about.account, &about.lower()).await? == Some(about.id) {
+        let name = T::indexed(about.name);
+        let key = keys::name(T::NOUN, about.account, &name)?;
+        if self.id_by_name(T::NOUN, about.account, &name).await? == Some(about.id) {
             return Ok(Some(key));
         }
         // Either the entity went or was changed since it was read, or the index is damaged: while a
         // record is there its name leads to it.
-        let now = self.edit_entity::<T>(about.account, about.id).await?;
+        let now = self.edit_protected::<T>(about.account, about.id).await?;
         match now.revision == editing.revision {
             true => Err(corrupt(&key, "the index leads to another entity or nowhere")),
             false => Ok(None),

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 use tokio::sync::Notify;
 
+use crate::directory::ATTEMPTS;
 use crate::{Directory, DirectoryError, Seen, keys};
 
 /// The audit record of a write: kept in the same commit, under `outbox/…`, until the trail has it.
@@ -54,13 +55,20 @@ where
 #[error("the write cannot be noted: {reason}")]
 pub struct NoteFault {
     reason: String,
-    denied: bool,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Kind {
+    Fault,
+    Denied,
+    Unproven,
 }
 
 impl NoteFault {
     /// A fault, in the words of its log entry.
     pub fn new(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), denied: false }
+        Self { reason: reason.into(), kind: Kind::Fault }
     }
 
     /// Whoever writes may do so no longer, in the words of the refusal.
@@ -68,12 +76,24 @@ impl NoteFault {
     /// SECURITY: a note that finds this stops the write for good. A revocation has not returned
     /// while a write that was noted before it may still be committed.
     pub fn denied(message: impl Into<String>) -> Self {
-        Self { reason: message.into(), denied: true }
+        Self { reason: message.into(), kind: Kind::Denied }
+    }
+
+    /// The credential of whoever writes is believed no longer, in the words of the refusal.
+    ///
+    /// SECURITY: as [`NoteFault::denied`].
+    pub fn unproven(message: impl Into<String>) -> Self {
+        Self { reason: message.into(), kind: Kind::Unproven }
     }
 
     /// The words of the refusal, when the caller may do so no longer.
     pub fn denial(&self) -> Option<&str> {
-        self.denied.then_some(self.reason.as_str())
+        (self.kind == Kind::Denied).then_some(self.reason.as_str())
+    }
+
+    /// Whether the credential is believed no longer.
+    pub fn is_unproven(&self) -> bool {
+        self.kind == Kind::Unproven
     }
 }
 
@@ -137,6 +157,20 @@ impl Directory {
             Err(StoreError::Conflict { .. }) => Ok(false),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Keeps the note of a write that had nothing to change, as long as what it was decided on is as
+    /// it was.
+    ///
+    /// # Errors
+    /// [`DirectoryError::Overtaken`].
+    pub async fn note_unchanged(&self, noting: &dyn Noting<()>) -> Result<(), DirectoryError> {
+        for _ in 0..ATTEMPTS {
+            if self.commit_noted(Commit::new(), noting, &()).await? {
+                return Ok(());
+            }
+        }
+        Err(DirectoryError::Conflict)
     }
 
     /// Waits until every write whose note was made already is committed or has failed.

@@ -204,7 +204,7 @@ impl InForce {
 
 impl PasswordPolicy {
     /// What is out of its range, if anything is.
-    fn check_ranges(&self) -> Result<(), String> {
+    pub(crate) fn check_ranges(&self) -> Result<(), String> {
         let lengths = LEAST_MINIMUM_LENGTH..=GREATEST_MINIMUM_LENGTH;
         let is_in_range = lengths.contains(&self.minimum_length)
             && self.max_age.is_none_or(|days| (1..=GREATEST_PASSWORD_AGE).contains(&days))

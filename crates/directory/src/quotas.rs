@@ -35,6 +35,12 @@ pub struct Quotas {
     pub access_keys_per_user: u32,
     /// MFA devices of a user.
     pub mfa_devices_per_user: u32,
+    /// OpenID Connect providers of an account.
+    pub oidc_providers: u32,
+    /// SAML providers of an account.
+    pub saml_providers: u32,
+    /// Client ids of an OpenID Connect provider.
+    pub client_ids_per_oidc_provider: u32,
     /// Characters of all inline policies of a user together, white space not counted.
     pub user_policy_size: usize,
     /// Characters of all inline policies of a group together, white space not counted.
@@ -64,6 +70,9 @@ impl Default for Quotas {
             versions_per_policy: 5,
             access_keys_per_user: 2,
             mfa_devices_per_user: 8,
+            oidc_providers: 100,
+            saml_providers: 100,
+            client_ids_per_oidc_provider: 100,
             user_policy_size: limits::INLINE_USER,
             group_policy_size: limits::INLINE_GROUP,
             role_policy_size: limits::INLINE_ROLE,
@@ -75,6 +84,9 @@ impl Default for Quotas {
 
 /// The most that a quota of an account can be set to.
 const MOST_PER_ACCOUNT: u32 = 1_000_000;
+/// The most that a quota of identity providers of an account can be set to: their lists have no
+/// pages.
+const MOST_PROVIDERS: u32 = 1_000;
 /// The most that a quota of one user, group, role or policy can be set to: what it counts lies in
 /// one record.
 const MOST_PER_ENTITY: u32 = 100;
@@ -103,7 +115,7 @@ pub enum QuotaFault {
 impl Quotas {
     /// The quotas that can be set: those that AWS raises on request, and the numbers of users and
     /// of access keys.
-    pub const NAMES: [&str; 10] = [
+    pub const NAMES: [&str; 13] = [
         "users",
         "groups",
         "roles",
@@ -114,6 +126,9 @@ impl Quotas {
         "policies_per_group",
         "policies_per_role",
         "access_keys_per_user",
+        "oidc_providers",
+        "saml_providers",
+        "client_ids_per_oidc_provider",
     ];
 
     /// The same quotas, but for the one of that name.
@@ -127,7 +142,8 @@ impl Quotas {
     ///
     /// # Errors
     /// [`QuotaFault`] for a name that is not among [`Quotas::NAMES`], and a number out of range:
-    /// 1 to 1,000,000 of an account, 1 to 100 of one user, group or role.
+    /// 1 to 1,000,000 of an account (identity providers: 1 to 1,000), 1 to 100 of one user, group,
+    /// role or provider.
     pub fn with(mut self, name: &str, number: u32) -> Result<Self, QuotaFault> {
         let unknown = || QuotaFault::Unknown { name: name.to_owned() };
         let name = Self::NAMES.into_iter().find(|known| *known == name).ok_or_else(unknown)?;
@@ -142,6 +158,11 @@ impl Quotas {
             "policies_per_group" => (&mut self.policies_per_group, MOST_PER_ENTITY),
             "policies_per_role" => (&mut self.policies_per_role, MOST_PER_ENTITY),
             "access_keys_per_user" => (&mut self.access_keys_per_user, MOST_PER_ENTITY),
+            "oidc_providers" => (&mut self.oidc_providers, MOST_PROVIDERS),
+            "saml_providers" => (&mut self.saml_providers, MOST_PROVIDERS),
+            "client_ids_per_oidc_provider" => {
+                (&mut self.client_ids_per_oidc_provider, MOST_PER_ENTITY)
+            }
             _ => return Err(unknown()),
         };
         if number == 0 || number > most {
@@ -169,6 +190,9 @@ pub enum Limit {
         /// The group.
         group: GroupName,
     },
+    /// Client ids of an OpenID Connect provider.
+    #[error("Cannot exceed quota for ClientIdsPerOpenIdConnectProvider: {0}")]
+    ClientIdsPerOidcProvider(u32),
     /// Groups of an account.
     #[error("Cannot exceed quota for GroupsPerAccount: {0}")]
     GroupsPerAccount(u32),
@@ -184,6 +208,9 @@ pub enum Limit {
     /// MFA devices of a user.
     #[error("Cannot exceed quota for MFADevicesPerUser: {0}")]
     MfaDevicesPerUser(u32),
+    /// OpenID Connect providers of an account.
+    #[error("Cannot exceed quota for OpenIdConnectProvidersPerAccount: {0}")]
+    OidcProvidersPerAccount(u32),
     /// Managed policies of an account.
     #[error("Cannot exceed quota for PoliciesPerAccount: {0}")]
     PoliciesPerAccount(u32),
@@ -210,12 +237,24 @@ pub enum Limit {
     /// Roles of an account.
     #[error("Cannot exceed quota for RolesPerAccount: {0}")]
     RolesPerAccount(u32),
+    /// Private keys of a SAML provider.
+    #[error("Cannot exceed quota for PrivateKeysPerSAMLProvider: {}", crate::MAX_PRIVATE_KEYS)]
+    PrivateKeysPerSamlProvider,
+    /// SAML providers of an account.
+    #[error("Cannot exceed quota for SAMLProvidersPerAccount: {0}")]
+    SamlProvidersPerAccount(u32),
+    /// Tags of a SAML provider.
+    #[error("Cannot exceed quota for TagsPerSAMLProvider: {0}")]
+    TagsPerSamlProvider(u32),
     /// Tags of an instance profile.
     #[error("Cannot exceed quota for TagsPerInstanceProfile: {0}")]
     TagsPerInstanceProfile(u32),
     /// Tags of a virtual MFA device.
     #[error("Cannot exceed quota for TagsPerMFADevice: {0}")]
     TagsPerMfaDevice(u32),
+    /// Tags of an OpenID Connect provider.
+    #[error("Cannot exceed quota for TagsPerOpenIdConnectProvider: {0}")]
+    TagsPerOidcProvider(u32),
     /// Tags of a managed policy.
     #[error("Cannot exceed quota for TagsPerPolicy: {0}")]
     TagsPerPolicy(u32),
@@ -256,7 +295,11 @@ mod tests {
         for name in Quotas::NAMES {
             let quotas = Quotas::default().with(name, 77).unwrap();
             assert_ne!(quotas, Quotas::default(), "{name}");
-            let most = if name.contains("_per_") { 100 } else { 1_000_000 };
+            let most = match name {
+                _ if name.contains("_per_") => 100,
+                _ if name.contains("_providers") => 1_000,
+                _ => 1_000_000,
+            };
             assert!(Quotas::default().with(name, most).is_ok(), "{name}");
             for number in [0, most + 1] {
                 let fault = QuotaFault::Number { name, number, most };

@@ -12,13 +12,43 @@ use daypass_policy::{Kind as PolicyKind, Policy};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{InlinePolicy, Tag};
+use crate::{InlinePolicy, KeyOwner, Tag};
 
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct AccountRecord {
     pub(crate) id: String,
     pub(crate) created: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) closed: Option<ClosureRecord>,
+    /// The ids of the access keys of the root user, ordered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) root_access_keys: Vec<String>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct ClosureRecord {
+    pub(crate) at: String,
+    pub(crate) by: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+}
+
+/// A service that an operator registered.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct ServiceRecord {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) created: String,
+    /// In the order in which they were given; likewise the lists below.
+    pub(crate) principals: Vec<String>,
+    pub(crate) accounts: Vec<String>,
+    pub(crate) hosts: Vec<String>,
+    pub(crate) signing_names: Vec<String>,
+    /// The ids of its access keys, ordered.
+    pub(crate) access_keys: Vec<String>,
 }
 
 /// What users, groups and roles have in common.
@@ -150,6 +180,25 @@ pub(crate) struct RoleRecord {
     pub(crate) trust: TrustRecord,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) tags: Vec<TagRecord>,
+    /// Whether a service of AWS owns it. An ordinary role's record does not have it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) service_linked: bool,
+}
+
+/// The deletions of service-linked roles of an account, oldest first.
+#[derive(Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct RoleDeletionsRecord {
+    pub(crate) deletions: Vec<RoleDeletionRecord>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct RoleDeletionRecord {
+    /// The deletion task id, as the caller has it.
+    pub(crate) task: String,
+    /// When the role was deleted.
+    pub(crate) at: String,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -157,6 +206,14 @@ pub(crate) struct RoleRecord {
 pub(crate) struct TrustRecord {
     pub(crate) text: String,
     pub(crate) pins: Vec<PinRecord>,
+    /// Principals that an import found not to exist, as the text has them, ordered: they let nobody
+    /// in, whoever bears that name later. Users and roles among them have no pin.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) barred: Vec<String>,
+    /// Whether the role was made by an import that has not filled it yet: it trusts nobody, and has
+    /// trusted nobody since it was made.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) unfinished: bool,
 }
 
 /// The unique id that a user or role of a trust policy had when the policy was saved.
@@ -171,8 +228,17 @@ pub(crate) struct PinRecord {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct AccessKeyRecord {
     pub(crate) id: String,
-    pub(crate) account: String,
-    pub(crate) user: String,
+    /// Those of users have account and user, those of a root user the account and that it is the
+    /// root's, those of a service the service alone. A build that knows of users only refuses the
+    /// others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) account: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) user: Option<String>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) root: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) service: Option<String>,
     pub(crate) status: StatusRecord,
     pub(crate) created: String,
     /// Base64 of the sealed secret.
@@ -203,9 +269,122 @@ pub(crate) struct MfaDeviceRecord {
 
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct OidcProviderRecord {
+    pub(crate) account: String,
+    pub(crate) id: String,
+    /// The URL with its `https://`.
+    pub(crate) url: String,
+    pub(crate) created: String,
+    /// In the order in which they were added; none twice.
+    pub(crate) client_ids: Vec<String>,
+    /// In lower case, in the order in which they were given.
+    pub(crate) thumbprints: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) tags: Vec<TagRecord>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct StsPreferencesRecord {
+    pub(crate) global_endpoint_token_version: TokenVersionRecord,
+}
+
+#[derive(Clone, Copy, Deserialize, Serialize)]
+pub(crate) enum TokenVersionRecord {
+    #[serde(rename = "v1Token")]
+    V1,
+    #[serde(rename = "v2Token")]
+    V2,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct SamlProviderRecord {
+    pub(crate) account: String,
+    pub(crate) id: String,
+    pub(crate) uuid: String,
+    pub(crate) name: String,
+    pub(crate) created: String,
+    pub(crate) metadata: SamlMetadataRecord,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) encryption: Option<EncryptionRecord>,
+    /// Oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) private_keys: Vec<SamlKeyRecord>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) tags: Vec<TagRecord>,
+}
+
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct SamlMetadataRecord {
+    /// In hexadecimal digits.
+    pub(crate) sha256: String,
+    pub(crate) bytes: usize,
+    pub(crate) valid_until: String,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct SamlKeyRecord {
+    pub(crate) id: String,
+    pub(crate) added: String,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct SamlPrivateKeyRecord {
+    pub(crate) account: String,
+    pub(crate) provider: String,
+    pub(crate) id: String,
+    /// Base64 of the sealed key.
+    pub(crate) sealed_key: String,
+}
+
+#[derive(Clone, Copy, Deserialize, Serialize)]
+pub(crate) enum EncryptionRecord {
+    Allowed,
+    Required,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct AssignmentRecord {
     pub(crate) user: String,
     pub(crate) enabled: String,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+impl AccessKeyRecord {
+    /// The record of an active key of `owner`.
+    pub(crate) fn new(owner: KeyOwner, id: String, created: String, sealed_secret: String) -> Self {
+        let (account, user, root, service) = match owner {
+            KeyOwner::Root(account) => (Some(account.to_string()), None, true, None),
+            KeyOwner::Service(id) => (None, None, false, Some(id.to_string())),
+            KeyOwner::User(account, user) => {
+                (Some(account.to_string()), Some(user.to_string()), false, None)
+            }
+        };
+        let status = StatusRecord::Active;
+        Self { id, account, user, root, service, status, created, sealed_secret }
+    }
+
+    /// Whose the key is.
+    pub(crate) fn owner(&self) -> Result<KeyOwner, String> {
+        match (&self.account, &self.user, self.root, &self.service) {
+            (Some(of), Some(user), false, None) => {
+                Ok(KeyOwner::User(account(of)?, id_of_kind(user, UniqueIdKind::User)?))
+            }
+            (Some(of), None, true, None) => Ok(KeyOwner::Root(account(of)?)),
+            (None, None, false, Some(service)) => {
+                Ok(KeyOwner::Service(id_of_kind(service, UniqueIdKind::Service)?))
+            }
+            _ => Err("it is not said whose the access key is".to_owned()),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Deserialize, Serialize)]

@@ -54,6 +54,8 @@ pub enum Scope {
     },
     /// The sessions of a role.
     Role(AccountId, UniqueId),
+    /// The chains that began with a registered service.
+    Service(UniqueId),
     /// One session.
     Session(SessionRef),
     /// The sessions with a source identity: everywhere, or in one account.
@@ -239,8 +241,8 @@ impl Directory {
         self.revocations.set()
     }
 
-    /// Reads all revocations: at the start, and when another node has changed them. Those that
-    /// could not be stored yet stay.
+    /// Reads all revocations, and which accounts are closed: at the start, and when another node has
+    /// changed them. Revocations that could not be stored yet stay.
     ///
     /// # Errors
     /// [`DirectoryError::Corrupt`] when one cannot be read, or what the store lacks. What was in
@@ -263,7 +265,7 @@ impl Directory {
         let before = self.revocations.current.load_full();
         let set = RevocationSet::read(stored, before.as_deref());
         self.revocations.current.store(Some(Arc::new(set)));
-        Ok(())
+        Ok(self.load_closed().await?)
     }
 
     /// Revokes. From the moment that this returns, [`Directory::revocations`] has the entry, and no
@@ -307,7 +309,8 @@ impl Directory {
         let text = policy_text(entry.cut_ms)?;
         let _writing = self.revocations.writing.lock().await;
         for _ in 0..ATTEMPTS {
-            let mut editing = self.edit_entity::<Role>(account, role).await?;
+            // Whoever owns the role, an operator ends its sessions.
+            let mut editing = self.edit_protected::<Role>(account, role).await?;
             let policies = &mut Role::common(&mut editing.record).policies;
             policies.retain(|policy| policy.name != REVOKE_POLICY);
             policies.push(PolicyRecord { name: REVOKE_POLICY.to_owned(), text: text.clone() });
@@ -466,7 +469,7 @@ impl Directory {
     ) -> Result<Commit, RevocationFault> {
         let Scope::Role(account, role) = entry.scope else { return Ok(commit) };
         let text = policy_text(entry.cut_ms)?;
-        let mut editing = match self.edit_entity::<Role>(account, role).await {
+        let mut editing = match self.edit_protected::<Role>(account, role).await {
             Ok(editing) => editing,
             Err(DirectoryError::NotFound(_)) => return Ok(commit),
             Err(error) => return Err(error.into()),

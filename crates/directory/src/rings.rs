@@ -26,6 +26,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Mutex;
 
 pub use data_keys::DataKeys;
+pub(crate) use data_keys::Sealing;
 pub use fault::{NoRandomness, RingsFault};
 pub use reseal::Resealed;
 

@@ -12,6 +12,7 @@ use crate::directory::{ATTEMPTS, Stored, encode};
 use crate::keys::{self, Kind};
 use crate::named::{Bounded, Holder, Named};
 use crate::record::{self, Common, CommonRecord, RoleRecord};
+use crate::service_linked::{self, Protection};
 use crate::{
     DeleteReason, Directory, DirectoryError, Entity, InlinePolicy, Limit, Listing, NewRole, Noting,
     Quotas, Role, RoleChange, tags, trust,
@@ -61,7 +62,7 @@ impl Directory {
     /// # Errors
     /// [`DirectoryError::NotFound`] of the account or the boundary,
     /// [`DirectoryError::AlreadyExists`] when the name is taken, in whatever case, [`DirectoryError::LimitExceeded`],
-    /// [`DirectoryError::Malformed`] or [`DirectoryError::InvalidPrincipal`].
+    /// [`DirectoryError::ReservedPath`], [`DirectoryError::Malformed`] or [`DirectoryError::InvalidPrincipal`].
     pub async fn create_role(
         &self,
         new: NewRole,
@@ -86,6 +87,7 @@ impl Directory {
                 max_session_duration: new.max_session_duration,
                 trust: resolved.record(&new.trust_text),
                 tags: tags.clone(),
+                service_linked: false,
             };
             let role = self.made::<Role>(&record)?;
             let bytes = encode(&record).ok_or_else(|| self.trust_limit())?;
@@ -102,7 +104,8 @@ impl Directory {
     /// same.
     ///
     /// # Errors
-    /// [`DirectoryError::NotFound`].
+    /// [`DirectoryError::NotFound`], or [`DirectoryError::UnmodifiableDuration`] when the longest
+    /// session of a service-linked role would change.
     pub async fn update_role(
         &self,
         account: AccountId,
@@ -111,7 +114,8 @@ impl Directory {
         noting: &dyn Noting<Role>,
     ) -> Result<Arc<Role>, DirectoryError> {
         for _ in 0..ATTEMPTS {
-            let mut editing = self.edit_entity::<Role>(account, id).await?;
+            let mut editing = self.edit_protected::<Role>(account, id).await?;
+            service_linked::require_same_duration(&editing.value, change)?;
             if let Some(description) = &change.description {
                 editing.record.description = description.as_ref().map(RoleDescription::to_string);
             }
@@ -131,7 +135,8 @@ impl Directory {
     /// Deletes a role that has no policies left and is in no instance profile. Its sessions end with it.
     ///
     /// # Errors
-    /// [`DirectoryError::NotFound`] or [`DirectoryError::DeleteConflict`].
+    /// [`DirectoryError::NotFound`], [`DirectoryError::DeleteConflict`] or
+    /// [`DirectoryError::Unmodifiable`].
     pub async fn delete_role(
         &self,
         account: AccountId,
@@ -161,7 +166,8 @@ impl Directory {
     ///
     /// # Errors
     /// [`DirectoryError::NotFound`], [`DirectoryError::Malformed`],
-    /// [`DirectoryError::LimitExceeded`] or [`DirectoryError::InvalidPrincipal`].
+    /// [`DirectoryError::LimitExceeded`], [`DirectoryError::InvalidPrincipal`] or
+    /// [`DirectoryError::Unmodifiable`].
     pub async fn set_trust_policy(
         &self,
         account: AccountId,
@@ -192,6 +198,9 @@ impl Stored for Role {
         if id.kind() != UniqueIdKind::Role {
             return Err("the id is not that of a role".to_owned());
         }
+        if record.service_linked && !service_linked::is_under(&path) {
+            return Err("the path is not that of a service-linked role".to_owned());
+        }
         let description = record.description.as_deref();
         let description = description
             .map(|text| record::constrained::<RoleDescription>("the description", text))
@@ -210,6 +219,7 @@ impl Stored for Role {
             attached,
             boundary: record::boundary(record.boundary.as_deref())?,
             tags: record::tags(&record.tags)?,
+            service_linked: record.service_linked,
             revision: Revision::ZERO,
         })
     }
@@ -254,6 +264,13 @@ impl Named for Role {
 
     fn identified(id: UniqueId) -> Entity {
         Entity::RoleId(id)
+    }
+
+    fn protection(&self) -> Protection<'_> {
+        match self.service_linked {
+            true => Protection::ServiceLinked(&self.name),
+            false => Protection::None,
+        }
     }
 }
 

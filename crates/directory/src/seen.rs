@@ -7,13 +7,15 @@
 //! taken on is as it was seen; if not, the write is refused with [`DirectoryError::Overtaken`], and
 //! whoever decided decides again.
 
-use daypass_names::{AccountId, PolicyVersionId};
+use daypass_names::{AccountId, IssuerUrl, PolicyVersionId};
 use daypass_store::{Commit, Key, Precondition, Revision};
 
 use crate::directory::Stored;
+use crate::keys::Noun;
+use crate::named::Listed;
 use crate::{
-    AccessKey, Directory, DirectoryError, Group, InstanceProfile, ManagedPolicy, MfaDevice, Role,
-    Tag, User, keys,
+    AccessKey, Directory, DirectoryError, Group, InstanceProfile, ManagedPolicy, MfaDevice,
+    OidcProvider, Role, SamlProvider, Service, Tag, User, keys,
 };
 
 /// An entity as it was when it was looked up.
@@ -50,7 +52,17 @@ macro_rules! seen {
     };
 }
 
-seen!(AccessKey, Group, InstanceProfile, MfaDevice, Role, User);
+seen!(
+    AccessKey,
+    Group,
+    InstanceProfile,
+    MfaDevice,
+    OidcProvider,
+    Role,
+    SamlProvider,
+    Service,
+    User
+);
 
 impl ManagedPolicy {
     /// The policy as it is here, for a write that is decided on it: the version in force and the
@@ -79,6 +91,20 @@ impl Directory {
         let entry = self.store.get(&key).await?;
         let was = entry.map_or(Was::Absent, |entry| Was::Written(entry.revision));
         Ok(Seen { key, was })
+    }
+
+    /// That an account has no OpenID Connect provider of that URL, for a write that is decided on
+    /// it.
+    ///
+    /// # Errors
+    /// [`DirectoryError::Store`] when they make no key: a mistake of ours.
+    pub fn oidc_provider_unseen(
+        &self,
+        account: AccountId,
+        url: &IssuerUrl,
+    ) -> Result<Seen, DirectoryError> {
+        let key = keys::name(Noun::OidcProvider, account, &OidcProvider::indexed(url))?;
+        Ok(Seen { key, was: Was::Absent })
     }
 
     /// `commit`, provided that all of `seen` is as it was; nothing when it is known already that

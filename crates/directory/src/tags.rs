@@ -10,11 +10,12 @@ use daypass_names::{AccountId, TagKey, UniqueId};
 use crate::directory::ATTEMPTS;
 use crate::named::Listed;
 use crate::record::{
-    InstanceProfileRecord, ManagedRecord, MfaDeviceRecord, RoleRecord, TagRecord, UserRecord,
+    InstanceProfileRecord, ManagedRecord, MfaDeviceRecord, OidcProviderRecord, RoleRecord,
+    SamlProviderRecord, TagRecord, UserRecord,
 };
 use crate::{
-    Directory, DirectoryError, InstanceProfile, Limit, ManagedPolicy, MfaDevice, Noting, Quotas,
-    Role, Tag, User,
+    Directory, DirectoryError, InstanceProfile, Limit, ManagedPolicy, MfaDevice, Noting,
+    OidcProvider, Quotas, Role, SamlProvider, Tag, User,
 };
 
 /// What can have tags.
@@ -75,6 +76,8 @@ impl Directory {
     tagging!(tag_policy, untag_policy, ManagedPolicy, "a managed policy");
     tagging!(tag_instance_profile, untag_instance_profile, InstanceProfile, "an instance profile");
     tagging!(tag_mfa_device, untag_mfa_device, MfaDevice, "a virtual MFA device");
+    tagging!(tag_saml_provider, untag_saml_provider, SamlProvider, "a SAML provider");
+    tagging!(tag_oidc_provider, untag_oidc_provider, OidcProvider, "an OpenID Connect provider");
 
     async fn retag<T: Tagged>(
         &self,
@@ -84,7 +87,8 @@ impl Directory {
         noting: &dyn Noting<()>,
     ) -> Result<(), DirectoryError> {
         for _ in 0..ATTEMPTS {
-            let mut editing = self.edit_entity::<T>(account, id).await?;
+            // IAM API reference, "TagRole": also of service-linked roles.
+            let mut editing = self.edit_protected::<T>(account, id).await?;
             let tags = change(editing.value.tags());
             let commit = if tags == editing.value.tags() {
                 editing.unchanged()
@@ -135,7 +139,7 @@ fn within_quota<T: Tagged>(quotas: &Quotas, tags: &[Tag]) -> Result<(), Director
     }
 }
 
-fn records(tags: &[Tag]) -> Vec<TagRecord> {
+pub(crate) fn records(tags: &[Tag]) -> Vec<TagRecord> {
     let record = |tag: &Tag| TagRecord { key: tag.key.to_string(), value: tag.value.to_string() };
     tags.iter().map(record).collect()
 }
@@ -163,3 +167,5 @@ tagged!(Role, RoleRecord, Limit::TagsPerRole);
 tagged!(ManagedPolicy, ManagedRecord, Limit::TagsPerPolicy);
 tagged!(InstanceProfile, InstanceProfileRecord, Limit::TagsPerInstanceProfile);
 tagged!(MfaDevice, MfaDeviceRecord, Limit::TagsPerMfaDevice);
+tagged!(SamlProvider, SamlProviderRecord, Limit::TagsPerSamlProvider);
+tagged!(OidcProvider, OidcProviderRecord, Limit::TagsPerOidcProvider);

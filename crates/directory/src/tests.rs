@@ -7,6 +7,7 @@ mod check;
 mod damage;
 mod effective;
 mod groups;
+mod identities;
 mod inline;
 mod instance_profiles;
 mod last_used;
@@ -15,9 +16,14 @@ mod login_profiles;
 mod managed;
 mod mfa_devices;
 mod notes;
+mod oidc_providers;
 mod renames;
 mod roles;
+mod saml_providers;
+mod service_linked;
 mod tags;
+mod totals;
+mod transfer;
 mod users;
 
 use std::sync::Arc;
@@ -45,6 +51,10 @@ const OTHER: &str = "210987654321";
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 const ALLOW: &str =
     r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
+
+pub(crate) fn a_saml_key() -> daypass_federation::saml::PrivateKey {
+    saml_providers::a_key()
+}
 
 /// A directory with two accounts, and its store.
 struct Fixture {

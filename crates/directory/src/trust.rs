@@ -5,7 +5,7 @@
 //! there its ARN is shown, afterwards the bare id. A document that still holds such an id is
 //! refused when it is saved again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use daypass_names::{AccountId, Arn, Constrained, IamResource, UniqueId, UniqueIdKind};
@@ -20,22 +20,23 @@ use crate::{Directory, DirectoryError, Limit, Role, TrustPolicy, User};
 /// Whom a trust policy names, as they were when it was saved.
 #[derive(Default)]
 pub(crate) struct Resolved {
-    pins: BTreeMap<Arn, UniqueId>,
+    pub(crate) pins: BTreeMap<Arn, UniqueId>,
     /// The records of all that must be there when the policy is saved.
-    required: Vec<Key>,
+    pub(crate) required: Vec<Key>,
 }
 
 /// One named principal that exists.
-struct Found {
-    id: Option<UniqueId>,
-    record: Option<Key>,
+pub(crate) struct Found {
+    pub(crate) id: Option<UniqueId>,
+    pub(crate) record: Option<Key>,
 }
 
 impl Resolved {
     pub(crate) fn record(&self, text: &str) -> TrustRecord {
         let pin =
             |(arn, id): (&Arn, &UniqueId)| PinRecord { arn: arn.to_string(), id: id.to_string() };
-        TrustRecord { text: text.to_owned(), pins: self.pins.iter().map(pin).collect() }
+        let pins = self.pins.iter().map(pin).collect();
+        TrustRecord { text: text.to_owned(), pins, barred: Vec::new(), unfinished: false }
     }
 
     /// `commit`, provided that everybody named is still there.
@@ -53,7 +54,14 @@ pub(crate) fn pinned(record: &TrustRecord) -> Result<TrustPolicy, String> {
     }
     let mut policy = Policy::parse_stored(&record.text, PolicyKind::Trust);
     policy.pin_principals(|arn| pins.get(arn).copied());
-    Ok(TrustPolicy { policy: policy.into(), pins })
+    let barred: BTreeSet<String> = record.barred.iter().cloned().collect();
+    if !barred.is_empty() {
+        policy.bar_principals(|named| {
+            let is_pinned = named.arn().is_some_and(|arn| pins.contains_key(arn));
+            !is_pinned && barred.contains(named.written())
+        });
+    }
+    Ok(TrustPolicy { policy: policy.into(), pins, barred, unfinished: record.unfinished })
 }
 
 impl Directory {
@@ -124,7 +132,10 @@ impl Directory {
         Ok(resolved)
     }
 
-    async fn resolve(&self, principal: &NamedPrincipal) -> Result<Option<Found>, DirectoryError> {
+    pub(crate) async fn resolve(
+        &self,
+        principal: &NamedPrincipal,
+    ) -> Result<Option<Found>, DirectoryError> {
         if let Some(id) = principal.unique_id() {
             let Some(key) = entity_key(id)? else { return Ok(None) };
             let there = self.store.get(&key).await?.is_some();
@@ -195,7 +206,7 @@ impl Directory {
     }
 
     /// The present ARN of the user or role of that id, if it is there.
-    async fn arn_of(&self, id: UniqueId) -> Result<Option<Arn>, DirectoryError> {
+    pub(crate) async fn arn_of(&self, id: UniqueId) -> Result<Option<Arn>, DirectoryError> {
         let Some(key) = entity_key(id)? else { return Ok(None) };
         Ok(match id.kind() {
             UniqueIdKind::Role => self.find::<Role>(&key).await?.map(|role| role.arn.clone()),
@@ -211,7 +222,7 @@ fn pinned_to<T: Named>(found: Option<Arc<T>>) -> Result<Option<Found>, Directory
 }
 
 /// The key of a user's or role's record.
-fn entity_key(id: UniqueId) -> Result<Option<Key>, DirectoryError> {
+pub(crate) fn entity_key(id: UniqueId) -> Result<Option<Key>, DirectoryError> {
     Ok(match id.kind() {
         UniqueIdKind::Role => Some(keys::entity(Kind::Role, id)?),
         UniqueIdKind::User => Some(keys::entity(Kind::User, id)?),

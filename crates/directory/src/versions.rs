@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use crate::cache::Cache;
 use crate::directory::{ATTEMPTS, Editing, Stored, corrupt, encode};
-use crate::keys;
+use crate::keys::{self, Total};
 use crate::record::{self, DocumentRecord, VersionRecord};
 use crate::{
     DeleteReason, Directory, DirectoryError, Entity, Limit, ManagedPolicy, NewPolicyVersion,
@@ -75,6 +75,7 @@ impl Directory {
     ) -> Result<Arc<PolicyVersion>, DirectoryError> {
         self.require_customers(policy)?;
         self.parse_document(&new.text)?;
+        let _turn = self.counting(account).await;
         for _ in 0..ATTEMPTS {
             let mut editing = self.edit_entity::<ManagedPolicy>(account, policy).await?;
             let max = self.quotas.versions_per_policy;
@@ -97,6 +98,8 @@ impl Directory {
             let key = keys::policy_version(policy, number)?;
             let commit = editing.unchanged().absent(key.clone()).put(key, document);
             let commit = commit.put(editing.key.clone(), self.managed_bytes(&editing)?);
+            let total = Total::PolicyVersions;
+            let commit = self.change_total(total, account, commit, 1).await?;
             if self.commit_noted(commit, noting, &made).await? {
                 return Ok(Arc::new(made));
             }
@@ -116,6 +119,7 @@ impl Directory {
         version: &PolicyVersionId,
         noting: &dyn Noting<()>,
     ) -> Result<(), DirectoryError> {
+        let _turn = self.counting(account).await;
         for _ in 0..ATTEMPTS {
             let (mut editing, number) = self.edit_version(account, policy, version).await?;
             if editing.record.default == number {
@@ -125,6 +129,8 @@ impl Directory {
             let key = keys::policy_version(policy, number)?;
             let bytes = self.managed_bytes(&editing)?;
             let commit = editing.unchanged().put(editing.key, bytes).delete(key.clone());
+            let total = Total::PolicyVersions;
+            let commit = self.change_total(total, account, commit, -1).await?;
             if self.commit_noted(commit, noting, &()).await? {
                 self.policy_versions.forget(&key);
                 return Ok(());

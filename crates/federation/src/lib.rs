@@ -4,4 +4,5 @@
 //! are passed in. What a proof entitles to is decided elsewhere.
 
 pub mod qr;
+pub mod saml;
 pub mod totp;

@@ -10,6 +10,9 @@ use crate::Invalid;
 pub struct AccountId([u8; 12]);
 
 impl AccountId {
+    /// The id of zeros, which stands for no account. None is ever drawn with it.
+    pub const ZEROS: Self = Self([b'0'; 12]);
+
     /// The number of account ids there are.
     const COUNT: u64 = 1_000_000_000_000;
 

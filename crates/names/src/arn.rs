@@ -6,8 +6,8 @@
 use std::fmt;
 
 use crate::{
-    AccountId, GroupName, InstanceProfileName, Invalid, Partition, Path, PolicyName, RoleName,
-    SessionName, UserName, VirtualMfaDeviceName,
+    AccountId, GroupName, InstanceProfileName, Invalid, IssuerUrl, Partition, Path, PolicyName,
+    RoleName, SamlProviderName, SessionName, UserName, VirtualMfaDeviceName,
 };
 
 /// The most characters an ARN parameter may have.
@@ -121,6 +121,21 @@ impl Arn {
         name: &PolicyName,
     ) -> Self {
         Self::build(partition, "iam", account, format_args!("policy{path}{name}"))
+    }
+
+    /// The ARN of a SAML provider.
+    pub fn saml_provider(
+        partition: Partition,
+        account: AccountId,
+        name: &SamlProviderName,
+    ) -> Self {
+        Self::build(partition, "iam", account, format_args!("saml-provider/{name}"))
+    }
+
+    /// The ARN of an OpenID Connect provider: its URL without `https://`, trailing slash included.
+    pub fn oidc_provider(partition: Partition, account: AccountId, url: &IssuerUrl) -> Self {
+        let url = url.without_scheme();
+        Self::build(partition, "iam", account, format_args!("oidc-provider/{url}"))
     }
 
     /// The ARN of a role session; the role's path is not part of it.
@@ -287,6 +302,15 @@ mod tests {
         assert_eq!(Arn::parse(arn.as_str()).unwrap(), arn);
         let arn = Arn::instance_profile(Partition::Aws, account, &path, &profile);
         assert_eq!(arn.as_str(), "arn:aws:iam::123456789012:instance-profile/team/data/Web");
+        for (url, resource) in [
+            ("https://h.example", "oidc-provider/h.example"),
+            ("https://h.example:8443/a/B/", "oidc-provider/h.example:8443/a/B/"),
+        ] {
+            let url = IssuerUrl::parse(url).unwrap();
+            let arn = Arn::oidc_provider(Partition::Aws, account, &url);
+            assert_eq!(arn.resource(), resource);
+            assert_eq!(Arn::parse(arn.as_str()).unwrap(), arn);
+        }
         let arn = Arn::assumed_role(Partition::Aws, account, &role, &session);
         assert_eq!(arn.iam_resource(), IamResource::AssumedRole { role: "Reader", session: "s-1" });
     }

@@ -11,6 +11,7 @@ mod access_key_id;
 mod account_id;
 mod arn;
 mod constraint;
+mod oidc;
 mod partition;
 mod path;
 mod region;
@@ -22,13 +23,15 @@ pub use access_key_id::{AccessKeyId, AccessKeyKind};
 pub use account_id::AccountId;
 pub use arn::{Arn, IamResource};
 pub use constraint::{Constrained, Constraint, Invalid};
+pub use oidc::{ClientId, IssuerUrl, Thumbprint};
 pub use partition::Partition;
 pub use path::{Path, PathPrefix};
 pub use region::Region;
 pub use secret::SecretAccessKey;
 pub use text::{
-    AccountAlias, ExternalId, GroupName, InstanceProfileName, PolicyDescription, PolicyName,
-    PolicyVersionId, RoleDescription, RoleName, SessionName, SourceIdentity, TagKey, TagValue,
-    UserName, VirtualMfaDeviceName,
+    AccountAlias, ExternalId, GroupName, HostName, InstanceProfileName, PolicyDescription,
+    PolicyName, PolicyVersionId, RoleDescription, RoleName, SamlId, SamlProviderName, ServiceName,
+    ServicePrincipal, SessionName, SigningName, SourceIdentity, TagKey, TagValue, UserName,
+    VirtualMfaDeviceName,
 };
 pub use unique_id::{UniqueId, UniqueIdKind};

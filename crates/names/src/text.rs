@@ -4,6 +4,8 @@
 use std::fmt;
 use std::num::NonZeroU32;
 
+use data_encoding::BASE32;
+
 use crate::constraint::{is_name_byte, is_word};
 use crate::{AccountId, Constrained, Constraint, Invalid};
 
@@ -52,6 +54,14 @@ fn external_id(text: &str) -> bool {
     text.bytes().all(|byte| is_word(byte) || b"+=,.@:/-".contains(&byte))
 }
 
+fn provider_name(text: &str) -> bool {
+    text.bytes().all(|byte| is_word(byte) || b".-".contains(&byte))
+}
+
+fn saml_id(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+}
+
 fn version(text: &str) -> bool {
     let Some(rest) = text.strip_prefix('v') else { return false };
     let (number, suffix) = rest.split_once('.').unwrap_or((rest, ""));
@@ -84,6 +94,25 @@ fn alias(text: &str) -> bool {
         && AccountId::parse(text).is_err()
 }
 
+fn word(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+        && !text.contains("--")
+}
+
+fn host(text: &str) -> bool {
+    text.split('.').all(|label| {
+        !label.is_empty()
+            && label.len() <= 63
+            && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    })
+}
+
+fn domain(text: &str) -> bool {
+    host(text) && text.contains('.')
+}
+
 constrained_text! {
     /// The name of an IAM user; unique in its account ignoring case.
     UserName, 1..=64, r"[\w+=,.@-]+", name
@@ -105,6 +134,22 @@ constrained_text! {
     /// no greatest length: ours is that of other names.
     VirtualMfaDeviceName, 1..=128, r"[\w+=,.@-]+", name
 }
+constrained_text! {
+    /// The name of a SAML provider; unique in its account ignoring case.
+    SamlProviderName, 1..=128, r"[\w._-]+", provider_name
+}
+constrained_text! {
+    /// What AWS calls the UUID of a SAML provider, or the id of a private key of one.
+    SamlId, 22..=64, r"[A-Z0-9]+", saml_id
+}
+
+impl SamlId {
+    /// Makes an id from random bytes: 32 characters.
+    pub fn from_random(random: [u8; 20]) -> Self {
+        Self(BASE32.encode(&random).into())
+    }
+}
+
 constrained_text! {
     /// The name of a policy, inline or managed.
     PolicyName, 1..=128, r"[\w+=,.@-]+", name
@@ -148,6 +193,33 @@ constrained_text! {
     /// The alias of an account; unique in the deployment. IAM user guide, page "Your AWS account
     /// identifiers": never twelve digits, which are refused as what does not fit the pattern.
     AccountAlias, 3..=63, r"^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$", alias
+}
+constrained_text! {
+    /// The name under which an operator registered a service; unique in the deployment.
+    ServiceName, 1..=63, r"^[a-z0-9]([a-z0-9]|-(?!-)){0,61}[a-z0-9]$|^[a-z0-9]$", word
+}
+constrained_text! {
+    /// What trust policies call a service, such as `ec2.amazonaws.com`: a domain name in lower
+    /// case. It is compared exactly.
+    ServicePrincipal, 3..=253, r"^[a-z0-9-]+(\.[a-z0-9-]+)+$", domain
+}
+
+impl ServicePrincipal {
+    /// Whether the name is kept for the server's own records, as `daypass.operator` is: nobody may
+    /// be registered under it, or records of both could not be told apart.
+    pub fn is_reserved(&self) -> bool {
+        let mut labels = self.0.split('.');
+        labels.next() == Some("daypass") || labels.next_back() == Some("daypass")
+    }
+}
+
+constrained_text! {
+    /// A host name that clients call a service by, without a port.
+    HostName, 1..=253, r"^[a-z0-9-]+(\.[a-z0-9-]+)*$", host
+}
+constrained_text! {
+    /// The name of a service in the scope of a signature, such as `s3`.
+    SigningName, 1..=63, r"^[a-z0-9]([a-z0-9]|-(?!-)){0,61}[a-z0-9]$|^[a-z0-9]$", word
 }
 constrained_text! {
     /// The key of a tag, with the case that it was given. That the prefix `aws:` is reserved is the
@@ -213,6 +285,19 @@ mod tests {
         check::<VirtualMfaDeviceName>(&"d".repeat(129), Err(Invalid::TooLong { max: 128 }));
         check::<VirtualMfaDeviceName>("", Err(Invalid::TooShort { min: 1 }));
         check::<VirtualMfaDeviceName>("a:b", pattern(r"[\w+=,.@-]+"));
+        check::<SamlProviderName>(&"s".repeat(128), Ok(()));
+        check::<SamlProviderName>(&"s".repeat(129), Err(Invalid::TooLong { max: 128 }));
+        check::<SamlProviderName>("", Err(Invalid::TooShort { min: 1 }));
+        check::<SamlProviderName>("Corp_1.a-Z", Ok(()));
+        for bad in ["a+b", "a@b", "a/b", "a b", "\u{e9}"] {
+            check::<SamlProviderName>(bad, pattern(r"[\w._-]+"));
+        }
+        check::<SamlId>(&"A1".repeat(11), Ok(()));
+        check::<SamlId>(&"A".repeat(21), Err(Invalid::TooShort { min: 22 }));
+        check::<SamlId>(&"A".repeat(65), Err(Invalid::TooLong { max: 64 }));
+        check::<SamlId>(&"a".repeat(22), pattern("[A-Z0-9]+"));
+        let drawn = SamlId::from_random([0xa7; 20]);
+        assert_eq!(SamlId::parse(drawn.as_str()), Ok(drawn));
         check::<InstanceProfileName>("a/b", pattern(r"[\w+=,.@-]+"));
     }
 
@@ -253,6 +338,40 @@ mod tests {
         };
         assert!(same("Department", "dEPARTMENT") && same("\u{c9}tat", "\u{e9}TAT"));
         assert!(!same("Department", "Departments") && !same("a b", "a\u{a0}b"));
+    }
+
+    #[test]
+    fn services_are_named_in_lower_case() {
+        fn fits<T: Constrained>(good: &[&str], bad: &[&str]) {
+            for text in good {
+                assert!(T::parse(text).is_ok(), "{text:?}");
+            }
+            for text in bad {
+                assert!(T::parse(text).is_err(), "{text:?}");
+            }
+        }
+        fits::<ServiceName>(
+            &["a", "ec2", "my-store"],
+            &["", "-a", "a-", "a--b", "A", "a.b", "a b"],
+        );
+        fits::<SigningName>(&["s3", "execute-api"], &["", "S3", "s3/x", "é"]);
+        fits::<ServicePrincipal>(
+            &["ec2.amazonaws.com", "store.example", "a.b"],
+            &["", "ec2", "*.amazonaws.com", "EC2.amazonaws.com", ".a.b", "a..b", "a.b.", "a.b/c"],
+        );
+        for (name, reserved) in [
+            ("daypass.operator", true),
+            ("daypass.server.example.com", true),
+            ("jobs.daypass", true),
+            ("jobs.daypass.example.com", false),
+            ("my-daypass.example", false),
+            ("ec2.amazonaws.com", false),
+        ] {
+            assert_eq!(ServicePrincipal::parse(name).unwrap().is_reserved(), reserved, "{name}");
+        }
+        fits::<HostName>(&["store", "s3.example.com"], &["", "s3.example.com:443", "*", "a..b"]);
+        let long = "a".repeat(64);
+        assert!(HostName::parse(&long).is_err() && ServiceName::parse(&long).is_err());
     }
 
     #[test]

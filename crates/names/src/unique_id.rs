@@ -18,19 +18,30 @@ pub enum UniqueIdKind {
     ManagedPolicy,
     /// `AMFA`. The prefix is ours: AWS shows no unique id of a virtual MFA device, and nor do we.
     MfaDevice,
+    /// `AOID`. The prefix is ours: AWS shows no unique id of an OpenID Connect provider, and nor do
+    /// we.
+    OidcProvider,
     /// `AROA`
     Role,
+    /// `ASAM`. The prefix is ours: AWS shows no unique id of this form of a SAML provider, and nor do
+    /// we.
+    SamlProvider,
+    /// `ASVC`: a service that an operator registered. The prefix is ours.
+    Service,
     /// `AIDA`
     User,
 }
 
 impl UniqueIdKind {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 9] = [
         Self::Group,
         Self::InstanceProfile,
         Self::ManagedPolicy,
         Self::MfaDevice,
+        Self::OidcProvider,
         Self::Role,
+        Self::SamlProvider,
+        Self::Service,
         Self::User,
     ];
 
@@ -41,7 +52,10 @@ impl UniqueIdKind {
             Self::InstanceProfile => "AIPA",
             Self::ManagedPolicy => "ANPA",
             Self::MfaDevice => "AMFA",
+            Self::OidcProvider => "AOID",
             Self::Role => "AROA",
+            Self::SamlProvider => "ASAM",
+            Self::Service => "ASVC",
             Self::User => "AIDA",
         }
     }

@@ -105,6 +105,16 @@ impl Actions {
         }
     }
 
+    /// Whether the element covers actions of a service, which is given in lower case. Which
+    /// actions a service has is not looked at.
+    pub(crate) fn reach(&self, service: &str) -> bool {
+        let mut patterns = self.patterns.as_slice().iter();
+        match self.negated {
+            false => patterns.any(|pattern| pattern.names(service)),
+            true => !patterns.any(|pattern| pattern.is_all_of(service)),
+        }
+    }
+
     /// Whether the element covers an action.
     pub(crate) fn cover(&self, action: Action<'_>) -> bool {
         self.patterns.as_slice().iter().any(|pattern| pattern.matches(action)) != self.negated
@@ -150,6 +160,20 @@ impl ActionPattern {
         Ok(Self { first: First::of(pattern.literal_prefix().as_bytes()), pattern })
     }
 
+    /// Whether it may match an action of a service. What stands before the colon has no wildcard.
+    fn names(&self, service: &str) -> bool {
+        let head = self.pattern.literal_prefix();
+        head.is_empty() || head.strip_prefix(service).is_some_and(|rest| rest.starts_with(':'))
+    }
+
+    /// Whether it matches every action of a service.
+    fn is_all_of(&self, service: &str) -> bool {
+        match &self.pattern {
+            Pattern::Prefix(head) => head.is_empty() || head.strip_prefix(service) == Some(":"),
+            _ => false,
+        }
+    }
+
     fn matches(&self, action: Action<'_>) -> bool {
         let Action { text, start } = action;
         match &self.pattern {
@@ -193,6 +217,32 @@ mod tests {
             let actions = compile(pattern).unwrap();
             let found = actions.cover(Action::of(action, &mut Room::new()));
             assert_eq!(found, want, "{pattern} {action}");
+        }
+    }
+
+    #[test]
+    fn elements_reach_services() {
+        for (negated, patterns, service, want) in [
+            (false, &["*"][..], "s3", true),
+            (false, &["s3:*"], "s3", true),
+            (false, &["S3:Get*", "iam:*"], "s3", true),
+            (false, &["s3:GetObject"], "s3", true),
+            (false, &["s3:?etObject"], "s3", true),
+            (false, &["s3-outposts:*"], "s3", false),
+            (false, &["s3:*"], "s3-outposts", false),
+            (false, &["iam:*", "sts:AssumeRole"], "s3", false),
+            (true, &["iam:*"], "s3", true),
+            (true, &["s3:*"], "s3", false),
+            (true, &["*"], "s3", false),
+            (true, &["iam:*", "S3:**"], "s3", false),
+            // What is left of the service is in it.
+            (true, &["s3:Get*"], "s3", true),
+            (true, &["s3:?*"], "s3", true),
+        ] {
+            let words = patterns.iter().map(|text| Word { text: (*text).into(), span: 0..1 });
+            let words = Words { at: 0, negated, words: words.collect() };
+            let actions = Actions::compile(&words, "Action").unwrap();
+            assert_eq!(actions.reach(service), want, "{negated} {patterns:?} {service}");
         }
     }
 

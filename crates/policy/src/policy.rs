@@ -157,6 +157,18 @@ impl Policy {
         self.source.chars().filter(|c| !matches!(c, ' ' | '\t' | '\n' | '\r')).count()
     }
 
+    /// Whether a statement allows actions of a service, `s3` for instance, on whatever resources
+    /// and conditions; the case does not matter. What other statements deny is not looked at, nor
+    /// which actions the service has: `NotAction` allows all but those of its services that a
+    /// wildcard covers whole. A policy that cannot be read allows none.
+    ///
+    /// IAM API reference, "ListPoliciesGrantingServiceAccess".
+    pub fn allows_some_of(&self, service: &str) -> bool {
+        let service = service.to_ascii_lowercase();
+        let mut allows = self.statements.iter().filter(|own| own.effect == Effect::Allow);
+        allows.any(|statement| statement.actions.reach(&service))
+    }
+
     /// The principals of a trust policy, in document order.
     pub fn named_principals(&self) -> &[NamedPrincipal] {
         &self.principals
@@ -169,6 +181,17 @@ impl Policy {
     pub fn pin_principals(&mut self, mut resolve: impl FnMut(&Arn) -> Option<UniqueId>) {
         for principal in &mut self.principals {
             principal.pin(&mut resolve);
+        }
+    }
+
+    /// Has the principals that `is_barred` picks let in nobody, now or later. They are those that
+    /// did not exist when the policy was brought from elsewhere: an account, a session or a provider
+    /// is not pinned, and one that is made later under the same name is somebody else.
+    pub fn bar_principals(&mut self, mut is_barred: impl FnMut(&NamedPrincipal) -> bool) {
+        for principal in &mut self.principals {
+            if is_barred(principal) {
+                principal.bar();
+            }
         }
     }
 

@@ -26,6 +26,8 @@ pub struct NamedPrincipal {
     written: Box<str>,
     form: Form,
     pin: Pin,
+    /// Whether it lets nobody in, whoever bears that name: see [`NamedPrincipal::bar`].
+    is_barred: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -99,7 +101,14 @@ impl NamedPrincipal {
             };
             return Err(Flaw::worded(word.span.start, path, text));
         };
-        Ok(Self { span: word.span, kind, written: word.text, form, pin: Pin::Arn })
+        Ok(Self {
+            span: word.span,
+            kind,
+            written: word.text,
+            form,
+            pin: Pin::Arn,
+            is_barred: false,
+        })
     }
 
     /// The ARN, if the principal is a user or a role named by it.
@@ -171,10 +180,16 @@ impl NamedPrincipal {
         }
     }
 
+    /// Has it let in nobody. What denies it goes on denying whoever bears the name.
+    pub(crate) fn bar(&mut self) {
+        self.is_barred = true;
+    }
+
     /// Prints it for people, with what it is compared by if that is not what was written.
     pub(crate) fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {:?}", self.kind.as_str(), self.written)?;
         match self.pin {
+            _ if self.is_barred => f.write_str(" (who was not there when the policy was imported)"),
             Pin::Arn => Ok(()),
             Pin::Id(id) => write!(f, " (which is {id})"),
             Pin::Nobody => f.write_str(" (who does not exist)"),
@@ -194,7 +209,8 @@ impl NamedPrincipal {
                 let found = entity_of(caller).is_some_and(|(arn, id)| match self.pin {
                     Pin::Arn => arn == wanted,
                     Pin::Id(wanted) => id == wanted,
-                    Pin::Nobody => false,
+                    // SECURITY: what lets it in passes over it; what denies it means the name.
+                    Pin::Nobody => self.is_barred && arn == wanted,
                 });
                 grant(found, Grant::Entity)
             }
@@ -224,19 +240,21 @@ pub(crate) fn meant(named: &[NamedPrincipal], effect: Effect, caller: &Principal
     match effect {
         Effect::Deny if named.iter().any(is_unknown) => Grant::Direct,
         Effect::Deny => strongest(named, caller),
-        Effect::Allow => match caller {
-            // SECURITY: whom a provider has proven, that provider must let in by name. What the
-            // proof is worth depends on who signed it, and `*` would take the word of every
-            // provider of the account, those shared by many tenants included. A Deny of everyone
-            // means them too.
-            Principal::Federated { .. } => named
-                .iter()
-                .filter(|named| !matches!(named.form, Form::Anyone))
-                .map(|named| named.names(caller))
-                .max()
-                .unwrap_or(Grant::None),
-            _ => strongest(named, caller),
-        },
+        Effect::Allow => {
+            let live = named.iter().filter(|named| !named.is_barred);
+            let grants = |named: &NamedPrincipal| named.names(caller);
+            let strongest = match caller {
+                // SECURITY: whom a provider has proven, that provider must let in by name. What the
+                // proof is worth depends on who signed it, and `*` would take the word of every
+                // provider of the account, those shared by many tenants included. A Deny of
+                // everyone means them too.
+                Principal::Federated { .. } => {
+                    live.filter(|named| !matches!(named.form, Form::Anyone)).map(grants).max()
+                }
+                _ => live.map(grants).max(),
+            };
+            strongest.unwrap_or(Grant::None)
+        }
     }
 }
 
@@ -252,7 +270,8 @@ pub(crate) fn meant_but(named: &[NamedPrincipal], effect: Effect, caller: &Princ
                     .any(|n| matches!(n.form, Form::Canonical) || n.names(caller) != Grant::None)
         }
         Effect::Deny => {
-            let at = |grant| named.iter().any(|n| n.names(caller) == grant);
+            // SECURITY: whoever takes a name that is barred is not whom the Deny leaves out.
+            let at = |grant| named.iter().any(|n| !n.is_barred && n.names(caller) == grant);
             let anyone = named.iter().any(NamedPrincipal::is_anyone);
             anyone
                 || match caller {
@@ -369,6 +388,25 @@ mod tests {
             "Principal",
             Kind::Trust,
         )
+    }
+
+    /// SECURITY: somebody who was missing when a policy was brought in gains nothing by its name.
+    #[test]
+    fn whoever_takes_a_barred_name_gains_nothing() {
+        let bob = Arn::parse("arn:aws:iam::123456789012:user/bob").unwrap();
+        let id = UniqueId::parse("AIDAAAAAAAAAAAAAAAAAA").unwrap();
+        let account = AccountId::parse("123456789012").unwrap();
+        let caller = Principal::User { arn: &bob, id, account };
+        let mut named = parse(PrincipalType::Aws, bob.as_str()).unwrap();
+        named.pin(&mut |_| None);
+        let whole = parse(PrincipalType::Aws, account.as_str()).unwrap();
+        assert_eq!(meant(&[named.clone()], Effect::Deny, &caller), Grant::None, "gone");
+        named.bar();
+        assert_eq!(meant(&[named.clone()], Effect::Allow, &caller), Grant::None);
+        assert_eq!(meant(&[named.clone()], Effect::Deny, &caller), Grant::Entity);
+        let both = [named, whole];
+        assert_eq!(meant_but(&both, Effect::Allow, &caller), Grant::None);
+        assert_eq!(meant_but(&both, Effect::Deny, &caller), Grant::Direct);
     }
 
     #[test]

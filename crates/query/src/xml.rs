@@ -104,6 +104,19 @@ pub fn error_xml(
     out
 }
 
+/// Writes an error reply as EC2 does, whose kind of the protocol is its own: no namespace, no type,
+/// and another spelling of the request id.
+pub fn ec2_error_xml(code: &str, message: &str, request_id: &str) -> String {
+    let mut out = String::with_capacity(ERROR + message.len());
+    out.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error>");
+    push_element(&mut out, "Code", code);
+    push_element(&mut out, "Message", message);
+    out.push_str("</Error></Errors>");
+    push_element(&mut out, "RequestID", request_id);
+    close(&mut out, "Response");
+    out
+}
+
 fn push_namespace(out: &mut String, namespace: &str) {
     out.push_str(" xmlns=\"");
     push_escaped(out, namespace);

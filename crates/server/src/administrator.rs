@@ -3,8 +3,8 @@
 use daypass_api::{Random, RandomFault};
 use daypass_directory::{Directory, Founded, Founding, NewAccessKey, NewAccount, NewUser, Noting};
 use daypass_names::{
-    AccessKeyId, AccessKeyKind, AccountId, Constrained, Path, PolicyName, SecretAccessKey,
-    UniqueId, UniqueIdKind, UserName,
+    AccessKeyId, AccessKeyKind, AccountAlias, AccountId, Constrained, Path, PolicyName,
+    SecretAccessKey, UniqueId, UniqueIdKind, UserName,
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -24,6 +24,8 @@ const POLICY_TEXT: &str = r#"{
 #[derive(Debug)]
 pub(crate) struct NewAdministrator {
     pub(crate) account: AccountId,
+    /// The alias of the account, if it is to have one.
+    pub(crate) alias: Option<AccountAlias>,
     /// The id of the user.
     pub(crate) user: UniqueId,
     /// The access key of the user.
@@ -39,6 +41,7 @@ impl NewAdministrator {
         random.fill(secret.as_mut_slice())?;
         Ok(Self {
             account,
+            alias: None,
             user: UniqueId::from_random(UniqueIdKind::User, random.array()?),
             key: AdminKey {
                 id: AccessKeyId::from_random(AccessKeyKind::LongTerm, account, random.array()?),
@@ -59,6 +62,7 @@ pub(crate) async fn make(
 ) -> Result<Founded, BootstrapFault> {
     let founding = Founding {
         account: NewAccount { id: new.account, created: now },
+        alias: new.alias.clone(),
         admin: NewUser {
             account: new.account,
             id: new.user,

@@ -3,6 +3,10 @@
 //! A body that is too large or too slow is refused, and so is a large one when too many of them
 //! are under way, from everybody together or from one address. Small bodies, and nearly all are
 //! small, are never refused for what others do.
+//!
+//! A few operations carry documents. Their bodies may be larger than [`BODY_MAX`]: whether a request
+//! is one of these is asked when its beginning is here, and what they hold together is bounded by a
+//! budget of its own.
 
 use std::error::Error;
 use std::future::poll_fn;
@@ -14,16 +18,27 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use daypass_api::{Code, Fault};
+use daypass_api::{Allowance, Code, Fault, Received};
 use http_body_util::BodyExt;
 use hyper::body::Body;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::body_shares::{Share, Shares};
 use crate::per_address::{Held, PerAddress};
 
-/// Largest request body, in bytes: AWS STS and IAM take far less, a policy being the longest.
-pub(crate) const BODY_MAX: usize = 1 << 20;
+/// Largest request body, in bytes, of nearly all operations.
+pub(crate) const BODY_MAX: usize = Received::BODY_MAX;
+/// Largest request body of any operation. The longest that one takes is a metadata document of
+/// 10,000,000 characters, percent-encoded.
+pub(crate) const DOCUMENT_MAX: usize = 32 << 20;
+/// How much of a body must be here, or the end of it, before it is asked whether it may be larger
+/// than [`BODY_MAX`].
+pub(crate) const BEGINNING: usize = 64 << 10;
+/// What bodies larger than [`BODY_MAX`] hold together, from their beginning to the reply: of each as
+/// much as is here of it, in units of 1 MiB that are begun.
+pub(crate) const DOCUMENTS_MIB: u32 = 128;
+const DOCUMENT_UNIT: usize = 1 << 20;
 /// How long a body may take to arrive, not counting what a large one waits for its turn.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Bodies up to this size are read without asking. What they hold in memory is bounded by the
@@ -40,6 +55,8 @@ const TURN_TIMEOUT: Duration = Duration::from_secs(10);
 /// The pace of a large body: each further stretch of so many bytes must come in that time, so
 /// that nobody holds a turn by sending a byte now and then.
 const PACE_BYTES: usize = 64 << 10;
+/// In how many such times a body must be here whose length is known and larger than [`BODY_MAX`].
+const PACE_STRETCHES: usize = 3;
 const PACE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How much of a refused body is read and thrown away, and for how long. A client that is still
@@ -52,6 +69,8 @@ const DISCARD_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) struct Bodies {
     large: Arc<Semaphore>,
     large_by_address: Arc<PerAddress>,
+    documents: Arc<Semaphore>,
+    document_shares: Arc<Shares>,
 }
 
 /// A body that was read whole.
@@ -67,6 +86,24 @@ pub(crate) struct Whole {
 pub(crate) struct Turn {
     _of_all: OwnedSemaphorePermit,
     _of_address: Held,
+    /// Of one that may be larger than [`BODY_MAX`].
+    document: Option<Document>,
+}
+
+/// What a body that may be larger than [`BODY_MAX`] holds.
+#[derive(Debug)]
+struct Document {
+    budget: OwnedSemaphorePermit,
+    _share: Share,
+    /// How long it may yet wait for more of the budget.
+    patience: Duration,
+}
+
+impl Turn {
+    /// Whether the body may be larger than [`BODY_MAX`].
+    pub(crate) fn is_document(&self) -> bool {
+        self.document.is_some()
+    }
 }
 
 impl Bodies {
@@ -74,36 +111,53 @@ impl Bodies {
         Self {
             large: Arc::new(Semaphore::new(LARGE_BODIES)),
             large_by_address: PerAddress::new(LARGE_BODIES_PER_ADDRESS),
+            documents: Arc::new(Semaphore::new(DOCUMENTS_MIB as usize)),
+            document_shares: Arc::default(),
         }
     }
 
     /// Reads the body of a request from `address`. `awaits_continue`: the client sends the body
-    /// only when asked to (`Expect: 100-continue`, RFC 9110, section 10.1.1).
-    pub(crate) async fn read<B>(
+    /// only when asked to (`Expect: 100-continue`, RFC 9110, section 10.1.1). `allowance` tells from the
+    /// beginning of a body that is larger than [`BODY_MAX`] how large it may be; it is asked once; of a
+    /// body that is awaited also before, with nothing.
+    pub(crate) async fn read<B, M, F>(
         &self,
         address: IpAddr,
         body: B,
         awaits_continue: bool,
+        allowance: M,
     ) -> Result<Whole, Fault>
     where
+        M: Fn(Bytes) -> F,
+        F: Future<Output = Allowance>,
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
         // Boxed, because what is left of a refused body outlives this call.
         let mut body = Box::pin(body);
-        if body.size_hint().lower() > BODY_MAX as u64 {
+        let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+        if announced > DOCUMENT_MAX {
             // A client that waits for `100 Continue` sends nothing when it reads the refusal.
             if !awaits_continue {
                 tokio::spawn(discard(body));
             }
-            return Err(too_large());
+            return Err(too_large(DOCUMENT_MAX));
         }
+        // To ask for the beginning is to ask for all of it: the head alone has to say what it is.
+        if announced > BODY_MAX && awaits_continue {
+            let most = allowance(Bytes::new()).await.bytes.min(DOCUMENT_MAX);
+            if announced > most {
+                return Err(too_large(most));
+            }
+        }
+        let (mut allowance, mut max) = (Some(allowance), BODY_MAX);
         // A body in one piece, as nearly all are, is not copied.
         let (mut piece, mut whole) = (Bytes::new(), BytesMut::new());
         let mut turn = None;
         let mut due = Instant::now() + BODY_TIMEOUT;
         // For a large body: by when so many bytes must be here.
         let mut pace: Option<(Instant, usize)> = None;
+        let mut stretch = PACE_BYTES;
         let mut pieces: u64 = 0;
         loop {
             let next_due = pace.map_or(due, |(by, _)| by.min(due));
@@ -128,9 +182,9 @@ impl Bodies {
             // Trailers carry nothing that an operation reads.
             let Ok(data) = frame.into_data() else { continue };
             let length = (piece.len() + whole.len()).saturating_add(data.len());
-            if length > BODY_MAX {
+            if length > max && allowance.is_none() {
                 tokio::spawn(discard(body));
-                return Err(too_large());
+                return Err(too_large(max));
             }
             if length > SMALL_BODY && turn.is_none() {
                 let asked = Instant::now();
@@ -144,17 +198,56 @@ impl Bodies {
                 // The wait was ours, not the sender's.
                 due += asked.elapsed();
             }
+            if let Some(document) = turn.as_mut().and_then(|turn| turn.document.as_mut()) {
+                let asked = Instant::now();
+                if let Err(fault) = self.grow(document, length).await {
+                    tokio::spawn(discard(body));
+                    return Err(fault);
+                }
+                shift(&mut due, &mut pace, asked.elapsed());
+            }
             if length == data.len() {
                 piece = data;
             } else {
                 whole.extend_from_slice(&mem::take(&mut piece));
                 whole.extend_from_slice(&data);
             }
+            let is_larger = length > BODY_MAX || (announced > BODY_MAX && length >= BEGINNING);
+            if is_larger && let Some(allowance) = allowance.take() {
+                let begun = if whole.is_empty() { &piece[..] } else { &whole[..] };
+                let begun = begun.get(..BEGINNING).unwrap_or(begun);
+                let asked = Instant::now();
+                let allowance = allowance(Bytes::copy_from_slice(begun)).await;
+                max = allowance.bytes.min(DOCUMENT_MAX);
+                if announced.max(length) > max {
+                    tokio::spawn(discard(body));
+                    return Err(too_large(max));
+                }
+                match self.document(address, &allowance, length).await {
+                    Ok(document) => {
+                        if let Some(turn) = &mut turn {
+                            turn.document = Some(document);
+                        }
+                    }
+                    Err(fault) => {
+                        tokio::spawn(discard(body));
+                        return Err(fault);
+                    }
+                }
+                shift(&mut due, &mut pace, asked.elapsed());
+                if announced > BODY_MAX {
+                    // Whoever sends much in the end sends it all along.
+                    stretch = stretch.max(announced.div_ceil(PACE_STRETCHES));
+                    pace = pace.map(|(by, _)| (by, stretch));
+                    // Not in memory before something is written there.
+                    whole.reserve(announced.saturating_sub(whole.len()));
+                }
+            }
             if body.is_end_stream() {
                 break;
             }
             if turn.is_some() && pace.is_none_or(|(_, bytes)| length >= bytes) {
-                pace = Some((Instant::now() + PACE_TIMEOUT, length.saturating_add(PACE_BYTES)));
+                pace = Some((Instant::now() + PACE_TIMEOUT, length.saturating_add(stretch)));
             }
         }
         Ok(Whole { bytes: if whole.is_empty() { piece } else { whole.freeze() }, turn })
@@ -173,7 +266,7 @@ impl Bodies {
         })?;
         let waiting = Arc::clone(&self.large).acquire_owned();
         match timeout(TURN_TIMEOUT, waiting).await {
-            Ok(Ok(of_all)) => Ok(Turn { _of_all: of_all, _of_address: of_address }),
+            Ok(Ok(of_all)) => Ok(Turn { _of_all: of_all, _of_address: of_address, document: None }),
             // Late; the semaphore is never closed.
             Ok(Err(_)) | Err(_) => Err(Fault::new(
                 Code::ServiceUnavailable,
@@ -183,6 +276,69 @@ impl Bodies {
                 ),
             )),
         }
+    }
+
+    /// Waits for as much of the budget as a body takes, which may become larger than [`BODY_MAX`],
+    /// of which so many bytes are here.
+    async fn document(
+        &self,
+        address: IpAddr,
+        allowance: &Allowance,
+        length: usize,
+    ) -> Result<Document, Fault> {
+        let share = self.document_shares.admit(address, allowance).map_err(|(most, what)| {
+            Fault::new(
+                Code::ServiceUnavailable,
+                format!(
+                    "This {what} is already sending {most} request bodies larger than {BODY_MAX} \
+                     bytes. Please try again."
+                ),
+            )
+        })?;
+        let mut patience = TURN_TIMEOUT;
+        let budget = self.budget(length.div_ceil(DOCUMENT_UNIT), &mut patience).await?;
+        Ok(Document { budget, _share: share, patience })
+    }
+
+    /// Waits for more of the budget when a body of which so many bytes are here needs it.
+    async fn grow(&self, document: &mut Document, length: usize) -> Result<(), Fault> {
+        let more = length.div_ceil(DOCUMENT_UNIT).saturating_sub(document.budget.num_permits());
+        if more > 0 {
+            let more = self.budget(more, &mut document.patience).await?;
+            document.budget.merge(more);
+        }
+        Ok(())
+    }
+
+    /// Waits for so many units of the budget, and takes the wait from `patience`.
+    async fn budget(
+        &self,
+        units: usize,
+        patience: &mut Duration,
+    ) -> Result<OwnedSemaphorePermit, Fault> {
+        let units = u32::try_from(units).unwrap_or(DOCUMENTS_MIB).min(DOCUMENTS_MIB);
+        let asked = Instant::now();
+        let waiting = Arc::clone(&self.documents).acquire_many_owned(units);
+        match timeout(*patience, waiting).await {
+            Ok(Ok(budget)) => {
+                *patience = patience.saturating_sub(asked.elapsed());
+                Ok(budget)
+            }
+            // Late; the semaphore is never closed.
+            Ok(Err(_)) | Err(_) => Err(Fault::new(
+                Code::ServiceUnavailable,
+                format!(
+                    "Too many request bodies larger than {BODY_MAX} bytes are under way. Please try \
+                     again."
+                ),
+            )),
+        }
+    }
+
+    /// How much of the budget of larger bodies is left, in MiB.
+    #[cfg(test)]
+    pub(crate) fn documents_left(&self) -> usize {
+        self.documents.available_permits()
     }
 
     /// How many large bodies there is room for.
@@ -196,6 +352,14 @@ impl Bodies {
     pub(crate) async fn take_all_turns(&self) -> OwnedSemaphorePermit {
         let all = u32::try_from(LARGE_BODIES).unwrap();
         Arc::clone(&self.large).acquire_many_owned(all).await.unwrap()
+    }
+}
+
+/// Gives the sender the time back that was ours.
+fn shift(due: &mut Instant, pace: &mut Option<(Instant, usize)>, by: Duration) {
+    *due += by;
+    if let Some((at, _)) = pace {
+        *at += by;
     }
 }
 
@@ -233,10 +397,10 @@ async fn discard<B: Body<Data = Bytes>>(body: Pin<Box<B>>) {
     let _ = timeout(DISCARD_TIMEOUT, reading).await;
 }
 
-fn too_large() -> Fault {
+fn too_large(max: usize) -> Fault {
     Fault::new(
         Code::RequestEntityTooLarge,
-        format!("The request body is larger than the limit of {BODY_MAX} bytes."),
+        format!("The request body is larger than the limit of {max} bytes."),
     )
 }
 

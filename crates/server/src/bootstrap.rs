@@ -23,7 +23,7 @@ pub(crate) async fn plan(
     key: Option<AdminKey>,
     random: &dyn Random,
 ) -> Result<Option<NewAdministrator>, BootstrapFault> {
-    if !directory.accounts().await?.is_empty() {
+    if directory.has_accounts().await? {
         return Ok(None);
     }
     let Some(key) = key else {
@@ -35,6 +35,7 @@ pub(crate) async fn plan(
     };
     Ok(Some(NewAdministrator {
         account: account.unwrap_or_else(|| derived_account(&key.id)),
+        alias: None,
         user: derived_user(&key.id),
         key,
         nonce: random.array()?,

@@ -557,8 +557,14 @@ fn parse_address(name: &'static str, example: &str, text: &str) -> Result<Socket
 }
 
 fn parse_account(text: &str) -> Result<AccountId, ConfigFault> {
-    AccountId::parse(text)
-        .map_err(|_| ConfigFault::setting("account_id", format!("`{text}` is not twelve digits")))
+    match AccountId::parse(text) {
+        Ok(AccountId::ZEROS) => {
+            let reason = format!("`{text}` stands for no account: none can have that id");
+            Err(ConfigFault::setting("account_id", reason))
+        }
+        Ok(account) => Ok(account),
+        Err(_) => Err(ConfigFault::setting("account_id", format!("`{text}` is not twelve digits"))),
+    }
 }
 
 fn parse_region(name: &'static str, text: &str) -> Result<Region, ConfigFault> {

@@ -177,6 +177,7 @@ fn values_of_no_use_are_refused_by_name() {
         ("listen = ''", "setting `listen`"),
         ("data = ''", "setting `data`"),
         ("account_id = '12345678901'", "`12345678901` is not twelve digits"),
+        ("account_id = '000000000000'", "`000000000000` stands for no account"),
         ("region = 'e u'", "setting `region`: `e u` is not a Region name"),
         ("region = ''", "setting `region`"),
         ("tls_cert = 'c'", "setting `tls_cert` needs `tls_key` as well"),

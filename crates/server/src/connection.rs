@@ -3,21 +3,25 @@
 //!
 //! A connection is always in one of three phases, each with its own patience: a head is awaited,
 //! a request is being answered (the edge bounds that), or nothing is happening. What overstays
-//! its phase is closed. Heads over 64 KiB are answered with status 431 by the HTTP library.
+//! its phase is closed, and so is a connection whose client does not read a reply that holds room
+//! which others wait for. Heads over 64 KiB are answered with status 431 by the HTTP library.
 
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use daypass_api::Unsent;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
+use tokio::time::timeout;
 
 use crate::edge::{Answer, Answered, Edge};
 use crate::patience::{Patience, Phase, Phases};
@@ -29,6 +33,8 @@ const HEAD_MAX: u32 = 64 << 10;
 const FIELDS_MAX: usize = 256;
 /// How long what is under way may take once the connection is to end.
 const LAST_WORDS: Duration = Duration::from_secs(10);
+/// How long a client may take to read a reply that holds room.
+const SEND_TIMEOUT: Duration = Duration::from_secs(30);
 /// Most requests at a time on one HTTP/2 connection. Each holds a head of up to 64 KiB and a small
 /// body of up to 16 KiB, and all together what their window lets in before it is read: 2.25 MiB a
 /// connection at the worst, 2.25 GiB for the connections of one address and 9 GiB for all. Over
@@ -62,13 +68,17 @@ pub(crate) async fn serve<A: Answer, S>(
         // The preface and settings come first; requests may be long in coming.
         Protocol::Http2 => Phase::Idle,
     }));
+    let cut = Arc::new(Cut::default());
     let service = service_fn({
-        let phases = Arc::clone(&phases);
+        let (phases, cut) = (Arc::clone(&phases), Arc::clone(&cut));
         move |request: hyper::Request<Incoming>| {
-            let edge = Arc::clone(&edge);
+            let (edge, cut) = (Arc::clone(&edge), Arc::clone(&cut));
             let busy = Busy::begin(&phases);
             async move {
-                let response = edge.answer(peer, request).await;
+                let mut response = edge.answer(peer, request).await;
+                if let Some(unsent) = response.extensions_mut().remove() {
+                    cut.unless_sent(unsent);
+                }
                 drop(busy);
                 Answered::Ok(response)
             }
@@ -84,7 +94,7 @@ pub(crate) async fn serve<A: Answer, S>(
                 .max_header_size(HEAD_MAX as usize)
                 .max_headers(FIELDS_MAX)
                 .serve_connection(stream, service);
-            drive(connection, http1::Connection::graceful_shutdown, &phases, stop).await;
+            drive(connection, http1::Connection::graceful_shutdown, &phases, &cut, stop).await;
         }
         Protocol::Http2 => {
             let connection = http2::Builder::new(TokioExecutor::new())
@@ -94,7 +104,7 @@ pub(crate) async fn serve<A: Answer, S>(
                 .initial_stream_window_size(STREAM_WINDOW)
                 .initial_connection_window_size(CONNECTION_WINDOW)
                 .serve_connection(TokioIo::new(stream), service);
-            drive(connection, http2::Connection::graceful_shutdown, &phases, stop).await;
+            drive(connection, http2::Connection::graceful_shutdown, &phases, &cut, stop).await;
         }
     }
 }
@@ -104,6 +114,7 @@ async fn drive<C>(
     connection: C,
     finish: fn(Pin<&mut C>),
     phases: &Phases,
+    cut: &Cut,
     stop: watch::Receiver<bool>,
 ) where
     C: Future<Output = hyper::Result<()>>,
@@ -114,26 +125,36 @@ async fn drive<C>(
     // Unconstrained: told to come back later for the sake of other tasks, it would be registered
     // nowhere.
     let mut stopped = pin!(tokio::task::coop::unconstrained(stopped(stop)));
+    let mut due = pin!(tokio::task::coop::unconstrained(cut.told.notified()));
     let mut woken_by: Option<Waker> = None;
     let ended = poll_fn(|context| {
         if let Poll::Ready(ended) = connection.as_mut().poll(context) {
-            return Poll::Ready(Some(ended));
+            return Poll::Ready(End::Over(ended));
         }
         // Waiting for a channel takes a lock that all connections share: once is enough.
         let waits = woken_by.as_ref().is_some_and(|waker| waker.will_wake(context.waker()));
-        if !waits || told.has_changed().unwrap_or(true) {
+        if !waits || told.has_changed().unwrap_or(true) || cut.is_due() {
             woken_by = Some(context.waker().clone());
+            if due.as_mut().poll(context).is_ready() {
+                return Poll::Ready(End::Cut);
+            }
             if stopped.as_mut().poll(context).is_ready() {
-                return Poll::Ready(None);
+                return Poll::Ready(End::Finish);
             }
         }
-        patience.poll(phases, context).map(|()| None)
+        patience.poll(phases, context).map(|()| End::Finish)
     });
-    if let Some(ended) = ended.await {
-        return log_end(ended);
+    match ended.await {
+        End::Over(ended) => return log_end(ended),
+        // At once: what is not read would not be read while it finishes.
+        End::Cut => {
+            tracing::debug!("connection cut: a reply was not read in time");
+            return;
+        }
+        End::Finish => {}
     }
     finish(connection.as_mut());
-    if let Ok(ended) = tokio::time::timeout(LAST_WORDS, connection).await {
+    if let Ok(ended) = timeout(LAST_WORDS, connection).await {
         log_end(ended);
     }
 }
@@ -147,6 +168,39 @@ fn log_end(ended: hyper::Result<()>) {
     if let Err(error) = ended {
         // The peer's doing: it went away, or does not speak HTTP.
         tracing::debug!(%error, "connection ended");
+    }
+}
+
+/// How driving a connection ends.
+enum End {
+    /// It is over.
+    Over(hyper::Result<()>),
+    /// It is to finish what is under way.
+    Finish,
+    /// It is to be cut off.
+    Cut,
+}
+
+/// Whether a connection is to be cut off.
+#[derive(Debug, Default)]
+struct Cut {
+    is_due: AtomicBool,
+    told: Notify,
+}
+
+impl Cut {
+    fn is_due(&self) -> bool {
+        self.is_due.load(Ordering::Acquire)
+    }
+
+    /// Cuts the connection off unless a reply that begins now is sent in time.
+    fn unless_sent(self: Arc<Self>, reply: Unsent) {
+        tokio::spawn(async move {
+            if timeout(SEND_TIMEOUT, reply.sent()).await.is_err() {
+                self.is_due.store(true, Ordering::Release);
+                self.told.notify_one();
+            }
+        });
     }
 }
 

@@ -98,6 +98,39 @@ async fn a_head_must_come_in_time_and_an_idle_connection_may_wait() {
     assert!((HEAD_TIMEOUT..HEAD_TIMEOUT + LAST_WORDS * 2).contains(&after), "{after:?}");
 }
 
+/// A reply that holds room is read in time, or the connection ends and the room is free.
+#[tokio::test(start_paused = true)]
+async fn a_large_reply_must_be_read() {
+    let room = Arc::new(());
+    let app = Recorder { room: Some(Arc::clone(&room)), ..Recorder::default() };
+    let edge = Arc::new(Edge::new(Arc::new(app), Proxies::default()));
+    // The recorder's, and ours.
+    let is_free = || Arc::strong_count(&room) == 2;
+    // Whoever reads it may stay for as long as others.
+    let mut client = connect_to(Arc::clone(&edge), Protocol::Http1);
+    client.send(REQUEST).await;
+    assert!(client.read_to("handled").await.len() > 4 << 20);
+    assert!(is_free());
+    let (_, after) = client.rest().await;
+    assert!((IDLE_TIMEOUT..IDLE_TIMEOUT + LAST_WORDS).contains(&after), "{after:?}");
+    // Nothing of it is read, or not enough, or a further request is sent meanwhile.
+    for (bytes, more) in [(0, ""), (2 << 20, ""), (0, REQUEST), (0, "G")] {
+        let mut client = connect_to(Arc::clone(&edge), Protocol::Http1);
+        client.send(REQUEST).await;
+        let mut read = vec![0; bytes];
+        client.stream.read_exact(&mut read).await.unwrap();
+        client.send(more).await;
+        tokio::time::sleep(HEAD_TIMEOUT / 2).await;
+        assert!(!is_free());
+        let Client { server, stop, opened, stream } = client;
+        server.await.unwrap();
+        let after = opened.elapsed();
+        assert!((HEAD_TIMEOUT..=SEND_TIMEOUT).contains(&after), "{after:?}");
+        assert!(is_free(), "{bytes} {more:?}");
+        drop((stop, stream));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_silent_http_2_connection_ends() {
     let mut client = connect(Protocol::Http2);
@@ -122,10 +155,19 @@ async fn a_head_over_the_limit_is_refused() {
 
 #[tokio::test(start_paused = true)]
 async fn a_body_over_the_limit_is_answered_before_it_is_sent() {
-    let mut client = connect(Protocol::Http1);
-    client.send("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1048577\r\n\r\n").await;
-    let reply = client.read_to("RequestEntityTooLarge").await;
-    assert!(reply.starts_with("HTTP/1.1 418 "), "{reply}");
+    for (head, beginning) in [
+        // Larger than anything may be, or to be sent only when asked for.
+        ("content-length: 33554433", 0),
+        ("content-length: 1048577\r\nexpect: 100-continue", 0),
+        // Whether it may be so large its beginning tells.
+        ("content-length: 1048577", 64 << 10),
+    ] {
+        let mut client = connect(Protocol::Http1);
+        client.send(&format!("POST / HTTP/1.1\r\nhost: x\r\n{head}\r\n\r\n")).await;
+        client.send(&"x".repeat(beginning)).await;
+        let reply = client.read_to("RequestEntityTooLarge").await;
+        assert!(reply.starts_with("HTTP/1.1 418 "), "{head}: {reply}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,19 +8,22 @@
 
 use std::convert::Infallible;
 use std::error::Error;
+use std::future::ready;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use daypass_api::{App, Code, Fault, Handled, Received, RequestId};
+use daypass_api::{Allowance, App, Code, Fault, Handled, Received, RequestId};
 use http::header::{EXPECT, HOST};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version};
 use http_body_util::Full;
 use hyper::body::Body;
 use jiff::Timestamp;
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
 
 use crate::body::{Bodies, Turn, Whole};
@@ -40,6 +43,10 @@ pub(crate) trait Answer: Send + Sync + 'static {
     fn request_id(&self) -> RequestId;
     fn now(&self) -> Timestamp;
     fn handle(&self, received: Received) -> impl Future<Output = Response<Bytes>> + Send;
+    fn allowance(&self, received: &Received) -> impl Future<Output = Allowance> + Send {
+        let _ = received;
+        ready(Allowance::USUAL)
+    }
     fn refuse(&self, id: &RequestId, fault: &Fault) -> Response<Bytes>;
 }
 
@@ -54,6 +61,10 @@ impl Answer for App {
 
     fn handle(&self, received: Received) -> impl Future<Output = Response<Bytes>> + Send {
         App::handle(self, received)
+    }
+
+    fn allowance(&self, received: &Received) -> impl Future<Output = Allowance> + Send {
+        App::allowance(self, received)
     }
 
     fn refuse(&self, id: &RequestId, fault: &Fault) -> Response<Bytes> {
@@ -158,11 +169,19 @@ impl<A: Answer> Edge<A> {
     ) -> Result<Response<Bytes>, Fault> {
         let place = self.place().await?;
         let (id, app) = (received.id, Arc::clone(&self.app));
+        let is_document = turn.as_ref().is_some_and(Turn::is_document);
         let operation = CarriedThrough::new(async move {
             let _held = (place, turn);
-            app.handle(received).await
+            if !is_document {
+                return Ok(app.handle(received).await);
+            }
+            // To hash and parse tens of megabytes takes the tenth of a second: others on this thread
+            // are not to wait for that.
+            let runtime = Handle::current();
+            let working = spawn_blocking(move || runtime.block_on(app.handle(received)));
+            working.await.map_err(|_| Panicked)
         });
-        operation.await.map_err(|Panicked| {
+        operation.await.flatten().map_err(|Panicked| {
             // A bug of ours.
             let cause = "the operation panicked";
             tracing::error!(request_id = %id, cause, "a request failed");
@@ -204,8 +223,7 @@ impl<A: Answer> Edge<A> {
                 .because(format!("sent by the trusted proxy {}", peer.address))
         })?;
         let awaits_continue = head.headers.contains_key(EXPECT);
-        let Whole { bytes, turn } = self.bodies.read(origin.address, body, awaits_continue).await?;
-        let received = Received {
+        let mut received = Received {
             id,
             at,
             source_ip: origin.address,
@@ -213,10 +231,31 @@ impl<A: Answer> Edge<A> {
             method: head.method,
             headers: with_host(head.headers, head.version, &head.uri),
             uri: origin_form(head.uri),
-            body: bytes,
+            body: Bytes::new(),
         };
+        let allowance = |begun: Bytes| {
+            let begun = Received {
+                method: received.method.clone(),
+                headers: received.headers.clone(),
+                uri: received.uri.clone(),
+                body: whole_parameters(begun),
+                ..received
+            };
+            let app = Arc::clone(&self.app);
+            async move { app.allowance(&begun).await }
+        };
+        let read = self.bodies.read(origin.address, body, awaits_continue, allowance).await;
+        let Whole { bytes, turn } = read?;
+        received.body = bytes;
         Ok((received, turn))
     }
+}
+
+/// The beginning of a form as far as its parameters are there whole: the last may have been cut.
+fn whole_parameters(mut begun: Bytes) -> Bytes {
+    let whole = begun.iter().rposition(|byte| *byte == b'&').unwrap_or_default();
+    begun.truncate(whole);
+    begun
 }
 
 /// Whether this is the one request that anybody may make: `GET` or `HEAD` of `/healthz`.

@@ -10,6 +10,7 @@
 
 mod administrator;
 mod body;
+mod body_shares;
 mod bootstrap;
 mod carried_through;
 mod config;

@@ -14,7 +14,7 @@ use daypass_directory::{
     Compromised, Directory, DirectoryError, Findings, NoRandomness, RingChange, RingName, Rings,
     RingsFault,
 };
-use daypass_names::Partition;
+use daypass_names::{AccessKeyId, AccountId, Partition, ServiceName};
 use daypass_store::Store;
 use daypass_store::embedded::{
     self, BackupInfo, CheckInfo, Embedded, OpenFault, Options, ReadOnly, Replace, RestoreFault,
@@ -70,8 +70,35 @@ pub struct Restored {
     pub aside: Option<PathBuf>,
     /// Whether every session that was issued before has ended.
     pub sessions_ended: bool,
+    /// Who may call again as at the time of the backup; nothing when it cannot be read.
+    pub standing: Option<Standing>,
     /// What became of audit records that waited in the store that was there before.
     pub waiting: Waiting,
+}
+
+/// Who has what to the whole of an account, or may act in several, in a restored store. What was
+/// closed, deleted or removed since the backup is as it was.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Standing {
+    /// The accounts that are closed; all others are open.
+    pub closed: Vec<AccountId>,
+    /// The access keys of root users.
+    pub root_keys: Vec<AccessKeyId>,
+    /// The registered services.
+    pub services: Vec<ServiceName>,
+}
+
+impl Standing {
+    async fn of(directory: &Directory) -> Result<Self, DirectoryError> {
+        let accounts = directory.accounts().await?;
+        let closed = accounts.iter().filter(|account| account.closed.is_some());
+        let services = directory.services().await?;
+        Ok(Self {
+            closed: closed.map(|account| account.id).collect(),
+            root_keys: accounts.iter().flat_map(|all| all.root_access_keys.clone()).collect(),
+            services: services.iter().map(|service| service.name.clone()).collect(),
+        })
+    }
 }
 
 /// What became of the audit records that a store held for the trail when it was replaced.
@@ -208,7 +235,8 @@ async fn replace(
         uid: fs::metadata(folder.path()).map_err(FolderFault::at(folder.path()))?.uid(),
         waiting: Waiting::NoStore,
     };
-    let has_account = prepare(config, folder, prepared, &mut restoration, random).await?;
+    let (has_account, standing) =
+        prepare(config, folder, prepared, &mut restoration, random).await?;
     let (from, to) = (prepared.to_owned(), folder.path().join(STORE));
     let restored = blocking(move || embedded::restore(&from, &to, Replace::Yes)).await??;
     if has_account {
@@ -216,18 +244,18 @@ async fn replace(
     }
     let embedded::Restored { info, aside, .. } = restored;
     let waiting = restoration.waiting;
-    Ok(Restored { info, aside, sessions_ended: !keep_sessions, waiting })
+    Ok(Restored { info, aside, sessions_ended: !keep_sessions, standing, waiting })
 }
 
 /// Opens the copy of a backup with this folder's key, takes along what waits in the old store, and
-/// ends the sessions in the copy. Tells whether an account is in it.
+/// ends the sessions in the copy. Tells whether an account is in it, and who has what.
 async fn prepare(
     config: &Config,
     folder: &DataFolder,
     prepared: &Path,
     restoration: &mut Restoration,
     random: &dyn Random,
-) -> Result<bool, OfflineFault> {
+) -> Result<(bool, Option<Standing>), OfflineFault> {
     let (directory, rings) = open_store(config, folder, prepared, random).await?;
     restoration.waiting = take_along(folder, &directory).await?;
     let now = SystemClock.now();
@@ -247,7 +275,9 @@ async fn prepare(
         // Which of them were taken since the backup nobody knows.
         directory.take_all_mfa_codes(now).await.map_err(StartFault::from)?;
     }
-    Ok(!directory.accounts().await.map_err(StartFault::from)?.is_empty())
+    let has_account = directory.has_accounts().await.map_err(StartFault::from)?;
+    // What cannot be read is `check`'s to find: it is no reason not to restore.
+    Ok((has_account, Standing::of(&directory).await.ok()))
 }
 
 /// Copies the audit records that wait in the old store. A store that cannot be read is no reason

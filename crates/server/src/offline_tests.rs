@@ -68,6 +68,7 @@ async fn a_folder_is_restored_as_often_as_one_likes() {
 
     let first = restore(&plain(&folder), &backup, false).await.unwrap();
     assert_eq!((first.sessions_ended, &first.waiting), (true, &Waiting::Kept(3)));
+    assert_eq!(first.standing, Some(Standing::default()));
     let records = waiting(&folder).await;
     assert_eq!(names(&records)[0], "Late");
     let restored = records.iter().find(|record| record["eventName"] == "RestoreBackup").unwrap();

@@ -1,5 +1,5 @@
-//! Operating a running server: the commands of `daypass account`, `keys`, `revoke`, `backup` and
-//! `status`, which come through a socket in the data folder.
+//! Operating a running server: the commands of `daypass account`, `service`, `keys`, `revoke`,
+//! `backup`, `export`, `import` and `status`, which come through a socket in the data folder.
 //!
 //! Nothing opens the store behind the server's back. Who may command is decided by who may reach
 //! the socket (module `socket`); every command is recorded with the user id that gave it (module
@@ -10,12 +10,16 @@ mod accounts;
 mod backup;
 mod client;
 mod deployment;
+mod export;
 mod given;
+mod import;
 mod journal;
 mod keys;
+mod listing;
 pub mod protocol;
 mod refusal;
 mod revoke;
+mod services;
 mod socket;
 mod status;
 #[cfg(test)]

@@ -67,7 +67,7 @@ impl Drop for Held {
 }
 
 /// What counts as one source: an IPv4 address, or the first 64 bits of an IPv6 one.
-fn source(address: IpAddr) -> IpAddr {
+pub(crate) fn source(address: IpAddr) -> IpAddr {
     const SUBNET: u128 = u128::MAX << 64;
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),

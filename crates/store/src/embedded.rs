@@ -10,6 +10,7 @@ mod backup;
 mod check;
 mod faults;
 mod files;
+mod late_check;
 mod layout;
 mod read_only;
 mod readers;
@@ -29,6 +30,7 @@ pub use faults::{BackupFault, OpenFault, RestoreFault};
 pub use read_only::ReadOnly;
 
 use self::files::Lock;
+use self::late_check::LateCheck;
 use self::layout::{Access, Depth};
 use self::readers::Readers;
 use self::rows::Reading;
@@ -50,12 +52,21 @@ pub struct Options {
     /// Most bytes of the file, if it is to be bounded: a commit that needs more fails as on a
     /// full disk.
     pub max_bytes: Option<u64>,
+    /// Most bytes of a file that is looked through for damage before it is opened. A larger one
+    /// is opened at once and looked through beside its use, and closed when it is damaged.
+    pub checked_first: u64,
 }
 
 impl Default for Options {
-    /// The default cache, 10,000 changes, and as many bytes as the disk has.
+    /// The default cache, 10,000 changes, as many bytes as the disk has, and 8 MiB that are
+    /// looked through first: some ten milliseconds.
     fn default() -> Self {
-        Self { cache: CacheLimits::default(), log_changes: 10_000, max_bytes: None }
+        Self {
+            cache: CacheLimits::default(),
+            log_changes: 10_000,
+            max_bytes: None,
+            checked_first: 8 << 20,
+        }
     }
 }
 
@@ -103,6 +114,7 @@ pub struct Embedded {
     shared: Arc<Shared>,
     cache: Arc<ReadCache>,
     // Ended in this order: the last connection to close is the one that may write.
+    _late_check: Option<LateCheck>,
     readers: Readers,
     writer: Writer,
     _lock: Lock,
@@ -111,7 +123,8 @@ pub struct Embedded {
 impl Embedded {
     /// Opens the store in the file `path`, or makes it with mode 0600 if there is none.
     ///
-    /// Blocks, and reads the whole file to see that it is undamaged. The folder must exist.
+    /// Blocks, and reads the whole file to see that it is undamaged, unless it is larger than
+    /// [`Options::checked_first`]. The folder must exist.
     pub fn open(path: &Path, options: Options) -> Result<Self, OpenFault> {
         let path = files::resolve(path)?;
         let lock = Lock::take(&path)?;
@@ -120,7 +133,8 @@ impl Embedded {
             refuse_remains(&path)?;
             layout::create(&path)?;
         }
-        drop(layout::inspect(&path, Depth::Quick)?);
+        let is_large = files::length(&path) > options.checked_first;
+        drop(layout::inspect(&path, if is_large { Depth::Head } else { Depth::Quick })?);
 
         let fault = |error: rusqlite::Error| OpenFault::from_sqlite(&path, &error);
         let mut connection = layout::connect_set(&path, Access::Write)?;
@@ -143,7 +157,15 @@ impl Embedded {
         let threads = |error: std::io::Error| OpenFault::from_io(&path, &error);
         let writer = Writer::start(pen.map_err(fault)?).map_err(threads)?;
         let readers = Readers::start(connections, Arc::clone(&shared)).map_err(threads)?;
-        Ok(Self { path, shared, cache, readers, writer, _lock: lock })
+        let late_check = match is_large {
+            true => {
+                let connection = layout::connect_set(&path, Access::Read)?;
+                let check = LateCheck::start(connection, path.clone(), Arc::clone(&shared));
+                Some(check.map_err(threads)?)
+            }
+            false => None,
+        };
+        Ok(Self { path, shared, cache, _late_check: late_check, readers, writer, _lock: lock })
     }
 
     /// What the engine has done and how it is. Asks the file system for two lengths.

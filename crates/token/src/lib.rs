@@ -29,8 +29,8 @@ pub use kek::{Fingerprint, KekFault, KeyEncryptionKey, UnwrapFault};
 pub use packed::PACKED_LIMIT;
 pub use ring::{KeyRing, Nonce, RingFault, RingKey, RingKeyId, SessionId};
 pub use seal::{
-    MAX_TOKEN, MAX_VALUE, Opened, Purpose, Sealed, open_session, open_value, seal_session,
-    seal_value, sealed_by,
+    MAX_EXPORT, MAX_TOKEN, MAX_VALUE, Opened, Purpose, Sealed, open_export, open_session,
+    open_value, seal_export, seal_session, seal_value, sealed_by,
 };
 pub use session::{
     Ancestor, MAX_CHAIN_DEPTH, Origin, OriginKind, Session, SessionKind, SessionPolicies, Tag,

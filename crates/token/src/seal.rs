@@ -23,6 +23,9 @@ pub const MAX_TOKEN: usize = 4096;
 /// messages are far smaller.
 pub const MAX_VALUE: usize = 64 * 1024;
 
+/// Most bytes of the secrets of an account that [`seal_export`] takes.
+pub const MAX_EXPORT: usize = 64 << 20;
+
 /// The layout that this build writes, and the only one that it reads.
 const VERSION: u8 = 1;
 
@@ -38,6 +41,7 @@ const ASSOCIATED_ROOM: usize = 192;
 /// ends it.
 const SECRET_LABEL: &[u8] = b"daypass secret access key";
 pub(crate) const SESSION_LABEL: &[u8] = b"daypass session";
+const EXPORT_LABEL: &[u8] = b"daypass export";
 
 /// What a sealed value is for. Every purpose has keys of its own: what is sealed for one never
 /// opens as another, nor as a session.
@@ -48,6 +52,8 @@ pub enum Purpose {
     StoredSecret,
     /// The seed of a virtual MFA device, in the store.
     MfaSeed,
+    /// The private key of a SAML provider, in the store.
+    SamlPrivateKey,
     /// The marker of a page of a listing.
     PageMarker,
     /// The encoded message of a refused request.
@@ -62,6 +68,7 @@ impl Purpose {
         match self {
             Self::StoredSecret => b"daypass stored secret",
             Self::MfaSeed => b"daypass mfa seed",
+            Self::SamlPrivateKey => b"daypass saml private key",
             Self::PageMarker => b"daypass page marker",
             Self::AuthorizationMessage => b"daypass authorization message",
             Self::RingKey => b"daypass ring key",
@@ -222,6 +229,44 @@ pub fn open_value(
     let mut buffer = Zeroizing::new(sealed.to_vec());
     let opened = open(ring, purpose.label(), owner, &mut buffer)?;
     Ok(Zeroizing::new(opened.contents.to_vec()))
+}
+
+/// Seals the secrets of an exported account, as [`seal_value`] does a value. `ring` holds the one key
+/// that was made of the operator's passphrase; it is no ring of the deployment.
+///
+/// # Errors
+/// [`SealFault::ValueTooLong`] beyond [`MAX_EXPORT`] bytes.
+pub fn seal_export(
+    ring: &KeyRing,
+    owner: &[u8],
+    nonce: Nonce,
+    secrets: &[u8],
+) -> Result<Vec<u8>, SealFault> {
+    if secrets.len() > MAX_EXPORT {
+        return Err(SealFault::ValueTooLong { length: secrets.len() });
+    }
+    seal(ring, EXPORT_LABEL, owner, nonce, secrets)
+}
+
+/// Opens what [`seal_export`] sealed with the same key and owner.
+///
+/// # Errors
+/// One [`OpenFault`] for whatever is wrong: that a passphrase is wrong and that something was changed
+/// look the same.
+pub fn open_export(
+    ring: &KeyRing,
+    owner: &[u8],
+    sealed: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, OpenFault> {
+    if sealed.len() > HEADER_LENGTH + MAX_EXPORT + TAG_LENGTH {
+        return Err(OpenCause::Length.into());
+    }
+    let mut buffer = Zeroizing::new(sealed.to_vec());
+    let length = open(ring, EXPORT_LABEL, owner, &mut buffer)?.contents.len();
+    // The contents stand behind the header: nothing is copied to other memory.
+    buffer.drain(..HEADER_LENGTH);
+    buffer.truncate(length);
+    Ok(buffer)
 }
 
 /// The ring key that a sealed value names as its own; none when it is too short or of a layout

@@ -949,3 +949,19 @@ fn digests_of_origins_tell_their_parts_apart() {
     assert_ne!(Origin::digest_of(&["abc"]), Origin::digest_of(&["abc", ""]));
     assert_eq!(Origin::digest_of(&["abc"]), Origin::digest_of(&["abc"]));
 }
+
+#[test]
+fn secrets_of_an_export_open_as_such_only() {
+    let sealed = seal_export(&ring(), b"owner", nonce(5), b"secrets").unwrap();
+    assert_eq!(&**open_export(&ring(), b"owner", &sealed).unwrap(), b"secrets");
+    assert!(open_export(&ring(), b"other", &sealed).is_err());
+    assert!(open_value(&ring(), Purpose::StoredSecret, b"owner", &sealed).is_err());
+    let value = seal_value(&ring(), Purpose::StoredSecret, b"owner", nonce(6), b"value").unwrap();
+    assert!(open_export(&ring(), b"owner", &value).is_err());
+    for at in 0..sealed.len() {
+        let mut changed = sealed.clone();
+        changed[at] ^= 1;
+        assert!(open_export(&ring(), b"owner", &changed).is_err(), "{at}");
+    }
+    assert!(open_export(&ring(), b"owner", b"").is_err());
+}

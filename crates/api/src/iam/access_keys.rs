@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use daypass_directory::{AccessKey, AccessKeyStatus, LastUsed, NewAccessKey, User};
+use daypass_directory::{AccessKey, AccessKeyStatus, KeyOwner, LastUsed, NewAccessKey, User};
 use daypass_names::{AccessKeyId, AccessKeyKind, SecretAccessKey};
 use daypass_query::Fields;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::named::{self, Named};
+use super::named;
 use super::paging::Page;
+use super::root_user::{self, Whose};
 use super::tags;
 use crate::authenticate::Authenticated;
 use crate::authorise::{Need, Permit};
@@ -34,7 +35,7 @@ pub(crate) struct CreateAccessKeyOutput {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct AccessKeyOut {
-    user_name: String,
+    user_name: Option<String>,
     access_key_id: String,
     status: &'static str,
     secret_access_key: HandedOut,
@@ -47,7 +48,7 @@ impl Operation for CreateAccessKey {
     const RECORDED: &'static [Recorded] = &[Recorded::Text("UserName")];
     /// `None` for the calling user.
     type Input = Option<String>;
-    type Subject = Named<User>;
+    type Subject = Whose;
     type Output = CreateAccessKeyOutput;
 
     fn decode(fields: &mut Fields<'_>) -> Option<Option<String>> {
@@ -57,8 +58,11 @@ impl Operation for CreateAccessKey {
     async fn needs(
         call: &Authenticated<'_>,
         input: &Option<String>,
-    ) -> Result<(Vec<Need>, Named<User>), Fault> {
-        let user = named::user(call, input.as_ref()).await?;
+    ) -> Result<(Vec<Need>, Whose), Fault> {
+        let user = Whose::find(call, input.as_ref()).await?;
+        if let Whose::Root(root) = &user {
+            return Err(root_user::no_key(root));
+        }
         Ok((user.need(call, "iam:CreateAccessKey"), user))
     }
 
@@ -66,10 +70,10 @@ impl Operation for CreateAccessKey {
         call: &Authenticated<'_>,
         permit: &Permit<Self>,
     ) -> Result<CreateAccessKeyOutput, Fault> {
-        let user = permit.subject().get()?;
+        let (owner, user_name) = (permit.subject().owner()?, permit.subject().user_name()?);
         let random = &call.app.random;
         let kind = AccessKeyKind::LongTerm;
-        let id = AccessKeyId::from_random(kind, user.account, random.array()?);
+        let id = AccessKeyId::from_random(kind, call.caller.account(), random.array()?);
         let key = NewAccessKey {
             id,
             secret: SecretAccessKey::from_bytes(&Zeroizing::new(random.array()?)),
@@ -78,7 +82,7 @@ impl Operation for CreateAccessKey {
         };
         let output = |key: &AccessKey| CreateAccessKeyOutput {
             access_key: AccessKeyOut {
-                user_name: user.name.to_string(),
+                user_name: user_name.clone(),
                 access_key_id: key.id.to_string(),
                 status: word(key.status),
                 secret_access_key: HandedOut::from(&key.secret),
@@ -87,7 +91,7 @@ impl Operation for CreateAccessKey {
         };
         let note = noting(call, permit, output);
         let directory = &call.app.directory;
-        Ok(output(&*directory.create_access_key(user.account, user.id, key, &note).await?))
+        Ok(output(&*directory.create_access_key_of(owner, key, &note).await?))
     }
 }
 
@@ -112,7 +116,7 @@ pub(crate) struct ListAccessKeysOutput {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Metadata {
-    user_name: String,
+    user_name: Option<String>,
     access_key_id: String,
     status: &'static str,
     create_date: Date,
@@ -124,7 +128,7 @@ impl Operation for ListAccessKeys {
     const RECORDED: &'static [Recorded] =
         &[Recorded::Text("UserName"), Recorded::Number("MaxItems")];
     type Input = ListAccessKeysInput;
-    type Subject = Named<User>;
+    type Subject = Whose;
     type Output = ListAccessKeysOutput;
 
     fn decode(fields: &mut Fields<'_>) -> Option<ListAccessKeysInput> {
@@ -135,8 +139,8 @@ impl Operation for ListAccessKeys {
     async fn needs(
         call: &Authenticated<'_>,
         input: &ListAccessKeysInput,
-    ) -> Result<(Vec<Need>, Named<User>), Fault> {
-        let user = named::user(call, input.user_name.as_ref()).await?;
+    ) -> Result<(Vec<Need>, Whose), Fault> {
+        let user = Whose::find(call, input.user_name.as_ref()).await?;
         Ok((user.need(call, "iam:ListAccessKeys"), user))
     }
 
@@ -144,16 +148,15 @@ impl Operation for ListAccessKeys {
         call: &Authenticated<'_>,
         permit: &Permit<Self>,
     ) -> Result<ListAccessKeysOutput, Fault> {
-        let user = permit.subject().get()?;
+        let (owner, user_name) = (permit.subject().owner()?, permit.subject().user_name()?);
         let page = &permit.input().page;
-        let list = format!("{}|{}", Self::NAME, user.id);
+        let list = format!("{}|{}", Self::NAME, permit.subject().listed()?);
         let after = page.after(call, &list)?;
         let directory = &call.app.directory;
-        let listing =
-            directory.access_keys(user.account, user.id, after.as_deref(), page.limit()).await?;
+        let listing = directory.access_keys_of(owner, after.as_deref(), page.limit()).await?;
         let next = listing.next.map(|last| Page::marker(call, &list, &last)).transpose()?;
         let metadata = listing.items.iter().map(|key| Metadata {
-            user_name: user.name.to_string(),
+            user_name: user_name.clone(),
             access_key_id: key.id.to_string(),
             status: word(key.status),
             create_date: Date(key.created),
@@ -185,7 +188,7 @@ impl Operation for UpdateAccessKey {
     const RECORDED: &'static [Recorded] =
         &[Recorded::Text("UserName"), Recorded::Text("AccessKeyId"), Recorded::Text("Status")];
     type Input = UpdateAccessKeyInput;
-    type Subject = Named<User>;
+    type Subject = Whose;
     type Output = Void;
 
     fn decode(fields: &mut Fields<'_>) -> Option<UpdateAccessKeyInput> {
@@ -204,20 +207,20 @@ impl Operation for UpdateAccessKey {
     async fn needs(
         call: &Authenticated<'_>,
         input: &UpdateAccessKeyInput,
-    ) -> Result<(Vec<Need>, Named<User>), Fault> {
-        let user = named::user(call, input.user_name.as_ref()).await?;
+    ) -> Result<(Vec<Need>, Whose), Fault> {
+        let user = Whose::find(call, input.user_name.as_ref()).await?;
         Ok((user.need(call, "iam:UpdateAccessKey"), user))
     }
 
     async fn perform(call: &Authenticated<'_>, permit: &Permit<Self>) -> Result<Void, Fault> {
-        let user = permit.subject().get()?;
+        let owner = permit.subject().owner()?;
         let UpdateAccessKeyInput { id, status, .. } = permit.input();
         let status = status.ok_or_else(|| {
             Fault::new(Code::InvalidInput, "The status of an access key cannot be set to Expired.")
         })?;
         let note = noting(call, permit, |&(): &()| Void);
         let directory = &call.app.directory;
-        directory.set_access_key_status(user.account, user.id, id, status, &note).await?;
+        directory.set_access_key_status_of(owner, id, status, &note).await?;
         if status != AccessKeyStatus::Active {
             call.app.signing_keys.forget(id);
         }
@@ -229,10 +232,19 @@ impl Operation for UpdateAccessKey {
 #[derive(Debug)]
 pub(crate) struct GetAccessKeyLastUsed;
 
+/// Who has a key.
+#[derive(Debug)]
+pub(crate) enum Holder {
+    /// The root user of the caller's account.
+    Root,
+    /// A user of it.
+    User(Arc<User>),
+}
+
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct GetAccessKeyLastUsedOutput {
-    user_name: String,
+    user_name: Option<String>,
     access_key_last_used: LastUsedOut,
 }
 
@@ -263,8 +275,8 @@ impl Operation for GetAccessKeyLastUsed {
     const EFFECT: Effect = Effect::Reads;
     const RECORDED: &'static [Recorded] = &[Recorded::Text("AccessKeyId")];
     type Input = AccessKeyId;
-    /// The user whose key it is; `None` when no user of the caller's account has it.
-    type Subject = Option<Arc<User>>;
+    /// Whose key it is; `None` when nobody of the caller's account has it.
+    type Subject = Option<Holder>;
     type Output = GetAccessKeyLastUsedOutput;
 
     fn decode(fields: &mut Fields<'_>) -> Option<AccessKeyId> {
@@ -274,24 +286,28 @@ impl Operation for GetAccessKeyLastUsed {
     async fn needs(
         call: &Authenticated<'_>,
         id: &AccessKeyId,
-    ) -> Result<(Vec<Need>, Option<Arc<User>>), Fault> {
+    ) -> Result<(Vec<Need>, Option<Holder>), Fault> {
         const ACTION: &str = "iam:GetAccessKeyLastUsed";
         let directory = &call.app.directory;
         let (partition, account) = named::here(call);
-        let key = found(directory.access_key(id).await)?.filter(|key| key.account == account);
-        let user = match key {
-            Some(key) => found(directory.user_by_id(account, key.user).await)?,
-            None => None,
+        let owner = found(directory.access_key(id).await)?.map(|key| key.owner);
+        let holder = match owner {
+            Some(KeyOwner::User(of, user)) if of == account => {
+                found(directory.user_by_id(account, user).await)?.map(Holder::User)
+            }
+            Some(KeyOwner::Root(of)) if of == account => Some(Holder::Root),
+            _ => None,
         };
         // A refusal does not tell whose key it is, nor that there is such a key.
-        let need = match &user {
-            Some(user) => {
+        let need = match &holder {
+            Some(Holder::Root) => Need::new(ACTION, root_user::arn(call).to_string(), account),
+            Some(Holder::User(user)) => {
                 let need = Need::new(ACTION, user.arn.to_string(), account);
                 tags::with_resource_tags(need, &user.tags)
             }
             None => Need::new(ACTION, format!("arn:{partition}:iam::{account}:user/"), account),
         };
-        Ok((vec![need.shown_as(format!("access key {id}"))], user))
+        Ok((vec![need.shown_as(format!("access key {id}"))], holder))
     }
 
     async fn perform(
@@ -299,16 +315,19 @@ impl Operation for GetAccessKeyLastUsed {
         permit: &Permit<Self>,
     ) -> Result<GetAccessKeyLastUsedOutput, Fault> {
         let id = permit.input();
-        let Some(user) = permit.subject() else {
+        let Some(holder) = permit.subject() else {
             let text = format!(
                 "User: {} is not authorized to perform: iam:GetAccessKeyLastUsed on resource: \
                  access key {id}",
-                call.caller.arn()
+                call.caller.shown()
             );
             return Err(Fault::new(Code::AccessDenied, text).because("no such key in the account"));
         };
         let used = call.app.directory.access_key_last_used(id).await?;
-        let user_name = user.name.to_string();
+        let user_name = match holder {
+            Holder::Root => None,
+            Holder::User(user) => Some(user.name.to_string()),
+        };
         Ok(GetAccessKeyLastUsedOutput { user_name, access_key_last_used: used.into() })
     }
 }
@@ -330,7 +349,7 @@ impl Operation for DeleteAccessKey {
     const RECORDED: &'static [Recorded] =
         &[Recorded::Text("UserName"), Recorded::Text("AccessKeyId")];
     type Input = DeleteAccessKeyInput;
-    type Subject = Named<User>;
+    type Subject = Whose;
     type Output = Void;
 
     fn decode(fields: &mut Fields<'_>) -> Option<DeleteAccessKeyInput> {
@@ -342,16 +361,16 @@ impl Operation for DeleteAccessKey {
     async fn needs(
         call: &Authenticated<'_>,
         input: &DeleteAccessKeyInput,
-    ) -> Result<(Vec<Need>, Named<User>), Fault> {
-        let user = named::user(call, input.user_name.as_ref()).await?;
+    ) -> Result<(Vec<Need>, Whose), Fault> {
+        let user = Whose::find(call, input.user_name.as_ref()).await?;
         Ok((user.need(call, "iam:DeleteAccessKey"), user))
     }
 
     async fn perform(call: &Authenticated<'_>, permit: &Permit<Self>) -> Result<Void, Fault> {
-        let user = permit.subject().get()?;
+        let owner = permit.subject().owner()?;
         let id = &permit.input().id;
         let note = noting(call, permit, |&(): &()| Void);
-        call.app.directory.delete_access_key(user.account, user.id, id, &note).await?;
+        call.app.directory.delete_access_key_of(owner, id, &note).await?;
         call.app.signing_keys.forget(id);
         Ok(Void)
     }

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use daypass_directory::{Directory, DirectoryError, MAX_PAGE, PolicyOwner, PolicyScope};
-use daypass_names::{AccountAlias, AccountId, PathPrefix};
+use daypass_directory::TokenVersion;
+use daypass_names::AccountAlias;
 use daypass_query::Fields;
 use serde::Serialize;
 
@@ -144,17 +144,12 @@ const QUOTAS: [(&str, u64); 3] = [
 ];
 
 /// What there is none of here.
-const NONE: [&str; 6] = [
-    "AccountAccessKeysPresent",
+const NONE: [&str; 4] = [
     "AccountMFAEnabled",
     "AccountPasswordPresent",
     "AccountSigningCertificatesPresent",
-    "Providers",
     "ServerCertificates",
 ];
-
-/// Session tokens are good in every Region.
-const TOKEN_VERSION: u64 = 2;
 
 impl Operation for GetAccountSummary {
     const NAME: &'static str = "GetAccountSummary";
@@ -175,31 +170,38 @@ impl Operation for GetAccountSummary {
         call: &Authenticated<'_>,
         _permit: &Permit<Self>,
     ) -> Result<GetAccountSummaryOutput, Fault> {
-        let directory = &call.app.directory;
-        let versions = versions_in_use(directory, call.caller.account()).await?;
-        let (devices, devices_in_use) = mfa_devices(directory, call.caller.account()).await?;
-        let counts = directory.account_counts(call.caller.account()).await?;
+        let (directory, account) = (&call.app.directory, call.caller.account());
+        let counts = directory.account_counts(account).await?;
+        let versions = directory.policy_versions_in_use(account).await?;
+        let (devices, devices_in_use) = directory.mfa_device_counts(account).await?;
+        let root_keys = u64::from(!directory.account(account).await?.root_access_keys.is_empty());
+        let token_version = match directory.token_version(account).await? {
+            TokenVersion::V1 => 1,
+            TokenVersion::V2 => 2,
+        };
         let quotas = directory.quotas();
         let size = |size: usize| u64::try_from(size).unwrap_or(u64::MAX);
         let mut summary_map = BTreeMap::from([
             ("AccessKeysPerUserQuota", quotas.access_keys_per_user.into()),
+            ("AccountAccessKeysPresent", root_keys),
             ("AssumeRolePolicySizeQuota", size(quotas.trust_policy_size)),
             ("AttachedPoliciesPerGroupQuota", quotas.policies_per_group.into()),
             ("AttachedPoliciesPerRoleQuota", quotas.policies_per_role.into()),
             ("AttachedPoliciesPerUserQuota", quotas.policies_per_user.into()),
-            ("GlobalEndpointTokenVersion", TOKEN_VERSION),
+            ("GlobalEndpointTokenVersion", token_version),
             ("GroupPolicySizeQuota", size(quotas.group_policy_size)),
             ("Groups", counts.groups.into()),
             ("GroupsPerUserQuota", quotas.groups_per_user.into()),
             ("GroupsQuota", quotas.groups.into()),
             ("InstanceProfiles", counts.instance_profiles.into()),
             ("InstanceProfilesQuota", quotas.instance_profiles.into()),
-            ("MFADevices", devices),
-            ("MFADevicesInUse", devices_in_use),
+            ("MFADevices", devices.into()),
+            ("MFADevicesInUse", devices_in_use.into()),
             ("Policies", counts.policies.into()),
             ("PoliciesQuota", quotas.policies.into()),
             ("PolicySizeQuota", size(quotas.policy_size)),
             ("PolicyVersionsInUse", versions),
+            ("Providers", u64::from(counts.oidc_providers) + u64::from(counts.saml_providers)),
             ("RolePolicySizeQuota", size(quotas.role_policy_size)),
             ("Roles", counts.roles.into()),
             ("RolesQuota", quotas.roles.into()),
@@ -211,44 +213,5 @@ impl Operation for GetAccountSummary {
         summary_map.extend(QUOTAS);
         summary_map.extend(NONE.map(|key| (key, 0)));
         Ok(GetAccountSummaryOutput { summary_map })
-    }
-}
-
-/// The versions of the account's managed policies, and those of AWS that it uses. Nobody counts
-/// them as they come and go.
-async fn versions_in_use(directory: &Directory, account: AccountId) -> Result<u64, DirectoryError> {
-    let (scope, prefix) = (PolicyScope::All, PathPrefix::default());
-    let (mut versions, mut after) = (0, None::<String>);
-    loop {
-        let page =
-            directory.managed_policies(account, scope, &prefix, after.as_deref(), MAX_PAGE).await?;
-        for policy in &page.items {
-            let is_used = policy.owner == PolicyOwner::Customer
-                || policy.attachments > 0
-                || policy.boundaries > 0;
-            versions += policy.versions.iter().filter(|_| is_used).count();
-        }
-        after = page.next;
-        if after.is_none() {
-            return Ok(u64::try_from(versions).unwrap_or(u64::MAX));
-        }
-    }
-}
-
-/// The virtual MFA devices of the account, and how many of them are somebody's.
-async fn mfa_devices(
-    directory: &Directory,
-    account: AccountId,
-) -> Result<(u64, u64), DirectoryError> {
-    let (mut all, mut in_use, mut after) = (0, 0, None::<String>);
-    loop {
-        let page = directory.mfa_devices(account, after.as_deref(), MAX_PAGE).await?;
-        all += page.items.len();
-        in_use += page.items.iter().filter(|device| device.assigned.is_some()).count();
-        after = page.next;
-        if after.is_none() {
-            let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
-            return Ok((count(all), count(in_use)));
-        }
     }
 }

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use data_encoding::BASE64;
 use daypass_directory::{
-    AccessKey, AccessKeyStatus, DirectoryError, LastUsed, PasswordPolicy, UserCredentials,
+    AccessKeyStatus, DirectoryError, KeyUse, LastUsed, PasswordPolicy, UserCredentials,
 };
 use daypass_names::{AccountId, Arn};
 use daypass_query::Fields;
@@ -282,7 +282,8 @@ async fn report(call: &Authenticated<'_>) -> Result<String, Fault> {
     };
     let created = directory.account(account).await?.created;
     let mut csv = HEADER.to_owned();
-    root_row(&mut csv, &Arn::root(directory.partition(), account), created);
+    let root_keys = directory.root_credentials(account).await?;
+    root_row(&mut csv, &Arn::root(directory.partition(), account), created, &root_keys);
     let mut after = None::<String>;
     loop {
         let page = directory.credentials(account, after.as_deref(), PAGE).await?;
@@ -306,8 +307,8 @@ fn require_bounded(size: usize) -> Result<(), Fault> {
     Err(Fault::new(Code::LimitExceeded, text))
 }
 
-/// The root user, which has neither password nor keys.
-fn root_row(csv: &mut String, arn: &Arn, created: Timestamp) {
+/// The root user, which has no password.
+fn root_row(csv: &mut String, arn: &Arn, created: Timestamp, access_keys: &[KeyUse]) {
     csv.push_str("\n<root_account>");
     for field in [arn.to_string().as_str(), &instant(created)] {
         push(csv, field);
@@ -315,9 +316,7 @@ fn root_row(csv: &mut String, arn: &Arn, created: Timestamp) {
     for field in ["not_supported", "no_information", "not_supported", "not_supported", "false"] {
         push(csv, field);
     }
-    for _ in 0..KEY_COLUMNS {
-        key_fields(csv, None);
-    }
+    keys_fields(csv, access_keys);
     csv.push_str(NO_CERTIFICATES);
 }
 
@@ -342,15 +341,20 @@ fn user_row(csv: &mut String, credentials: &UserCredentials, policy: Option<&Pas
         }
     }
     push(csv, if user.mfa_devices.is_empty() { "false" } else { "true" });
+    keys_fields(csv, access_keys);
+    csv.push_str(NO_CERTIFICATES);
+}
+
+/// The columns of the two oldest access keys.
+fn keys_fields(csv: &mut String, access_keys: &[KeyUse]) {
     let mut keys = access_keys.iter();
     for _ in 0..KEY_COLUMNS {
         key_fields(csv, keys.next());
     }
-    csv.push_str(NO_CERTIFICATES);
 }
 
 /// The five columns of an access key.
-fn key_fields(csv: &mut String, key: Option<&(Arc<AccessKey>, Option<LastUsed>)>) {
+fn key_fields(csv: &mut String, key: Option<&KeyUse>) {
     let Some((key, used)) = key else {
         return csv.push_str(",false,N/A,N/A,N/A,N/A");
     };

@@ -35,6 +35,12 @@ impl Page {
         Self { marker, limit: usize::try_from(limit).unwrap_or(1) }
     }
 
+    /// Reads `Marker`, where the caller does not say how many items a page has.
+    pub(crate) fn of(fields: &mut Fields<'_>, limit: usize) -> Self {
+        let marker = fields.text("Marker", &MARKER).map(str::to_owned);
+        Self { marker, limit }
+    }
+
     /// The most items of the page.
     pub(crate) fn limit(&self) -> usize {
         self.limit

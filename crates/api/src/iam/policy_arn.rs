@@ -163,7 +163,7 @@ impl ByArn {
         match self.owner {
             Owner::Account(_) => Ok(self.need(call, action)),
             Owner::Aws => {
-                let (caller, arn) = (call.caller.arn(), &self.arn);
+                let (caller, arn) = (call.caller.shown(), &self.arn);
                 let text = format!(
                     "User: {caller} is not authorized to perform: {action} on resource: policy {arn}"
                 );

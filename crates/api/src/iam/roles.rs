@@ -100,6 +100,13 @@ pub(crate) struct OneRole {
     role: RoleOut,
 }
 
+impl OneRole {
+    /// A role that was just made, whose trust policy reads as it was given.
+    pub(crate) fn made(role: &Role) -> Self {
+        Self { role: RoleOut::with_trust(role, role.trust.text()) }
+    }
+}
+
 /// IAM API reference, "CreateRole".
 #[derive(Debug)]
 pub(crate) struct CreateRole;

@@ -7,7 +7,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use daypass_names::AccountId;
 use daypass_policy::{
@@ -15,13 +14,13 @@ use daypass_policy::{
     allowed_by_scps, distinct, explain,
 };
 use serde::Serialize;
-use tokio::sync::Semaphore;
 
 use super::paging::Page;
 use super::simulation_input::{Asked, invalid};
+use crate::Fault;
 use crate::authenticate::Authenticated;
 use crate::authorise::own_layers;
-use crate::{Code, Fault};
+use crate::turns::Turns;
 
 /// Most steps that the policies of one action, and those of a page, can take: to match a pattern
 /// takes at most its length times that of the text. They are some 100 ms. The largest policies
@@ -62,7 +61,8 @@ const AT_ONCE: usize = 2;
 const MAX_ASKED: usize = 64;
 
 /// Where all simulations of this process are run.
-static TURNS: Turns = Turns::new();
+static TURNS: Turns =
+    Turns::new(AT_ONCE, MAX_ASKED, "Too many policies are being simulated. Try again later.");
 
 /// What the policy of the resource is called.
 const RESOURCE_POLICY: &str = "ResourcePolicy";
@@ -489,57 +489,6 @@ fn too_long() -> Fault {
     invalid("The results of one action on so many resources are too large.")
 }
 
-/// Where simulations run: on threads that may block, few at once.
-#[derive(Debug)]
-struct Turns {
-    running: Semaphore,
-    /// How many run or wait.
-    asked: AtomicUsize,
-}
-
-impl Turns {
-    const fn new() -> Self {
-        Self { running: Semaphore::const_new(AT_ONCE), asked: AtomicUsize::new(0) }
-    }
-
-    /// Runs `work` when its turn comes, and refuses it when too much waits. Once it runs it ends,
-    /// also when nobody waits for it any longer, and holds its turn until then.
-    async fn run<T: Send + 'static>(
-        &'static self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Fault> {
-        let turn = Turn::take(self).ok_or_else(|| {
-            let text = "Too many policies are being simulated. Try again later.";
-            Fault::new(Code::ServiceUnavailable, text)
-        })?;
-        let permit =
-            self.running.acquire().await.map_err(|error| Fault::internal(error.to_string()))?;
-        let working = tokio::task::spawn_blocking(move || {
-            let made = work();
-            drop((permit, turn));
-            made
-        });
-        working.await.map_err(|error| Fault::internal(format!("a simulation: {error}")))
-    }
-}
-
-/// One simulation that is counted; it is no longer when dropped.
-struct Turn(&'static Turns);
-
-impl Turn {
-    fn take(turns: &'static Turns) -> Option<Self> {
-        let next = |asked| (asked < MAX_ASKED).then_some(asked + 1);
-        let taken = turns.asked.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
-        taken.ok().map(|_| Self(turns))
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        self.0.asked.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct ResourceSpecificResult {
@@ -577,24 +526,4 @@ struct OrganizationsDecisionDetail {
 #[serde(rename_all = "PascalCase")]
 struct PermissionsBoundaryDecisionDetail {
     allowed_by_permissions_boundary: bool,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn simulations_are_refused_when_too_many_wait() {
-        static OURS: Turns = Turns::new();
-        let turns: Vec<_> = std::iter::from_fn(|| Turn::take(&OURS)).collect();
-        assert_eq!(turns.len(), MAX_ASKED);
-        let refused = OURS.run(|| ()).await.unwrap_err();
-        assert_eq!(refused.code(), Code::ServiceUnavailable);
-        drop(turns);
-        assert_eq!(OURS.run(|| 7).await.unwrap(), 7);
-        // The turn of one that panics comes back.
-        OURS.run(|| panic!("for the test")).await.unwrap_err();
-        assert_eq!(OURS.asked.load(Ordering::Relaxed), 0);
-        assert_eq!(OURS.running.available_permits(), AT_ONCE);
-    }
 }

@@ -11,7 +11,8 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use daypass_directory::{
-    Directory, DirectoryError, InstanceProfile, ManagedPolicy, MfaDevice, Noting, Role, Tag, User,
+    Directory, DirectoryError, InstanceProfile, ManagedPolicy, MfaDevice, Noting, OidcProvider,
+    Role, SamlProvider, Tag, User,
 };
 use daypass_names::{Arn, TagKey, UniqueId};
 use daypass_query::Fields;
@@ -21,6 +22,7 @@ use super::mfa_devices::{self, BySerialNumber};
 use super::named::{self, Kind, Named};
 use super::paging::Page;
 use super::policy_arn::{self, ByArn};
+use super::provider_arn::{self, Provider, ProviderByArn};
 use crate::authenticate::Authenticated;
 use crate::authorise::{Need, Permit};
 use crate::decode::required;
@@ -309,6 +311,45 @@ impl Tagged for MfaDevice {
         wanted.get()
     }
 }
+
+macro_rules! tagged_provider {
+    ($provider:ty, $word:literal, $tag:ident, $untag:ident) => {
+        impl Tagged for $provider {
+            const ONE: &'static str = <$provider as Provider>::PARAMETER;
+            type One = Arn;
+            type Wanted = ProviderByArn<Self>;
+
+            operations!($word, $tag, $untag);
+
+            fn decode(fields: &mut Fields<'_>) -> Option<Arn> {
+                provider_arn::provider_arn::<Self>(fields)
+            }
+
+            async fn find(
+                call: &Authenticated<'_>,
+                one: &Arn,
+            ) -> Result<ProviderByArn<Self>, Fault> {
+                ProviderByArn::find(call, one).await
+            }
+
+            fn need(
+                call: &Authenticated<'_>,
+                wanted: &ProviderByArn<Self>,
+                action: &'static str,
+                _effect: Effect,
+            ) -> Result<Vec<Need>, Fault> {
+                Ok(wanted.need(call, action))
+            }
+
+            fn get(wanted: &ProviderByArn<Self>) -> Result<&Arc<Self>, Fault> {
+                wanted.get()
+            }
+        }
+    };
+}
+
+tagged_provider!(SamlProvider, "SAMLProvider", tag_saml_provider, untag_saml_provider);
+tagged_provider!(OidcProvider, "OpenIDConnectProvider", tag_oidc_provider, untag_oidc_provider);
 
 /// IAM API reference, "TagUser", "TagRole", "TagPolicy" and "TagInstanceProfile".
 #[derive(Debug)]

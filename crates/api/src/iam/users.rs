@@ -3,15 +3,18 @@
 use daypass_directory::{NewUser, Tag, User};
 use daypass_names::{Arn, Path, UniqueId, UniqueIdKind, UserName};
 use daypass_query::Fields;
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::boundaries::{self, AttachedBoundary, Wanted};
 use super::named::{self, Named};
 use super::paging::{Page, Under};
+use super::root_user::Whose;
 use super::tags::{self, TagOut, Tagged};
 use crate::Fault;
 use crate::authenticate::Authenticated;
 use crate::authorise::{Need, Permit};
+use crate::caller::Root;
 use crate::date::Date;
 use crate::decode::{optional, required};
 use crate::noting::noting;
@@ -21,8 +24,9 @@ use crate::operation::{Effect, Operation, Recorded, Void};
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct UserOut {
-    path: String,
-    user_name: String,
+    /// The root user has neither path nor name.
+    path: Option<String>,
+    user_name: Option<String>,
     user_id: String,
     arn: String,
     create_date: Date,
@@ -36,13 +40,26 @@ impl UserOut {
         let tags = tags::shown(&user.tags);
         Self { permissions_boundary: boundary, tags, ..Self::from(user) }
     }
+
+    /// The root user, which is as old as its account.
+    fn root(root: &Root, created: Timestamp) -> Self {
+        Self {
+            path: None,
+            user_name: None,
+            user_id: root.account.to_string(),
+            arn: root.arn.to_string(),
+            create_date: Date(created),
+            permissions_boundary: None,
+            tags: None,
+        }
+    }
 }
 
 impl From<&User> for UserOut {
     fn from(user: &User) -> Self {
         Self {
-            path: user.path.to_string(),
-            user_name: user.name.to_string(),
+            path: Some(user.path.to_string()),
+            user_name: Some(user.name.to_string()),
             user_id: user.id.to_string(),
             arn: user.arn.to_string(),
             create_date: Date(user.created),
@@ -128,9 +145,9 @@ impl Operation for GetUser {
     const NAME: &'static str = "GetUser";
     const EFFECT: Effect = Effect::Reads;
     const RECORDED: &'static [Recorded] = &[Recorded::Text("UserName")];
-    /// `None` for the calling user.
+    /// `None` for the caller: a user or the root user.
     type Input = Option<String>;
-    type Subject = Named<User>;
+    type Subject = Whose;
     type Output = OneUser;
 
     fn decode(fields: &mut Fields<'_>) -> Option<Option<String>> {
@@ -140,13 +157,19 @@ impl Operation for GetUser {
     async fn needs(
         call: &Authenticated<'_>,
         input: &Option<String>,
-    ) -> Result<(Vec<Need>, Named<User>), Fault> {
-        let user = named::user(call, input.as_ref()).await?;
+    ) -> Result<(Vec<Need>, Whose), Fault> {
+        let user = Whose::find(call, input.as_ref()).await?;
         Ok((user.need(call, "iam:GetUser"), user))
     }
 
     async fn perform(call: &Authenticated<'_>, permit: &Permit<Self>) -> Result<OneUser, Fault> {
-        let user = permit.subject().get()?;
+        let user = match permit.subject() {
+            Whose::Root(root) => {
+                let account = call.app.directory.account(root.account).await?;
+                return Ok(OneUser { user: UserOut::root(root, account.created) });
+            }
+            Whose::User(user) => user.get()?,
+        };
         let boundary = boundaries::attached(call, user.boundary).await?;
         Ok(OneUser { user: UserOut::whole(user, boundary) })
     }

@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::mfa;
 use crate::authenticate::Authenticated;
 use crate::authorise::{Need, Permit};
-use crate::caller::Caller;
+use crate::caller::{Caller, Identity};
 use crate::convert::found;
 use crate::decode::{SESSION_POLICY, arn, optional, required, unsupported};
 use crate::issue::{Credentials, SHORTEST, issue, session};
@@ -73,6 +73,7 @@ struct AssumedRoleUser {
 impl Operation for AssumeRole {
     const NAME: &'static str = "AssumeRole";
     const EFFECT: Effect = Effect::Grants;
+    const FOR_SERVICES: bool = true;
     const RECORDED: &'static [Recorded] = &[
         Recorded::Text("RoleArn"),
         Recorded::Text("RoleSessionName"),
@@ -100,6 +101,16 @@ impl Operation for AssumeRole {
         Some(Input { role_arn, role_name, session_name, duration, policy, external_id, mfa })
     }
 
+    fn admits(caller: &Caller) -> Result<(), Fault> {
+        match caller.identity() {
+            Identity::Root(_) => {
+                let message = "Roles may not be assumed by root accounts.";
+                Err(Fault::new(Code::AccessDenied, message))
+            }
+            _ => Ok(()),
+        }
+    }
+
     async fn needs(
         call: &Authenticated<'_>,
         input: &Input,
@@ -109,8 +120,14 @@ impl Operation for AssumeRole {
         let role = found(call.app.directory.role(account, &input.role_name).await)?;
         // The ARN must be the role's own, path and case included.
         let role = role.filter(|role| role.arn == input.role_arn);
+        // Nobody assumes the roles of a closed account, and nobody learns that it is closed.
+        let is_closed = call.app.directory.is_closed(account)?;
+        let role = role.filter(|_| !is_closed);
         let trust = match &role {
-            Some(role) => role.trust.policy.clone(),
+            Some(role) => {
+                call.note_owner(role.account);
+                role.trust.policy.clone()
+            }
             None => Arc::new(Policy::empty(Kind::Trust)),
         };
         let resource = input.role_arn.to_string();
@@ -139,7 +156,7 @@ impl Operation for AssumeRole {
                 session_name: Some(input.session_name.clone()),
                 chain_depth,
                 session_policies,
-                ..session(call, SessionKind::Role, (role.account, role.id), duration)
+                ..session(call, SessionKind::Role, (role.account, role.id), duration).await?
             },
         )?;
         let name = &input.session_name;

@@ -37,9 +37,11 @@ impl Operation for GetCallerIdentity {
 
     async fn perform(call: &Authenticated<'_>, _permit: &Permit<Self>) -> Result<Output, Fault> {
         let caller = &call.caller;
+        // A service is not admitted.
+        let unnamed = || Fault::internal("a caller without a name");
         Ok(Output {
-            arn: caller.arn().to_string(),
-            user_id: caller.user_id(),
+            arn: caller.arn().ok_or_else(unnamed)?.to_string(),
+            user_id: caller.user_id().ok_or_else(unnamed)?,
             account: caller.account().to_string(),
         })
     }

@@ -1,4 +1,4 @@
-//! GetSessionToken: a user's own rights for a while.
+//! GetSessionToken: a user's own rights for a while, or the root user's.
 
 use daypass_directory::MatchedCode;
 use daypass_query::Fields;
@@ -18,6 +18,9 @@ use crate::{Code, Fault};
 const DEFAULT: i64 = 43_200;
 /// The longest session, in seconds.
 const LONGEST: i64 = 129_600;
+
+/// The longest session of the root user, in seconds, and what it gets when nothing is asked for.
+const ROOT: i64 = 3600;
 
 /// AWS STS API reference, "GetSessionToken". No policy can grant or deny it.
 #[derive(Debug)]
@@ -71,10 +74,19 @@ impl Operation for GetSessionToken {
 
     async fn perform(call: &Authenticated<'_>, permit: &Permit<Self>) -> Result<Output, Fault> {
         let caller = &call.caller;
-        let Identity::User(user) = caller.identity() else {
-            return Err(Fault::internal("a long-term key without a user"));
+        let asked = permit.input().duration;
+        let (kind, whose, duration) = match caller.identity() {
+            // What is longer is cut, not refused.
+            Identity::Root(root) => {
+                (SessionKind::Root, (root.account, None), asked.unwrap_or(ROOT).min(ROOT))
+            }
+            Identity::User(user) => {
+                (SessionKind::User, (user.account, Some(user.id)), asked.unwrap_or(DEFAULT))
+            }
+            Identity::RoleSession { .. } | Identity::Service(_) => {
+                return Err(Fault::internal("a long-term key without a user"));
+            }
         };
-        let duration = permit.input().duration.unwrap_or(DEFAULT);
         let code = permit.subject().as_ref();
         mfa::take(call, code).await?;
         let issued = issue(
@@ -82,7 +94,7 @@ impl Operation for GetSessionToken {
             &Session {
                 creating_access_key: Some(caller.access_key_id().clone()),
                 mfa_at_s: code.map(|_| call.now.as_second()),
-                ..session(call, SessionKind::User, (user.account, user.id), duration)
+                ..session(call, kind, whose, duration).await?
             },
         )?;
         Ok(Output {

@@ -21,7 +21,7 @@ fn owned(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 /// One of each kind, without tags: the word of its operations and what names it.
-async fn one_of_each(world: &World) -> [(&'static str, (&'static str, String)); 4] {
+async fn one_of_each(world: &World) -> Vec<(&'static str, (&'static str, String))> {
     world.user("Ann", None).await;
     world.role("Reader", &trust_account(), None).await;
     let profile = [("Action", "CreateInstanceProfile"), ("InstanceProfileName", "Web")];
@@ -30,11 +30,15 @@ async fn one_of_each(world: &World) -> [(&'static str, (&'static str, String)); 
     let policy =
         [("Action", "CreatePolicy"), ("PolicyName", "p"), ("PolicyDocument", document.as_str())];
     admin(world, &policy).await.ok();
-    [
+    let provider = [("Action", "CreateOpenIDConnectProvider"), ("Url", "https://h.example/a")];
+    admin(world, &provider).await.ok();
+    let oidc = format!("arn:aws:iam::{ACCOUNT}:oidc-provider/h.example/a");
+    vec![
         ("User", ("UserName", "Ann".to_owned())),
         ("Role", ("RoleName", "Reader".to_owned())),
         ("InstanceProfile", ("InstanceProfileName", "Web".to_owned())),
         ("Policy", ("PolicyArn", format!("arn:aws:iam::{ACCOUNT}:policy/p"))),
+        ("OpenIDConnectProvider", ("OpenIDConnectProviderArn", oidc)),
     ]
 }
 
@@ -107,6 +111,13 @@ async fn what_is_not_there_has_no_tags() {
             "PolicyArn",
             "arn:aws:iam::123456789012:policy/p",
             "Policy arn:aws:iam::123456789012:policy/p was not found.",
+        ),
+        (
+            "OpenIDConnectProvider",
+            "OpenIDConnectProviderArn",
+            "arn:aws:iam::123456789012:oidc-provider/h.example",
+            "OpenIDConnect Provider not found for arn \
+             arn:aws:iam::123456789012:oidc-provider/h.example",
         ),
     ] {
         let (tag, untag, list) =
@@ -194,6 +205,7 @@ async fn tags_of_requests_are_checked() {
                 ("AssumeRolePolicyDocument", trust_account().as_str()),
             ],
             &[("Action", "CreateInstanceProfile"), ("InstanceProfileName", "new")],
+            &[("Action", "CreateOpenIDConnectProvider"), ("Url", "https://new.example")],
         ] {
             let call = [call, &tags].concat();
             admin(&world, &call).await.refused(400, code, &text);

@@ -19,14 +19,14 @@ async fn admin(world: &World, params: &[(&str, &str)]) -> Answer {
 }
 
 /// What an authenticator app holds.
-struct Phone {
+pub(super) struct Phone {
     serial: String,
     seed: Seed,
 }
 
 impl Phone {
     /// A new device of nobody.
-    async fn new(world: &World, name: &str) -> Self {
+    pub(super) async fn new(world: &World, name: &str) -> Self {
         let create = [("Action", "CreateVirtualMFADevice"), ("VirtualMFADeviceName", name)];
         Self::of(&admin(world, &create).await.ok())
     }
@@ -48,7 +48,7 @@ impl Phone {
         phone
     }
 
-    fn code(&self, world: &World, steps: i64) -> String {
+    pub(super) fn code(&self, world: &World, steps: i64) -> String {
         let step = Step::at(world.now()).number().saturating_add_signed(steps);
         self.seed.code(Step::numbered(step)).digits().to_string()
     }
@@ -74,7 +74,12 @@ impl Phone {
         self.sign_in_with(world, user, &self.code(world, 0)).await
     }
 
-    async fn sign_in_with(&self, world: &World, user: &Credentials, code: &str) -> Answer {
+    pub(super) async fn sign_in_with(
+        &self,
+        world: &World,
+        user: &Credentials,
+        code: &str,
+    ) -> Answer {
         let params =
             [("Action", "GetSessionToken"), ("SerialNumber", &self.serial), ("TokenCode", code)];
         world.sts(user, &params).await

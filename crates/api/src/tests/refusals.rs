@@ -10,6 +10,10 @@ use crate::Received;
 use crate::identify::Service;
 use crate::operation::AnyOperation;
 
+/// The metadata of an identity provider.
+pub(super) const METADATA: &str =
+    include_str!("../../../federation/src/saml/testdata/metadata.xml");
+
 /// Valid parameters for every operation: an operation that is missing here fails the table.
 pub(super) fn parameters(operation: &str) -> Vec<(&'static str, String)> {
     let document =
@@ -27,6 +31,11 @@ pub(super) fn parameters(operation: &str) -> Vec<(&'static str, String)> {
     };
     let device = || ("SerialNumber", format!("arn:aws:iam::{ACCOUNT}:mfa/phone"));
     let tag_key = || ("TagKeys.member.1", "team".to_owned());
+    let saml = || ("SAMLProviderArn", format!("arn:aws:iam::{ACCOUNT}:saml-provider/Corp"));
+    let oidc = || {
+        let arn = format!("arn:aws:iam::{ACCOUNT}:oidc-provider/h.example/a");
+        ("OpenIDConnectProviderArn", arn)
+    };
     match operation {
         "AssumeRole" => vec![
             ("RoleArn", format!("arn:aws:iam::{ACCOUNT}:role/Reader")),
@@ -123,6 +132,46 @@ pub(super) fn parameters(operation: &str) -> Vec<(&'static str, String)> {
         "GetContextKeysForPrincipalPolicy" => {
             vec![("PolicySourceArn", format!("arn:aws:iam::{ACCOUNT}:user/Ann"))]
         }
+        "CreateSAMLProvider" => {
+            vec![("Name", "Corp".to_owned()), ("SAMLMetadataDocument", METADATA.to_owned())]
+        }
+        "GetSAMLProvider"
+        | "UpdateSAMLProvider"
+        | "DeleteSAMLProvider"
+        | "ListSAMLProviderTags" => vec![saml()],
+        "TagSAMLProvider" => [vec![saml()], tag()].concat(),
+        "UntagSAMLProvider" => vec![saml(), tag_key()],
+        "ListSAMLProviders" => Vec::new(),
+        "CreateOpenIDConnectProvider" => vec![("Url", "https://h.example/a".to_owned())],
+        "GetOpenIDConnectProvider"
+        | "DeleteOpenIDConnectProvider"
+        | "ListOpenIDConnectProviderTags" => vec![oidc()],
+        "AddClientIDToOpenIDConnectProvider" | "RemoveClientIDFromOpenIDConnectProvider" => {
+            vec![oidc(), ("ClientID", "app".to_owned())]
+        }
+        "UpdateOpenIDConnectProviderThumbprint" => {
+            vec![oidc(), ("ThumbprintList.member.1", "0123456789".repeat(4))]
+        }
+        "TagOpenIDConnectProvider" => [vec![oidc()], tag()].concat(),
+        "UntagOpenIDConnectProvider" => vec![oidc(), tag_key()],
+        "ListOpenIDConnectProviders" => Vec::new(),
+        "SetSecurityTokenServicePreferences" => {
+            vec![("GlobalEndpointTokenVersion", "v1Token".to_owned())]
+        }
+        "CreateServiceLinkedRole" => {
+            vec![("AWSServiceName", "autoscaling.amazonaws.com".to_owned())]
+        }
+        "DeleteServiceLinkedRole" => vec![role],
+        "GetServiceLinkedRoleDeletionStatus" => vec![(
+            "DeletionTaskId",
+            "task/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling/\
+             00112233-4455-4677-8899-aabbccddeeff"
+                .to_owned(),
+        )],
+        "ListPoliciesGrantingServiceAccess" => vec![
+            ("Arn", format!("arn:aws:iam::{ACCOUNT}:user/Ann")),
+            ("ServiceNamespaces.member.1", "s3".to_owned()),
+        ],
         "CreateLoginProfile" => vec![user, ("Password", "Correct-Horse-1".to_owned())],
         "GetLoginProfile" | "UpdateLoginProfile" | "DeleteLoginProfile" => vec![user],
         "ChangePassword" => vec![

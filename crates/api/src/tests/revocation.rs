@@ -255,11 +255,11 @@ async fn a_key_ring_that_lost_its_key_ends_its_sessions() {
 /// A store that holds reads of an account's record while it is closed: a call that makes a user is
 /// permitted by then, and not yet noted.
 #[derive(Debug, Default)]
-struct Gate {
+pub(super) struct Gate {
     inner: Memory,
-    closed: AtomicBool,
-    arrived: Notify,
-    opened: Notify,
+    pub(super) closed: AtomicBool,
+    pub(super) arrived: Notify,
+    pub(super) opened: Notify,
 }
 
 impl Store for Gate {

@@ -203,7 +203,8 @@ async fn ask(world: &World, dice: &mut Dice, asker: &Asker, counts: &mut BTreeMa
     received.source_ip = dice.pick(&["192.0.2.9", "192.0.2.200", "2001:db8::2"]).parse().unwrap();
     received.secure_transport = dice.roll(2) == 0;
     let headers = header_pairs(&received);
-    let identified = identify(&received, &headers).map_err(|(_, fault)| fault).unwrap();
+    let identified =
+        identify(&received, &headers).map_err(|unidentified| unidentified.fault).unwrap();
     let call = authenticate(&world.app, &received, &identified, world.now()).await.unwrap();
 
     // What the live call says of itself is what the simulator is told.

@@ -464,7 +464,17 @@ mod marks {
                 trail.append_issue(line("issue"), MS + 10 * ms).await.unwrap();
             }
             assert_eq!(world.faults.syncs() - before, 101);
+            // Two records of one session are one write, and raise the mark like one.
+            let before = world.faults.syncs();
+            let pair = lines(&["callers", "owners"]);
+            trail.append_issue_all(pair, MS + 1000).await.unwrap();
+            assert_eq!(world.faults.syncs() - before, 1);
+            let pair = lines(&["callers", "owners"]);
+            trail.append_issue_all(pair, MS + 9000).await.unwrap();
+            assert_eq!(world.faults.syncs() - before, 3);
         });
+        drop(trail);
+        assert_eq!(world.open().newest_issue_ms(), Some(MS + 10_000));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use daypass_server::operator::protocol;
 /// Commands that go to a running server.
 #[derive(Debug, Subcommand)]
 pub(crate) enum OperatorCommand {
-    /// Make and list accounts of a running server.
+    /// Make, list, close and open accounts of a running server, and give keys to their root users.
     Account(Account),
     /// Copy the store of a running server to a new file, while it goes on.
     ///
@@ -18,6 +18,23 @@ pub(crate) enum OperatorCommand {
     /// audit trail is not in it either.
     #[command(after_long_help = NOTES)]
     Backup(Backup),
+    /// Write an account of a running server to a new file, as JSON.
+    ///
+    /// Users, groups, roles, policies with all their versions, instance profiles, the alias and the
+    /// password policy; secrets only with --with-secrets, sealed under a passphrase. `daypass import`
+    /// reads the file, also in another deployment. Nothing stops meanwhile: what changes during the
+    /// export may be in it or not.
+    #[command(after_long_help = EXPORT_NOTES)]
+    Export(Export),
+    /// Bring an account into a running server from a file.
+    ///
+    /// The file is one of `daypass export`, or the JSON of AWS's GetAccountAuthorizationDetails, as
+    /// `aws iam get-account-authorization-details` prints it. The whole of it is looked at before
+    /// anything is written. Whoever is named in a trust policy and is not here lets nobody in, now or
+    /// later; who would have more than before, because a boundary or a policy that denies is missing,
+    /// is left out. The answer says so.
+    #[command(after_long_help = IMPORT_NOTES)]
+    Import(Import),
     /// List, rotate and declare compromised the keys that a running server seals with.
     ///
     /// There are two rings: `sessions` seals session tokens, `data` seals the secret access keys in
@@ -32,6 +49,14 @@ pub(crate) enum OperatorCommand {
     /// answer says what the revocation does not reach, and how to stop that.
     #[command(after_long_help = REVOKE_NOTES)]
     Revoke(Revoke),
+    /// Register, list and remove services that may assume roles, of a running server.
+    ///
+    /// A service has access keys of its own, and may do one thing: call AssumeRole for a role whose
+    /// trust policy trusts one of its principals ({"Service": "ec2.amazonaws.com"}), in the
+    /// accounts that it is registered for. What it is registered for does not change: remove it and
+    /// register it again.
+    #[command(after_long_help = SERVICE_NOTES)]
+    Service(Service),
     /// Tell how a running server is: version, keys, audit trail, store, revocations, troubles.
     #[command(after_long_help = NOTES)]
     Status(Status),
@@ -42,6 +67,37 @@ The command goes to the server through the socket `operator.sock` in its data fo
 server's own user and root may use it, and each command is recorded in the audit trail.
 
 Exit status: 0 done, 1 refused or failed, 2 wrong usage.";
+
+const EXPORT_NOTES: &str = "\
+For example:
+
+  daypass export --account 123456789012 --output account.json
+  daypass export --account 123456789012 --with-secrets --passphrase-file pass --output account.json
+
+The server writes the file, with mode 0600; it must not be there. The passphrase has 12 characters or
+more; without --passphrase-file it is asked for at the terminal.
+
+The command goes to the server through the socket `operator.sock` in its data folder. Only the
+server's own user and root may use it, and each command is recorded in the audit trail.
+
+Exit status: 0 done, 1 refused or failed, 2 wrong usage.";
+
+const IMPORT_NOTES: &str = "\
+For example, to move an account from AWS, and to look first:
+
+  aws iam get-account-authorization-details > details.json
+  daypass import details.json --account 123456789012 --dry-run
+  daypass import details.json --account 123456789012 --create-account
+
+The account has the id that it had: ARNs in policies name it. Nothing that is
+here already is changed: when something differs, nothing at all is brought in. An import that was cut
+short goes on when the same command is given again.
+
+The command goes to the server through the socket `operator.sock` in its data folder. Only the
+server's own user and root may use it, and each command is recorded in the audit trail, as is each
+thing that is brought in.
+
+Exit status: 0 done, 1 refused or failed, or a dry run that finds a conflict, 2 wrong usage.";
 
 const REVOKE_NOTES: &str = "\
 For example, when a laptop with a role session was lost:
@@ -55,6 +111,21 @@ For example, when a laptop with a role session was lost:
 Names are looked up in the account of --account, which may be left out while there is only one;
 an ARN names its account itself. `revoke role` also puts the inline policy AWSRevokeOlderSessions
 on the role, as the AWS console does.
+
+The command goes to the server through the socket `operator.sock` in its data folder. Only the
+server's own user and root may use it, and each command is recorded in the audit trail.
+
+Exit status: 0 done and in force, 1 refused or failed, 2 wrong usage.";
+
+const SERVICE_NOTES: &str = "\
+For example, for a scheduler that starts jobs with roles of two accounts:
+
+  daypass service register scheduler --principal scheduler.example.com \\
+      --account 123456789012 --account 210987654321
+  daypass service key create scheduler --credentials-file scheduler.key
+  daypass service list
+  daypass revoke service scheduler
+  daypass service remove scheduler
 
 The command goes to the server through the socket `operator.sock` in its data folder. Only the
 server's own user and root may use it, and each command is recorded in the audit trail.
@@ -92,18 +163,75 @@ pub(crate) enum AccountCommand {
     /// output when that is a terminal or --print is given.
     #[command(after_long_help = NOTES)]
     Create(CreateAccount),
-    /// List the accounts.
+    /// Close an account: from the next request on every credential of it is refused.
+    ///
+    /// That is: access keys of its users and its root user, sessions, and what was made with them in
+    /// other accounts; and nobody can assume its roles. Nothing is deleted, and its alias stays
+    /// taken: `daypass account reopen` brings all of it back.
+    #[command(after_long_help = NOTES)]
+    Close {
+        /// Id of the account, twelve digits
+        #[arg(value_name = "DIGITS")]
+        id: String,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// List the accounts, closed ones too.
     #[command(after_long_help = NOTES)]
     List,
+    /// Open a closed account again.
+    #[command(after_long_help = NOTES)]
+    Reopen {
+        /// Id of the account, twelve digits
+        #[arg(value_name = "DIGITS")]
+        id: String,
+    },
+    /// Give access keys to the root user of an account, list and delete them.
+    ///
+    /// The root user may do everything in its account, whatever policies say, and has no key unless
+    /// one is made here. Use it to mend an account that has locked its administrators out, and
+    /// delete the key afterwards.
+    #[command(subcommand)]
+    RootKey(RootKeyCommand),
 }
 
-/// `daypass account create`
-#[derive(Args, Debug)]
-pub(crate) struct CreateAccount {
-    /// Id of the account, twelve digits [default: drawn at random]
-    #[arg(long, value_name = "DIGITS")]
-    pub(crate) account_id: Option<String>,
+/// What `daypass account root-key` does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RootKeyCommand {
+    /// Make an access key of the root user; as many as the quota access_keys_per_user (2).
+    ///
+    /// The secret access key is told this once: to the file of --credentials-file, or to standard
+    /// output when that is a terminal or --print is given.
+    #[command(after_long_help = NOTES)]
+    Create {
+        /// Id of the account, twelve digits
+        #[arg(value_name = "DIGITS")]
+        id: String,
+        #[command(flatten)]
+        place: KeyPlace,
+    },
+    /// Delete an access key of the root user; the sessions made with it end.
+    #[command(after_long_help = NOTES)]
+    Delete {
+        /// Id of the account, twelve digits
+        #[arg(value_name = "DIGITS")]
+        id: String,
+        /// Id of the key, AKIA…
+        #[arg(value_name = "KEY")]
+        key: String,
+    },
+    /// List the access keys of the root user.
+    #[command(after_long_help = NOTES)]
+    List {
+        /// Id of the account, twelve digits
+        #[arg(value_name = "DIGITS")]
+        id: String,
+    },
+}
 
+/// Where a new access key goes.
+#[derive(Args, Debug)]
+pub(crate) struct KeyPlace {
     /// New file for the access key, in the form of AWS shared credentials, mode 0600
     ///
     /// A file that is there is never overwritten. Use it with AWS_SHARED_CREDENTIALS_FILE and
@@ -116,6 +244,106 @@ pub(crate) struct CreateAccount {
     pub(crate) print: bool,
 }
 
+/// `daypass service`
+#[derive(Args, Debug)]
+pub(crate) struct Service {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    #[command(subcommand)]
+    pub(crate) command: ServiceCommand,
+}
+
+/// What `daypass service` does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ServiceCommand {
+    /// Give access keys to a service, and delete them.
+    #[command(subcommand)]
+    Key(ServiceKeyCommand),
+    /// List the registered services.
+    #[command(after_long_help = SERVICE_NOTES)]
+    List,
+    /// Register a service, without an access key.
+    #[command(after_long_help = SERVICE_NOTES)]
+    Register(RegisterService),
+    /// Remove a service with its access keys, and end the sessions that it began.
+    #[command(after_long_help = SERVICE_NOTES)]
+    Remove {
+        /// Name of the service
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+}
+
+/// `daypass service register`
+#[derive(Args, Debug)]
+pub(crate) struct RegisterService {
+    /// Name of the service: small letters, digits and single hyphens
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+
+    /// What trust policies call it, such as ec2.amazonaws.com; may be given again
+    ///
+    /// A call does not say as which of several principals the service asks: a role must trust one of
+    /// them, and must deny none.
+    #[arg(long = "principal", value_name = "PRINCIPAL", required = true)]
+    pub(crate) principals: Vec<String>,
+
+    /// An account in which it may assume roles, twelve digits; may be given again
+    #[arg(long = "account", value_name = "DIGITS", required = true)]
+    pub(crate) accounts: Vec<String>,
+
+    /// A host name about whose requests it may ask for decisions; may be given again
+    #[arg(long = "host", value_name = "HOST")]
+    pub(crate) hosts: Vec<String>,
+
+    /// A service in the scope of signatures, such as s3, about whose requests it may ask for
+    /// decisions; may be given again
+    #[arg(long = "signing-name", value_name = "NAME")]
+    pub(crate) signing_names: Vec<String>,
+}
+
+/// What `daypass service key` does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ServiceKeyCommand {
+    /// Make an access key of a service; as many as the quota access_keys_per_user (2).
+    ///
+    /// The secret access key is told this once: to the file of --credentials-file, or to standard
+    /// output when that is a terminal or --print is given.
+    #[command(after_long_help = SERVICE_NOTES)]
+    Create {
+        /// Name of the service
+        #[arg(value_name = "NAME")]
+        name: String,
+        #[command(flatten)]
+        place: KeyPlace,
+    },
+    /// Delete an access key of a service; the sessions that it began live on.
+    #[command(after_long_help = SERVICE_NOTES)]
+    Delete {
+        /// Name of the service
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// Id of the key, AKIA…
+        #[arg(value_name = "KEY")]
+        key: String,
+    },
+}
+
+/// `daypass account create`
+#[derive(Args, Debug)]
+pub(crate) struct CreateAccount {
+    /// Id of the account, twelve digits [default: drawn at random]
+    #[arg(long, value_name = "DIGITS")]
+    pub(crate) account_id: Option<String>,
+
+    /// Alias of the account: 3 to 63 small letters, digits and single hyphens
+    #[arg(long, value_name = "NAME")]
+    pub(crate) alias: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) place: KeyPlace,
+}
+
 /// `daypass backup`
 #[derive(Args, Debug)]
 pub(crate) struct Backup {
@@ -125,6 +353,57 @@ pub(crate) struct Backup {
     /// The new file, which the server writes with mode 0600; it must not be there
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
+}
+
+/// `daypass export`
+#[derive(Args, Debug)]
+pub(crate) struct Export {
+    #[command(flatten)]
+    pub(crate) place: Place,
+
+    /// The account, twelve digits
+    #[arg(long, value_name = "DIGITS")]
+    pub(crate) account: String,
+
+    /// The new file [default: daypass-DIGITS.json]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Put access keys, password hashes and MFA seeds into it, sealed under a passphrase
+    #[arg(long)]
+    pub(crate) with_secrets: bool,
+
+    /// File of the passphrase, or `-` for standard input [default: asked for at the terminal]
+    #[arg(long, value_name = "FILE", requires = "with_secrets")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+}
+
+/// `daypass import`
+#[derive(Args, Debug)]
+pub(crate) struct Import {
+    #[command(flatten)]
+    pub(crate) place: Place,
+
+    /// The file, which the server reads
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+
+    /// The account, twelve digits: the one that the file is of
+    #[arg(long, value_name = "DIGITS")]
+    pub(crate) account: String,
+
+    /// Only tell what would be done
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// Make the account when it is not there; nobody is in it but whom the file brings
+    #[arg(long)]
+    pub(crate) create_account: bool,
+
+    /// File of the passphrase of the secrets, or `-` for standard input [default: secrets are left
+    /// out]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
 }
 
 /// `daypass keys`
@@ -240,6 +519,14 @@ pub(crate) enum RevokeCommand {
         #[command(flatten)]
         why: Why,
     },
+    /// End everything that began with a registered service; its access keys work on.
+    Service {
+        /// Name of the service
+        #[arg(value_name = "NAME")]
+        name: String,
+        #[command(flatten)]
+        why: Why,
+    },
     /// End one session, with all that were made with it.
     Session {
         /// Access key id of the session, ASIA…, or the 32 hexadecimal digits of a session in
@@ -332,7 +619,8 @@ mod tests {
     #[test]
     fn every_argument_is_explained() {
         let command = Cli::command();
-        for name in ["account", "backup", "keys", "revoke", "status"] {
+        for name in ["account", "backup", "export", "import", "keys", "revoke", "service", "status"]
+        {
             let command = command.find_subcommand(name).unwrap();
             let mut seen = 0;
             each(command, name, &mut |command, path| {
@@ -343,7 +631,8 @@ mod tests {
                     let variable = argument.get_env().map(|name| name.to_string_lossy());
                     let expected = (id == "data").then_some("DAYPASS_DATA");
                     assert_eq!(variable.as_deref(), expected, "{path} {id}");
-                    assert!(!id.as_str().contains("secret"), "{path} {id}");
+                    let takes = argument.get_action().takes_values();
+                    assert!(!takes || !id.as_str().contains("secret"), "{path} {id}");
                 }
                 seen += 1;
             });
@@ -375,6 +664,56 @@ mod tests {
             (&["account", "create"], true),
             (&["account", "create", "--account-id", "123456789012", "--print"], true),
             (&["account", "create", "--credentials-file", "f", "--print"], false),
+            (&["export"], false),
+            (&["export", "--account", "123456789012"], true),
+            (&["export", "--account", "123456789012", "--output", "f", "--with-secrets"], true),
+            (&["export", "--account", "1", "--with-secrets", "--passphrase-file", "p"], true),
+            (&["export", "--account", "1", "--passphrase-file", "p"], false),
+            (&["export", "--account", "1", "--passphrase", "p"], false),
+            (&["import", "f"], false),
+            (&["import", "--account", "1"], false),
+            (&["import", "f", "--account", "1", "--dry-run", "--json"], true),
+            (&["import", "f", "--account", "1", "--on-conflict", "skip"], false),
+            (&["import", "f", "--account", "1", "--passphrase-file", "-"], true),
+            (&["account", "create", "--alias", "acme"], true),
+            (&["account", "close"], false),
+            (&["account", "close", "123456789012", "--reason", "left"], true),
+            (&["account", "reopen", "123456789012"], true),
+            (&["account", "reopen", "123456789012", "--reason", "back"], false),
+            (&["account", "root-key"], false),
+            (&["account", "root-key", "create", "123456789012", "--print"], true),
+            (&["account", "root-key", "delete", "123456789012"], false),
+            (&["account", "root-key", "delete", "123456789012", "AKIAIOSFODNN7EXAMPLE"], true),
+            (&["account", "root-key", "list", "123456789012"], true),
+            (&["service", "list"], true),
+            (&["service", "register", "s"], false),
+            (&["service", "register", "s", "--principal", "s.example"], false),
+            (&["service", "register", "s", "--account", "123456789012"], false),
+            (
+                &[
+                    "service",
+                    "register",
+                    "s",
+                    "--principal",
+                    "s.example",
+                    "--principal",
+                    "t.u",
+                    "--account",
+                    "123456789012",
+                    "--account",
+                    "210987654321",
+                    "--host",
+                    "h",
+                    "--signing-name",
+                    "s3",
+                ],
+                true,
+            ),
+            (&["service", "key", "create", "s", "--credentials-file", "f"], true),
+            (&["service", "key", "delete", "s"], false),
+            (&["service", "key", "delete", "s", "AKIAIOSFODNN7EXAMPLE"], true),
+            (&["service", "remove", "s"], true),
+            (&["revoke", "service", "s", "--reason", "lost"], true),
             (&["keys", "list"], true),
             (&["keys", "rotate"], true),
             (&["keys", "rotate", "sessions"], true),

@@ -7,8 +7,21 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail};
 use daypass_server::PROFILE;
-use daypass_server::operator::protocol::AccountCreated;
+use daypass_server::operator::protocol::Secret;
 use zeroize::Zeroizing;
+
+/// A new access key, and whose it is.
+#[derive(Debug)]
+pub(crate) struct NewKey {
+    /// Whose it is, in words.
+    pub(crate) of: String,
+    /// What else answers in JSON tell, by name.
+    pub(crate) told: Vec<(&'static str, String)>,
+    /// The id of the key.
+    pub(crate) access_key_id: String,
+    /// The secret of the key.
+    pub(crate) secret_access_key: Secret,
+}
 
 /// Where the secret goes; made before there is one. A file that nothing was written to is removed
 /// again.
@@ -60,16 +73,17 @@ impl Destination {
     }
 
     /// Writes the access key, if it goes to a file.
-    pub(crate) fn keep(self, created: &AccountCreated) -> anyhow::Result<()> {
+    pub(crate) fn keep(self, key: &NewKey) -> anyhow::Result<()> {
         let Self::File(mut made) = self else { return Ok(()) };
-        let text = profile(created);
+        let text = profile(key);
         let written = made.file.write_all(text.as_bytes()).and_then(|()| made.file.sync_all());
         made.filled = written.is_ok();
         written.map_err(|error| {
             anyhow!(
-                "account {} was made, but its access key could not be written to `{}` and is \
-                 lost ({error}): make another account",
-                created.account_id,
+                "{} has a new access key {}, but it could not be written to `{}` and is lost \
+                 ({error}): make another",
+                key.of,
+                key.access_key_id,
                 made.path.display()
             )
         })
@@ -77,11 +91,10 @@ impl Destination {
 }
 
 /// The access key in the form of AWS shared credentials.
-pub(crate) fn profile(created: &AccountCreated) -> Zeroizing<String> {
-    let AccountCreated { account_id, user_arn: _, access_key_id, secret_access_key } = created;
+pub(crate) fn profile(key: &NewKey) -> Zeroizing<String> {
+    let NewKey { of, told: _, access_key_id, secret_access_key } = key;
     Zeroizing::new(format!(
-        "# account {account_id}, user admin\n[{PROFILE}]\naws_access_key_id = {access_key_id}\n\
-         aws_secret_access_key = {}\n",
+        "# {of}\n[{PROFILE}]\naws_access_key_id = {access_key_id}\naws_secret_access_key = {}\n",
         secret_access_key.expose(),
     ))
 }
@@ -92,16 +105,14 @@ pub(crate) mod tests {
 
     use super::*;
 
-    pub(crate) fn created() -> AccountCreated {
-        serde_json::from_str(
-            r#"{
-                "account_id": "123456789012",
-                "user_arn": "arn:aws:iam::123456789012:user/admin",
-                "access_key_id": "AKIAIOSFODNN7EXAMPLE",
-                "secret_access_key": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
-            }"#,
-        )
-        .unwrap()
+    pub(crate) fn made() -> NewKey {
+        let secret = r#""wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY""#;
+        NewKey {
+            of: "account 123456789012, user admin".to_owned(),
+            told: vec![("account_id", "123456789012".to_owned())],
+            access_key_id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
+            secret_access_key: serde_json::from_str(secret).unwrap(),
+        }
     }
 
     fn scratch(name: &str) -> PathBuf {
@@ -118,7 +129,7 @@ pub(crate) mod tests {
         let destination = Destination::open(Some(&path), true).unwrap();
         assert!(!destination.is_printed());
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o600);
-        destination.keep(&created()).unwrap();
+        destination.keep(&made()).unwrap();
         let text = fs::read_to_string(&path).unwrap();
         assert_eq!(
             text,

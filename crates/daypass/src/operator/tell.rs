@@ -4,28 +4,59 @@ use std::fmt::Write;
 use std::path::Path;
 
 use daypass_server::operator::protocol::{
-    AccountCreated, Accounts, KeyLine, KeyState, Keys, Outcome, RevocationLine, Revocations,
-    Status, StoreLine, TrailLine,
+    AccessKeyLine, AccountLine, Accounts, Action, Exported, ImportLine, Imported, KeyLine,
+    KeyState, Keys, Outcome, RevocationLine, Revocations, RootKeys, ServiceLine, Status, StoreLine,
+    TrailLine,
 };
 
+use crate::operator::credentials::NewKey;
 use crate::operator::units::{age, count, size};
 
 /// The outcome as text, with a line break at its end.
 pub(crate) fn outcome(outcome: &Outcome) -> String {
     match outcome {
         // Told by whoever knows where the secret goes.
+        Outcome::AccessKeyCreated(created) => {
+            format!("access key {} made\n", created.access_key_id)
+        }
+        Outcome::AccessKeyDeleted(gone) => {
+            let first = format!("Access key {} is deleted.\n", gone.access_key_id);
+            first + &notes(&gone.notes)
+        }
+        Outcome::AccountChanged(changed) => {
+            let state = if changed.closed { "closed" } else { "open again" };
+            format!("Account {} is {state}.\n{}", changed.account_id, notes(&changed.notes))
+        }
         Outcome::AccountCreated(created) => format!("account {} made\n", created.account_id),
         Outcome::Accounts(listed) => accounts(listed),
         Outcome::BackedUp(made) => {
             let first = format!("{}: {}\n", made.path.display(), size(made.bytes));
             first + &notes(&made.notes)
         }
+        Outcome::Exported(made) => exported(made),
+        Outcome::Imported(told) => imported(told),
         Outcome::Keys(listed) => keys(listed),
         Outcome::Revoked(revoked) => {
             let first = format!("Revoked and in force:\n{}", revocation(&revoked.revocation));
             first + &notes(&revoked.notes)
         }
         Outcome::Revocations(listed) => revocations(listed),
+        Outcome::RootKeys(listed) => root_keys(listed),
+        Outcome::ServiceRegistered(line) => {
+            let name = &line.name;
+            format!(
+                "Service {name} is registered.\n{}To give it a key: daypass service key create \
+                 {name}\n",
+                services(std::slice::from_ref(line))
+            )
+        }
+        Outcome::ServiceRemoved(gone) => {
+            format!("Service {} is removed.\n{}", gone.name, notes(&gone.notes))
+        }
+        Outcome::Services(listed) => match &*listed.services {
+            [] => "No service is registered.\n".to_owned(),
+            all => services(all) + truncated(listed.truncated),
+        },
         Outcome::Status(told) => status(told),
         Outcome::Undone(undone) => {
             format!("Revocation {} is undone.\n{}", undone.id, notes(&undone.notes))
@@ -33,16 +64,15 @@ pub(crate) fn outcome(outcome: &Outcome) -> String {
     }
 }
 
-/// A new account whose key is in a file.
-pub(crate) fn created(created: &AccountCreated, file: &Path) -> String {
+/// A new access key that is in a file.
+pub(crate) fn made(key: &NewKey, file: &Path) -> String {
     format!(
-        "account {}, user {}\n\
+        "{}\n\
          The access key {} is in {}.\n\
          To use it: export AWS_SHARED_CREDENTIALS_FILE=that file, AWS_PROFILE=daypass and \
          AWS_ENDPOINT_URL.\n",
-        created.account_id,
-        created.user_arn,
-        created.access_key_id,
+        key.of,
+        key.access_key_id,
         file.display(),
     )
 }
@@ -51,13 +81,110 @@ fn notes(notes: &[String]) -> String {
     notes.iter().map(|note| format!("{note}\n")).collect()
 }
 
+fn exported(made: &Exported) -> String {
+    let kinds = [
+        (made.users, "users"),
+        (made.groups, "groups"),
+        (made.roles, "roles"),
+        (made.policies, "policies"),
+        (made.instance_profiles, "instance profiles"),
+        (made.mfa_devices, "MFA devices"),
+        (made.secrets, "secrets"),
+    ];
+    let counts: Vec<String> = kinds.iter().map(|(count, what)| format!("{count} {what}")).collect();
+    let first = format!("{}: {}\n{}\n", made.path.display(), size(made.bytes), counts.join(", "));
+    first + &notes(&made.notes)
+}
+
+fn imported(told: &Imported) -> String {
+    let row = |line: &ImportLine| {
+        let action = match line.action {
+            Action::Create => "create",
+            Action::Finish => "finish",
+            Action::Same => "unchanged",
+            Action::Conflict => "CONFLICT",
+            Action::LeaveOut => "LEAVE OUT",
+        };
+        let notes = line.notes.join("; ");
+        // The words of a file break no lines.
+        let clean = |text: &str| text.replace(char::is_control, " ");
+        vec![action.to_owned(), line.thing.words().to_owned(), clean(&line.name), clean(&notes)]
+    };
+    let rows: Vec<_> = told.lines.iter().map(row).collect();
+    let mut text = match rows.is_empty() {
+        true => String::new(),
+        false => table(&["ACTION", "WHAT", "NAME", "NOTES"], &rows),
+    };
+    text += truncated(told.truncated);
+    let done = if told.dry_run { "Nothing was changed; it would be" } else { "Account" };
+    let Imported { created, finished, unchanged, conflicts, left_out, .. } = told;
+    // Writing to a text does not fail.
+    let _ = writeln!(
+        text,
+        "{done} {}: {created} created, {finished} finished, {unchanged} unchanged, \
+         {conflicts} in conflict, {left_out} left out.",
+        told.account_id
+    );
+    text + &notes(&told.notes)
+}
+
 fn accounts(listed: &Accounts) -> String {
-    let rows: Vec<_> = listed
-        .accounts
-        .iter()
-        .map(|account| vec![account.account_id.clone(), account.created.clone()])
-        .collect();
-    table(&["ACCOUNT", "MADE"], &rows) + truncated(listed.truncated)
+    let row = |account: &AccountLine| {
+        let state = match (&account.closed, &account.reason) {
+            (None, _) if account.refused => {
+                "refused until this server ends; the store says open".to_owned()
+            }
+            (None, _) => "open".to_owned(),
+            (Some(since), None) => format!("closed since {since}"),
+            (Some(since), Some(reason)) => format!("closed since {since}: {reason}"),
+        };
+        vec![
+            account.account_id.clone(),
+            account.created.clone(),
+            account.alias.clone().unwrap_or_else(|| "-".to_owned()),
+            account.root_access_keys.to_string(),
+            state,
+        ]
+    };
+    let rows: Vec<_> = listed.accounts.iter().map(row).collect();
+    table(&["ACCOUNT", "MADE", "ALIAS", "ROOT KEYS", "STATE"], &rows) + truncated(listed.truncated)
+}
+
+fn root_keys(listed: &RootKeys) -> String {
+    if listed.keys.is_empty() {
+        return format!("{} has no access key.\n", listed.owner);
+    }
+    let row = |key: &AccessKeyLine| {
+        vec![
+            key.access_key_id.clone(),
+            if key.active { "active" } else { "inactive" }.to_owned(),
+            key.created.clone(),
+            key.last_used.clone().unwrap_or_else(|| "never".to_owned()),
+        ]
+    };
+    let rows: Vec<_> = listed.keys.iter().map(row).collect();
+    table(&["KEY", "STATE", "MADE", "LAST USED"], &rows)
+}
+
+fn services(all: &[ServiceLine]) -> String {
+    let joined = |texts: &[String]| match texts {
+        [] => "-".to_owned(),
+        _ => texts.join(","),
+    };
+    let row = |line: &ServiceLine| {
+        vec![
+            line.name.clone(),
+            joined(&line.principals),
+            joined(&line.accounts),
+            joined(&line.hosts),
+            joined(&line.signing_names),
+            joined(&line.access_keys),
+            line.created.clone(),
+        ]
+    };
+    let rows: Vec<_> = all.iter().map(row).collect();
+    let head = ["SERVICE", "PRINCIPALS", "ACCOUNTS", "HOSTS", "SIGNING NAMES", "KEYS", "MADE"];
+    table(&head, &rows)
 }
 
 fn truncated(truncated: bool) -> &'static str {
@@ -237,7 +364,7 @@ fn table(head: &[&str], rows: &[Vec<String>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::operator::credentials::tests::created as example;
+    use crate::operator::credentials::tests::made as example;
 
     fn told(json: &str) -> String {
         outcome(&serde_json::from_str(json).unwrap())
@@ -285,6 +412,59 @@ sessions  12   retired  33 days  2025-12-01T00:00:00Z
     }
 
     #[test]
+    fn an_import_is_a_table() {
+        let text = told(
+            r#"{"imported": {
+                "dry_run": true, "account_id": "123456789012", "created": 1, "finished": 0,
+                "unchanged": 2, "conflicts": 0, "left_out": 1,
+                "lines": [
+                    {"action": "create", "thing": "user", "name": "ann", "notes": []},
+                    {"action": "leave-out", "thing": "role", "name": "r", "notes": ["a\nb", "c"]}
+                ],
+                "truncated": false, "obstacles": [], "notes": ["Mind this."]
+            }}"#,
+        );
+        let want = "\
+ACTION     WHAT  NAME  NOTES
+create     user  ann
+LEAVE OUT  role  r     a b; c
+Nothing was changed; it would be 123456789012: 1 created, 0 finished, 2 unchanged, 0 in conflict, 1 left out.
+Mind this.
+";
+        assert_eq!(text, want);
+    }
+
+    #[test]
+    fn accounts_tell_what_is_in_force() {
+        let line = |more: &str| {
+            format!(r#"{{"account_id": "123456789012", "created": "2026-01-02T03:04:05Z"{more}}}"#)
+        };
+        for (more, truncated, want) in [
+            ("", false, " open"),
+            (r#", "refused": true"#, false, "refused until this server ends; the store says open"),
+            (
+                r#", "refused": true, "closed": "then", "reason": "left""#,
+                false,
+                "closed since then: left",
+            ),
+            ("", true, "(There are more.)"),
+        ] {
+            let line = line(more);
+            let text = told(&format!(
+                r#"{{"accounts": {{"accounts": [{line}], "truncated": {truncated}}}}}"#
+            ));
+            assert!(text.trim_end().ends_with(want), "{text}");
+        }
+        let service = r#"{"name": "jobs", "id": "ASVCEXAMPLE", "principals": ["jobs.example.com"],
+            "accounts": ["123456789012"], "hosts": [], "signing_names": [],
+            "created": "2026-01-02T03:04:05Z", "access_keys": []}"#;
+        for (truncated, more) in [("", false), (r#", "truncated": true"#, true)] {
+            let text = told(&format!(r#"{{"services": {{"services": [{service}]{truncated}}}}}"#));
+            assert_eq!(text.ends_with("(There are more.)\n"), more, "{text}");
+        }
+    }
+
+    #[test]
     fn trouble_comes_first() {
         let text = told(
             r#"{"status": {
@@ -328,8 +508,8 @@ sessions  12   retired  33 days  2025-12-01T00:00:00Z
     }
 
     #[test]
-    fn a_new_account_is_told_without_its_secret() {
-        let text = created(&example(), Path::new("/tmp/key"));
+    fn a_new_key_is_told_without_its_secret() {
+        let text = made(&example(), Path::new("/tmp/key"));
         assert!(text.contains("AKIAIOSFODNN7EXAMPLE is in /tmp/key"), "{text}");
         assert!(!text.contains("EXAMPLEKEY"), "{text}");
     }

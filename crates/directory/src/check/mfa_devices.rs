@@ -5,7 +5,7 @@ use daypass_store::Key;
 use super::Walk;
 use crate::access_keys::UNOPENED;
 use crate::findings::Fault;
-use crate::keys::{self, Kind, Noun};
+use crate::keys::{self, Kind, Noun, Total};
 use crate::{DirectoryError, MfaDevice, User};
 
 impl Walk<'_> {
@@ -21,6 +21,7 @@ impl Walk<'_> {
         }
         let Some(device) = self.named::<MfaDevice>(key).await? else { return Ok(()) };
         let Some(assigned) = device.assigned else { return Ok(()) };
+        self.add_to_total(Total::MfaDevicesInUse, device.account, 1);
         let user = self.load::<User>(&keys::entity(Kind::User, assigned.user)?).await?;
         let lists = |user: &User| user.mfa_devices.contains(&device.id);
         if !user.is(|user| user.account == device.account && lists(user)) {

@@ -41,6 +41,7 @@ enum ScopeRecord {
     Account { account: String },
     Provider { provider: String },
     Role { account: String, id: String },
+    Service { id: String },
     Session { digest: String },
     SessionAccessKey { id: String },
     SourceIdentity { account: Option<String>, identity: String },
@@ -80,6 +81,9 @@ fn check(scope: &Scope) -> Result<(), RevocationFault> {
             (is_subject(provider), "a provider is 1 to 2,048 characters without control characters")
         }
         Scope::Role(_, id) => (id.kind() == UniqueIdKind::Role, "the unique id is not a role's"),
+        Scope::Service(id) => {
+            (id.kind() == UniqueIdKind::Service, "the unique id is not a service's")
+        }
         Scope::Session(SessionRef::AccessKey(id)) => (
             id.kind() == AccessKeyKind::Temporary,
             "the access key is not that of a session; revoke the access key",
@@ -110,6 +114,7 @@ pub(super) fn bytes(entry: &Revocation) -> Result<Vec<u8>, RevocationFault> {
         Scope::Role(account, id) => {
             ScopeRecord::Role { account: account.to_string(), id: id.to_string() }
         }
+        Scope::Service(id) => ScopeRecord::Service { id: id.to_string() },
         Scope::Session(SessionRef::AccessKey(id)) => {
             ScopeRecord::SessionAccessKey { id: id.to_string() }
         }
@@ -156,6 +161,7 @@ fn read(record: RevocationRecord) -> Result<Revocation, String> {
         ScopeRecord::Account { account: id } => Scope::Account(account(&id)?),
         ScopeRecord::Provider { provider } => Scope::Provider { provider },
         ScopeRecord::Role { account: of, id } => Scope::Role(account(&of)?, unique_id(&id)?),
+        ScopeRecord::Service { id } => Scope::Service(unique_id(&id)?),
         ScopeRecord::Session { digest } => {
             let digest = HEXLOWER.decode(digest.as_bytes()).ok();
             let digest = digest.and_then(|digest| digest.try_into().ok());

@@ -22,7 +22,7 @@ pub struct RevocationSet {
     unstored: BTreeSet<String>,
     sessions: Latest<[u8; 16]>,
     session_keys: Latest<AccessKeyId>,
-    /// Roles and users: an id is never given twice, so the account adds nothing.
+    /// Roles, services and users: an id is never given twice, so the account adds nothing.
     principals: Latest<UniqueId>,
     accounts: Latest<AccountId>,
     /// By identity first, so that asking makes no copy of it.
@@ -79,7 +79,8 @@ impl RevocationSet {
     }
 
     /// As [`RevocationSet::concerns_principal`] of whoever holds a session: the users of it, of its
-    /// chain and its origin, and who or what made it; whenever it was issued.
+    /// chain and its origin, the service that it began with, and who or what made it; whenever it
+    /// was issued.
     ///
     /// Roles do not count: what they had before the cut is refused altogether, and who assumes them
     /// afterwards was trusted anew.
@@ -89,7 +90,9 @@ impl RevocationSet {
         let ancestors = session.ancestors.iter().map(|ancestor| ancestor.principal);
         let principals = [session.principal, origin.principal, session.creator];
         let principals = principals.into_iter().chain(ancestors).flatten();
-        let mut users = principals.filter(|id| id.kind() == UniqueIdKind::User);
+        let is_one =
+            |id: &UniqueId| matches!(id.kind(), UniqueIdKind::Service | UniqueIdKind::User);
+        let mut users = principals.filter(is_one);
         let identity = || {
             let identity = session.source_identity.as_ref()?;
             let entries = self.identities.get(identity)?;
@@ -204,7 +207,9 @@ impl RevocationSet {
             Scope::Provider { provider } => {
                 put(&mut self.providers, Origin::digest_of(&[provider]), added);
             }
-            Scope::Role(_, id) | Scope::User(_, id) => put(&mut self.principals, *id, added),
+            Scope::Role(_, id) | Scope::Service(id) | Scope::User(_, id) => {
+                put(&mut self.principals, *id, added);
+            }
             Scope::Session(SessionRef::AccessKey(id)) => {
                 put(&mut self.session_keys, id.clone(), added);
             }
@@ -274,7 +279,9 @@ impl RevocationSet {
     /// The entry about an origin itself, whenever the chain began.
     fn about_origin(&self, origin: &Origin) -> Option<&Arc<Revocation>> {
         match origin.kind {
-            OriginKind::AccessKey => self.access_key_digests.get(&origin.digest),
+            OriginKind::AccessKey | OriginKind::Service => {
+                self.access_key_digests.get(&origin.digest)
+            }
             _ => self.subjects.get(&origin.digest),
         }
     }

@@ -358,6 +358,42 @@ fn what_makes_no_revocation_is_refused() {
     assert!(record::made(new(subject("ann"))).is_ok());
 }
 
+/// A session of role 2 that service 7 assumed with access key 7.
+fn of_service(ms: i64) -> Session {
+    let origin = Origin {
+        kind: OriginKind::Service,
+        principal: Some(service(7)),
+        digest: Origin::digest_of(&[akia(7).as_str()]),
+        account: None,
+        ..of_role(ms).origin
+    };
+    Session { origin, source_identity: None, ..of_role(ms) }
+}
+
+fn service(seed: u8) -> UniqueId {
+    UniqueId::from_random(UniqueIdKind::Service, [seed; 11])
+}
+
+#[tokio::test]
+async fn what_a_service_began_ends_with_its_revocation() {
+    let (session, other) = (of_service(0), of_role(0));
+    for scope in [Scope::Service(service(7)), Scope::AccessKey(akia(7))] {
+        let fixture = Fixture::new().await;
+        let entry = fixture.revoke(scope).await.unwrap();
+        assert!(fixture.refuses(&session) && !fixture.refuses(&other));
+        assert!(!fixture.refuses(&of_service(1)));
+        let set = fixture.directory.revocations().unwrap();
+        // Whoever it began with a revoked service writes nothing, whenever.
+        assert!(set.concerns_session(&of_service(1), now()));
+        assert!(!set.concerns_session(&other, now()));
+        let later = Fixture::on(fixture.store).await;
+        assert!(later.refuses(&session));
+        later.undo(&entry.id).await.unwrap();
+        assert!(!later.refuses(&session));
+    }
+    assert!(matches!(record::made(new(Scope::Service(role(1)))), Err(RevocationFault::Invalid(_))));
+}
+
 struct Fixture {
     store: Arc<Failing>,
     directory: Directory,
@@ -841,7 +877,8 @@ async fn no_write_that_was_allowed_before_is_committed_after_the_reply() {
     gate.open.add_permits(9);
     revoking.await.unwrap().unwrap();
     // The first took effect before the reply, where whoever revokes sees it.
-    assert_eq!(directory.access_key(&akia(1)).await.unwrap().user, user(1));
+    let owner = directory.access_key(&akia(1)).await.unwrap().owner;
+    assert_eq!(owner, crate::KeyOwner::User(account(HERE), user(1)));
     let refused = second.await.unwrap().unwrap_err();
     let DirectoryError::Note(fault) = refused else { panic!("{refused}") };
     assert_eq!(fault.denial(), Some("it is under revocation"));

@@ -1,10 +1,11 @@
 //! Sealing every stored secret anew with the active data key, so that old ones can go.
 //!
-//! A walk over the records that hold stored secrets: access keys and MFA devices. Each page is one
+//! A walk over the records that hold stored secrets: access keys, MFA devices and the
+//! private keys of SAML providers. Each page is one
 //! compare-and-commit, so that it may end anywhere and be begun again: what was done stays done.
 
 use data_encoding::BASE64;
-use daypass_names::{AccessKeyId, UniqueId};
+use daypass_names::AccessKeyId;
 use daypass_store::{Commit, Entry, Key, StoreError};
 use daypass_token::{KeyRing, Nonce, Purpose, RingKeyId, open_value, seal_value, sealed_by};
 use serde::Serialize;
@@ -13,8 +14,8 @@ use serde::de::DeserializeOwned;
 use super::data_keys::Sealing;
 use super::{DataKeys, Fill, RingChange, RingsFault};
 use crate::directory::{ATTEMPTS, decode, encode};
-use crate::record::{self, AccessKeyRecord, MfaDeviceRecord};
-use crate::{Directory, DirectoryError, Noting, access_keys, keys, mfa_devices};
+use crate::record::{self, AccessKeyRecord, MfaDeviceRecord, SamlPrivateKeyRecord};
+use crate::{Directory, DirectoryError, Noting, access_keys, keys, mfa_devices, saml_providers};
 
 /// Values that are sealed anew in one commit. Small, so that few writers get into its way.
 const PAGE: usize = 100;
@@ -54,6 +55,7 @@ impl Directory {
         let mut done = Resealed::default();
         self.reseal_all::<AccessKeyRecord>(&sealing, random, &mut done).await?;
         self.reseal_all::<MfaDeviceRecord>(&sealing, random, &mut done).await?;
+        self.reseal_all::<SamlPrivateKeyRecord>(&sealing, random, &mut done).await?;
         if let DataKeys::Rings(rings) = &self.data_keys
             && done.unreadable.is_empty()
             && !old.is_empty()
@@ -144,7 +146,7 @@ impl Holds for AccessKeyRecord {
 
     fn owner(&self) -> Option<Vec<u8>> {
         let id = record::constrained::<AccessKeyId>("the access key id", &self.id).ok()?;
-        Some(access_keys::owner(&id, UniqueId::parse(&self.user).ok()?))
+        Some(access_keys::bound_to(&id, AccessKeyRecord::owner(self).ok()?))
     }
 }
 
@@ -159,6 +161,20 @@ impl Holds for MfaDeviceRecord {
     fn owner(&self) -> Option<Vec<u8>> {
         let account = record::account(&self.account).ok()?;
         Some(mfa_devices::owner(account, record::unique_id(&self.id).ok()?))
+    }
+}
+
+impl Holds for SamlPrivateKeyRecord {
+    const ALL: &'static [u8] = keys::SAML_PRIVATE_KEYS;
+    const PURPOSE: Purpose = Purpose::SamlPrivateKey;
+
+    fn sealed(&mut self) -> &mut String {
+        &mut self.sealed_key
+    }
+
+    fn owner(&self) -> Option<Vec<u8>> {
+        let (account, provider, id) = saml_providers::key_identity(self).ok()?;
+        Some(saml_providers::key_owner(account, provider, &id))
     }
 }
 

@@ -3,8 +3,8 @@
 use data_encoding::BASE64;
 use daypass_federation::totp::Seed;
 use daypass_names::{
-    AccessKeyId, AccessKeyKind, AccountId, Constrained, Partition, Path, SecretAccessKey, UniqueId,
-    UniqueIdKind, UserName, VirtualMfaDeviceName,
+    AccessKeyId, AccessKeyKind, AccountId, Constrained, Partition, Path, SamlId, SamlProviderName,
+    SecretAccessKey, UniqueId, UniqueIdKind, UserName, VirtualMfaDeviceName,
 };
 use daypass_store::Commit;
 use daypass_token::{Nonce, OpenCause, Purpose, open_value, seal_value, sealed_by};
@@ -13,8 +13,10 @@ use proptest::prelude::*;
 use super::failing::{Failing, Failure, drawn, note};
 use super::record::Held;
 use super::*;
+use crate::tests::a_saml_key as a_key;
 use crate::{
-    Directory, DirectoryError, NewAccessKey, NewAccount, NewMfaDevice, NewUser, NoteFault,
+    Directory, DirectoryError, NewAccessKey, NewAccount, NewMfaDevice, NewSamlMetadata,
+    NewSamlPrivateKey, NewSamlProvider, NewUser, NoteFault,
 };
 
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
@@ -699,6 +701,35 @@ async fn stored_secrets_are_sealed_anew_and_old_keys_go() {
 }
 
 #[tokio::test]
+async fn the_keys_of_root_users_and_services_are_sealed_anew() {
+    let fixture = Fixture::new().await;
+    let service = crate::NewService {
+        id: UniqueId::from_random(UniqueIdKind::Service, [1; 11]),
+        name: daypass_names::ServiceName::parse("jobs").unwrap(),
+        principals: vec![daypass_names::ServicePrincipal::parse("jobs.example.com").unwrap()],
+        accounts: vec![account()],
+        hosts: Vec::new(),
+        signing_names: Vec::new(),
+        created: at(0),
+    };
+    let service = fixture.directory.register_service(service, &note).await.unwrap();
+    let owners = [crate::KeyOwner::Root(account()), crate::KeyOwner::Service(service.id)];
+    for (number, owner) in (50..).zip(owners) {
+        let new = NewAccessKey {
+            id: AccessKeyId::from_random(AccessKeyKind::LongTerm, account(), [number; 10]),
+            secret: SecretAccessKey::parse(SECRET).unwrap(),
+            nonce: [number; 24],
+            created: at(0),
+        };
+        fixture.directory.create_access_key_of(owner, new, &note).await.unwrap();
+    }
+    rotate(&fixture.rings, RingName::Data, 1).await.unwrap();
+    let done = fixture.reseal().await.unwrap();
+    assert_eq!((done.values, done.unreadable.len()), (2, 0));
+    assert_eq!(fixture.sealed_by().await, [2; 2]);
+}
+
+#[tokio::test]
 async fn seeds_of_devices_are_sealed_anew() {
     let fixture = Fixture::new().await;
     fixture.key(1).await.unwrap();
@@ -738,6 +769,57 @@ async fn seeds_of_devices_are_sealed_anew() {
     rotate(&there.rings, RingName::Data, 2).await.unwrap();
     let done = there.reseal().await.unwrap();
     assert_eq!((done.values, done.unreadable, done.removed), (3, vec![key], None));
+}
+
+#[tokio::test]
+async fn private_keys_of_saml_providers_are_sealed_anew() {
+    let fixture = Fixture::new().await;
+    let id = |number: u8| UniqueId::from_random(UniqueIdKind::SamlProvider, [number; 11]);
+    let name = |number: u8| SamlProviderName::parse(&format!("p{number}")).unwrap();
+    for number in 1..=3 {
+        let key = NewSamlPrivateKey {
+            id: SamlId::from_random([number; 20]),
+            key: a_key(),
+            nonce: [number; 24],
+            added: at(0),
+        };
+        let new = NewSamlProvider {
+            account: account(),
+            id: id(number),
+            uuid: SamlId::from_random([number; 20]),
+            name: name(number),
+            metadata: NewSamlMetadata { document: "x".into(), valid_until: at(9) },
+            encryption: None,
+            private_key: Some(key),
+            tags: Vec::new(),
+            created: at(0),
+        };
+        fixture.directory.create_saml_provider(new, &note).await.unwrap();
+    }
+    rotate(&fixture.rings, RingName::Data, 1).await.unwrap();
+    let done = fixture.reseal().await.unwrap();
+    assert_eq!((done.values, done.unreadable.len()), (3, 0));
+    assert_eq!(done.removed.unwrap().kind, RingChangeKind::Removed);
+    // Another process, which has the new key only, opens them.
+    let there = Fixture::on(fixture.store).await;
+    for number in 1..=3 {
+        let provider = there.directory.saml_provider(account(), &name(number)).await.unwrap();
+        let keys = there.directory.saml_private_keys(&provider).await.unwrap();
+        assert_eq!(keys[0].expose_pkcs8(), a_key().expose_pkcs8());
+    }
+    // One that was moved to another provider keeps the key that may open it.
+    let of = |number: u8| {
+        let key = SamlId::from_random([number; 20]);
+        Key::new(format!("saml-private-key/{}/{key}", id(number))).unwrap()
+    };
+    let entry = there.store.get(&of(1)).await.unwrap().unwrap();
+    let text = String::from_utf8(entry.value.to_vec()).unwrap();
+    let moved = text.replace(&id(1).to_string(), &id(2).to_string());
+    let commit = Commit::new().put(of(1), moved.into_bytes());
+    there.store.commit(commit).await.unwrap();
+    rotate(&there.rings, RingName::Data, 2).await.unwrap();
+    let done = there.reseal().await.unwrap();
+    assert_eq!((done.values, done.unreadable, done.removed), (2, vec![of(1)], None));
 }
 
 #[tokio::test]

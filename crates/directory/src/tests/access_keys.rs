@@ -1,5 +1,5 @@
 use super::*;
-use crate::{AccessKeyStatus, Entity};
+use crate::{AccessKeyStatus, Entity, KeyOwner};
 
 #[tokio::test]
 async fn a_key_is_found_with_its_secret() {
@@ -8,7 +8,7 @@ async fn a_key_is_found_with_its_secret() {
     let id = fixture.key("Ann", 1).await;
     let key = fixture.directory.access_key(&id).await.unwrap();
     assert_eq!(key.secret.expose(), SECRET);
-    assert_eq!((key.account, key.user), (account(ACCOUNT), user_id(1)));
+    assert_eq!(key.owner, KeyOwner::User(account(ACCOUNT), user_id(1)));
     assert_eq!((key.status, key.created), (AccessKeyStatus::Active, now()));
     assert!(Arc::ptr_eq(&key, &fixture.directory.access_key(&id).await.unwrap()));
     // Another node with the same ring opens it too.

@@ -126,6 +126,19 @@ async fn each_damage_is_found_by_its_name() {
             Is("1"),
             vec![Fault::Count { stored: 1, found: 2 }],
         ),
+        (
+            format!("policy-version-count/{ACCOUNT}"),
+            Is("4"),
+            vec![Fault::Count { stored: 4, found: 3 }],
+        ),
+        // A store of an earlier release has none.
+        (format!("policy-version-count/{ACCOUNT}"), Gone, vec![]),
+        (
+            format!("mfa-device-in-use-count/{ACCOUNT}"),
+            Is("1"),
+            vec![Fault::Count { stored: 1, found: 0 }],
+        ),
+        ("policy-version-count/1".to_owned(), Is("1"), vec![Fault::UnknownKey]),
         // Instance profiles.
         (format!("role-profile/{r1}/{i1}"), Gone, vec![Fault::RoleUnindexed(r1)]),
         (format!("role-profile/{r1}/{i2}"), Is(""), vec![Fault::RoleOrphan]),
@@ -234,6 +247,7 @@ async fn each_damage_is_found_by_its_name() {
                 Fault::PolicyMissing(p1),
                 Fault::PolicyMissing(p1),
                 Fault::Count { stored: 2, found: 1 },
+                Fault::Count { stored: 3, found: 1 },
             ],
         ),
         // Last used.

@@ -180,8 +180,14 @@ async fn an_account_is_summed_up() {
     }
     fixture.profile("/i1", 1).await;
     let counts = directory.account_counts(account(ACCOUNT)).await.unwrap();
-    let wanted =
-        crate::AccountCounts { users: 5, groups: 4, roles: 3, policies: 2, instance_profiles: 1 };
+    let wanted = crate::AccountCounts {
+        users: 5,
+        groups: 4,
+        roles: 3,
+        policies: 2,
+        instance_profiles: 1,
+        ..crate::AccountCounts::default()
+    };
     assert_eq!(counts, wanted);
     let none = directory.account_counts(account(OTHER)).await.unwrap();
     assert_eq!(none, crate::AccountCounts::default());

@@ -104,7 +104,7 @@ async fn every_write_is_noted_in_its_commit() {
     // Nothing of all that is left: three accounts and the counts.
     let left = fixture.store.scan(b"", None, 1000).await.unwrap();
     let left: Vec<_> = left.iter().map(|(key, _)| key.to_string()).collect();
-    assert_eq!(left.len(), 3 + 4, "{left:?}");
+    assert_eq!(left.len(), 3 + 5, "{left:?}");
     assert_eq!(directory.check().await.unwrap().findings, []);
 }
 

@@ -224,6 +224,25 @@ fn a_recreated_entity_does_not_inherit_trust() {
 }
 
 #[test]
+fn who_is_barred_is_let_in_by_nothing_and_still_denied() {
+    let allows = r#"{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": [
+        "arn:aws:iam::@1:root", "arn:aws:sts::@1:assumed-role/R/s1"]}}"#;
+    let denies = r#"{"Effect": "Deny", "Action": "sts:AssumeRole", "Principal": {"AWS":
+        "arn:aws:iam::@1:root"}}"#;
+    for (part, root, session) in [("", true, true), (":root", false, true), ("arn:", false, false)]
+    {
+        let mut trust = policy(allows, Kind::Trust);
+        trust.bar_principals(|named| !part.is_empty() && named.written().contains(part));
+        assert_eq!(assume("root", &[], &trust) == Decision::Allowed, root, "{part}");
+        assert_eq!(assume("session R", &[], &trust) == Decision::Allowed, session, "{part}");
+    }
+    let mut denied = policy(denies, Kind::Trust);
+    denied.bar_principals(|_| true);
+    let Decision::Denied(denial) = assume("root", &[], &denied) else { panic!() };
+    assert!(denial.clause("sts:AssumeRole").contains("explicit deny"), "{denial:?}");
+}
+
+#[test]
 fn pinning_leaves_accounts_sessions_and_everyone_alone() {
     for (trust, caller) in
         [(ANYONE, "user Ann"), (SESSION, "session R"), (ACCOUNT, "root"), (ROLE_BY_ID, "session R")]

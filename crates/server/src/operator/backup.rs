@@ -4,7 +4,7 @@
 //! unseen. Refused are files in the data folder. When the server stops a copy is given up.
 
 use std::panic::resume_unwind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,10 +36,7 @@ impl Deployment {
                 "this server keeps everything in memory (--ephemeral): there is nothing to back up",
             ));
         };
-        if !path.is_absolute() {
-            return Err(Refusal::invalid(format!("`{}` is no absolute path", path.display())));
-        }
-        let target = self.target(store, &path)?;
+        let target = self.outside(&path, "a backup")?;
         self.require_trail()?;
         journal.begun("StartBackup").await?;
         let info = self.copy(Arc::clone(store), target, progress).await?;
@@ -58,30 +55,6 @@ impl Deployment {
                 "The audit trail is not in it.".to_owned(),
             ],
         }))
-    }
-
-    /// The file to write, with all links of its folder followed.
-    ///
-    /// SECURITY: in the data folder the server would take it for a file of its own.
-    fn target(&self, store: &Embedded, path: &Path) -> Result<PathBuf, Refusal> {
-        let named = path.parent().zip(path.file_name());
-        let Some((parent, name)) = named else {
-            return Err(Refusal::invalid(format!("`{}` names no file", path.display())));
-        };
-        let parent = parent.canonicalize().map_err(|error| {
-            Refusal::invalid(format!("the folder `{}` cannot be used: {error}", parent.display()))
-        })?;
-        let own = store.path().parent().map(Path::canonicalize);
-        if let Some(Ok(own)) = own
-            && parent.starts_with(&own)
-        {
-            return Err(Refusal::invalid(format!(
-                "`{}` is in the data folder, where a backup is lost with what it is of: name a \
-                 file elsewhere",
-                path.display()
-            )));
-        }
-        Ok(parent.join(name))
     }
 
     /// Copies the store, and gives that up when the server stops.

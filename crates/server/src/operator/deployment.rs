@@ -11,11 +11,12 @@ use daypass_directory::{Directory, Rings};
 use daypass_names::Region;
 use daypass_store::embedded::Embedded;
 use jiff::Timestamp;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::health::{Health, Trouble};
 use crate::metrics::Metrics;
+use crate::operator::import::Asked;
 use crate::operator::journal::{self, Journal};
 use crate::operator::protocol::{Command, Outcome};
 use crate::operator::refusal::Refusal;
@@ -67,6 +68,8 @@ pub(crate) struct Deployment {
     /// How many records of writes waited when they were last counted.
     outbox: Arc<AtomicU64>,
     stopping: watch::Sender<bool>,
+    /// For one import at a time: each holds its file in memory.
+    pub(crate) importing: Semaphore,
 }
 
 impl Deployment {
@@ -103,6 +106,7 @@ impl Deployment {
             tasks,
             outbox,
             stopping: watch::Sender::new(false),
+            importing: Semaphore::new(1),
         }
     }
 
@@ -159,9 +163,24 @@ impl Deployment {
         progress: Reporter,
     ) -> Result<Outcome, Refusal> {
         match command {
-            Command::AccountCreate { account_id } => self.create_account(journal, account_id).await,
+            Command::AccountClose { account_id, reason } => {
+                self.close_account(journal, &account_id, reason).await
+            }
+            Command::AccountCreate { account_id, alias } => {
+                self.create_account(journal, account_id, alias).await
+            }
             Command::AccountList {} => self.list_accounts().await,
+            Command::AccountReopen { account_id } => {
+                self.reopen_account(journal, &account_id).await
+            }
             Command::Backup { path } => self.back_up(journal, path, progress).await,
+            Command::Export { account, path, passphrase } => {
+                self.export(journal, account, path, passphrase, progress).await
+            }
+            Command::Import { account, path, dry_run, create_account, passphrase } => {
+                let asked = Asked { account, path, dry_run, create_account, passphrase };
+                self.import(journal, asked, progress).await
+            }
             Command::KeysCompromise { ring, what } => {
                 self.compromise_keys(journal, ring, &what).await
             }
@@ -172,6 +191,22 @@ impl Deployment {
             }
             Command::RevokeList {} => self.list_revocations(),
             Command::RevokeUndo { id } => self.undo_revocation(journal, &id).await,
+            Command::RootKeyCreate { account_id } => {
+                self.create_root_key(journal, &account_id).await
+            }
+            Command::RootKeyDelete { account_id, access_key_id } => {
+                self.delete_root_key(journal, &account_id, &access_key_id).await
+            }
+            Command::RootKeyList { account_id } => self.list_root_keys(journal, &account_id).await,
+            Command::ServiceKeyCreate { name } => self.create_service_key(journal, &name).await,
+            Command::ServiceKeyDelete { name, access_key_id } => {
+                self.delete_service_key(journal, &name, &access_key_id).await
+            }
+            Command::ServiceList {} => self.list_services().await,
+            Command::ServiceRegister(registration) => {
+                self.register_service(journal, &registration).await
+            }
+            Command::ServiceRemove { name } => self.remove_service(journal, &name).await,
             Command::Status {} => self.status().await,
         }
     }

@@ -7,7 +7,8 @@
 use std::fmt;
 
 use daypass_names::{
-    AccessKeyId, AccountId, Arn, Constrained, IamResource, RoleName, SourceIdentity, UserName,
+    AccessKeyId, AccountId, Arn, Constrained, IamResource, RoleName, ServiceName, SourceIdentity,
+    UserName,
 };
 use daypass_token::SessionId;
 use jiff::Timestamp;
@@ -90,6 +91,11 @@ impl<'a> Told<'a> {
         Self::plain_if(fits && !could_be_secret(text), text)
     }
 
+    /// A name, an alias or a host: what satisfies the constraints of its type.
+    pub(crate) fn word<T: Constrained>(text: &'a str) -> Self {
+        Self::plain_if(is::<T>(text) && !could_be_secret(text), text)
+    }
+
     /// A source identity.
     pub(crate) fn source_identity(text: &'a str) -> Self {
         Self::plain_if(is::<SourceIdentity>(text) && !could_be_secret(text), text)
@@ -141,6 +147,7 @@ pub(crate) fn told(target: &Target) -> Vec<(&'static str, Told<'_>)> {
         Target::Account(id) => vec![("accountId", Told::account(id))],
         Target::Provider(provider) => vec![("provider", Told::provider(provider))],
         Target::Role(role) => vec![("role", Told::role(role))],
+        Target::Service(name) => vec![("service", Told::word::<ServiceName>(name))],
         Target::Session(id) => vec![("session", Told::session(id))],
         Target::SourceIdentity(text) => vec![("sourceIdentity", Told::source_identity(text))],
         Target::Subject { provider, subject } => {

@@ -9,12 +9,14 @@ use std::borrow::Cow;
 use daypass_api::{RandomFault, RequestId};
 use daypass_audit::{Event, Line, PrincipalType, Record, UserIdentity};
 use daypass_directory::{Note, NoteFault};
-use daypass_names::AccountId;
+use daypass_names::{
+    AccountAlias, AccountId, HostName, ServiceName, ServicePrincipal, SigningName,
+};
 use serde_json::{Map, Value};
 
 use crate::operator::deployment::Deployment;
 use crate::operator::given::{self, Told};
-use crate::operator::protocol::{Command, Compromised, Target};
+use crate::operator::protocol::{Command, Compromised, Registration, Target};
 use crate::operator::refusal::Refusal;
 
 /// The service that records name.
@@ -66,6 +68,13 @@ impl<'a> Journal<'a> {
     /// Says which account the records are for.
     pub(crate) fn for_account(&mut self, account: AccountId) {
         self.account = Some(account);
+    }
+
+    /// Adds to what was asked for, in all records from now on.
+    pub(crate) fn also(&mut self, member: &str, value: Value) {
+        if let Value::Object(members) = self.parameters.get_or_insert_with(|| Map::new().into()) {
+            members.insert(member.to_owned(), value);
+        }
     }
 
     /// The note of a write of this command.
@@ -146,9 +155,16 @@ impl<'a> Journal<'a> {
 /// The name of the command in records.
 fn event_name(command: &Command) -> &'static str {
     match command {
+        Command::AccountClose { .. } => "CloseAccount",
         Command::AccountCreate { .. } => "CreateAccount",
         Command::AccountList {} => "ListAccounts",
+        Command::AccountReopen { .. } => "ReopenAccount",
         Command::Backup { .. } => "Backup",
+        // That secrets leave is an event of its own.
+        Command::Export { passphrase: None, .. } => "ExportAccount",
+        Command::Export { passphrase: Some(_), .. } => "ExportAccountSecrets",
+        Command::Import { dry_run: true, .. } => "PlanImport",
+        Command::Import { dry_run: false, .. } => "Import",
         Command::KeysCompromise { .. } => "CompromiseKey",
         Command::KeysList {} => "ListKeys",
         Command::KeysRotate { .. } => "RotateKeys",
@@ -157,6 +173,7 @@ fn event_name(command: &Command) -> &'static str {
             Target::Account(_) => "RevokeAccount",
             Target::Provider(_) => "RevokeProvider",
             Target::Role(_) => "RevokeRole",
+            Target::Service(_) => "RevokeService",
             Target::Session(_) => "RevokeSession",
             Target::SourceIdentity(_) => "RevokeSourceIdentity",
             Target::Subject { .. } => "RevokeSubject",
@@ -164,6 +181,14 @@ fn event_name(command: &Command) -> &'static str {
         },
         Command::RevokeList {} => "ListRevocations",
         Command::RevokeUndo { .. } => "UndoRevocation",
+        Command::RootKeyCreate { .. } => "CreateRootAccessKey",
+        Command::RootKeyDelete { .. } => "DeleteRootAccessKey",
+        Command::RootKeyList { .. } => "ListRootAccessKeys",
+        Command::ServiceKeyCreate { .. } => "CreateServiceAccessKey",
+        Command::ServiceKeyDelete { .. } => "DeleteServiceAccessKey",
+        Command::ServiceList {} => "ListServices",
+        Command::ServiceRegister(_) => "RegisterService",
+        Command::ServiceRemove { .. } => "RemoveService",
         Command::Status {} => "GetStatus",
     }
 }
@@ -172,15 +197,28 @@ fn event_name(command: &Command) -> &'static str {
 pub(crate) fn reads(command: &Command) -> bool {
     match command {
         Command::AccountList {}
+        | Command::Import { dry_run: true, .. }
         | Command::KeysList {}
         | Command::RevokeList {}
+        | Command::RootKeyList { .. }
+        | Command::ServiceList {}
         | Command::Status {} => true,
-        Command::AccountCreate { .. }
+        Command::AccountClose { .. }
+        | Command::AccountCreate { .. }
+        | Command::AccountReopen { .. }
         | Command::Backup { .. }
+        | Command::Export { .. }
+        | Command::Import { .. }
         | Command::KeysCompromise { .. }
         | Command::KeysRotate { .. }
         | Command::Revoke { .. }
-        | Command::RevokeUndo { .. } => false,
+        | Command::RevokeUndo { .. }
+        | Command::RootKeyCreate { .. }
+        | Command::RootKeyDelete { .. }
+        | Command::ServiceKeyCreate { .. }
+        | Command::ServiceKeyDelete { .. }
+        | Command::ServiceRegister(_)
+        | Command::ServiceRemove { .. } => false,
     }
 }
 
@@ -196,10 +234,52 @@ fn parameters(command: &Command) -> Option<Value> {
     let text = |text: &str| Some(Value::from(text));
     let told = |told: Told<'_>| Some(Value::from(told.to_string()));
     match command {
-        Command::AccountCreate { account_id } => {
+        Command::AccountClose { account_id, reason } => {
+            put("accountId", told(Told::account(account_id)));
+            put("reason", reason.as_deref().and_then(text));
+        }
+        Command::AccountCreate { account_id, alias } => {
             put("accountId", account_id.as_deref().map(Told::account).and_then(told));
+            put("accountAlias", alias.as_deref().map(Told::word::<AccountAlias>).and_then(told));
+        }
+        Command::AccountReopen { account_id }
+        | Command::RootKeyCreate { account_id }
+        | Command::RootKeyList { account_id } => {
+            put("accountId", told(Told::account(account_id)));
+        }
+        Command::RootKeyDelete { account_id, access_key_id } => {
+            put("accountId", told(Told::account(account_id)));
+            put("accessKeyId", told(Told::access_key(access_key_id)));
+        }
+        Command::ServiceKeyCreate { name } | Command::ServiceRemove { name } => {
+            put("name", told(Told::word::<ServiceName>(name)));
+        }
+        Command::ServiceKeyDelete { name, access_key_id } => {
+            put("name", told(Told::word::<ServiceName>(name)));
+            put("accessKeyId", told(Told::access_key(access_key_id)));
+        }
+        Command::ServiceRegister(new) => {
+            put("name", told(Told::word::<ServiceName>(&new.name)));
+            let Registration { name: _, principals, accounts, hosts, signing_names } = new;
+            let principals = principals.iter().map(|text| Told::word::<ServicePrincipal>(text));
+            put("principals", listed(principals));
+            put("accounts", listed(accounts.iter().map(|text| Told::account(text))));
+            put("hosts", listed(hosts.iter().map(|text| Told::word::<HostName>(text))));
+            let names = signing_names.iter().map(|text| Told::word::<SigningName>(text));
+            put("signingNames", listed(names));
         }
         Command::Backup { path } => put("path", text(&path.display().to_string())),
+        Command::Export { account, path, passphrase } => {
+            put("accountId", told(Told::account(account)));
+            put("path", text(&path.display().to_string()));
+            put("withSecrets", Some(passphrase.is_some().into()));
+        }
+        Command::Import { account, path, create_account, passphrase, dry_run: _ } => {
+            put("accountId", told(Told::account(account)));
+            put("path", text(&path.display().to_string()));
+            put("createAccount", Some((*create_account).into()));
+            put("withSecrets", Some(passphrase.is_some().into()));
+        }
         Command::KeysCompromise { ring, what } => {
             put("ring", text(ring.as_str()));
             match what {
@@ -219,7 +299,14 @@ fn parameters(command: &Command) -> Option<Value> {
         Command::AccountList {}
         | Command::KeysList {}
         | Command::RevokeList {}
+        | Command::ServiceList {}
         | Command::Status {} => {}
     }
     (!members.is_empty()).then_some(Value::Object(members))
+}
+
+/// A list of what may be told; nothing when it is empty.
+fn listed<'a>(told: impl ExactSizeIterator<Item = Told<'a>>) -> Option<Value> {
+    let is_empty = told.len() == 0;
+    (!is_empty).then(|| told.map(|told| Value::from(told.to_string())).collect())
 }

@@ -5,14 +5,22 @@
 //! command or a member that nobody knows, and another version of the protocol, by a sentence that
 //! says which side is older.
 
+mod identities;
+
 use std::fmt;
 use std::path::PathBuf;
 
+pub use daypass_directory::{Action, Thing};
 use daypass_names::SecretAccessKey;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use thiserror::Error;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
+
+pub use identities::{
+    AccessKeyCreated, AccessKeyDeleted, AccessKeyLine, AccountChanged, Registration, RootKeys,
+    ServiceLine, ServiceRemoved, Services,
+};
 
 /// The version of the protocol: raised when an older side would misunderstand a newer one.
 pub const VERSION: u64 = 1;
@@ -28,23 +36,69 @@ pub const LISTED_MAX: usize = 10_000;
 
 /// The member of a request that holds the version.
 const VERSION_MEMBER: &str = "version";
+/// The member of a request that holds a passphrase.
+const PASSPHRASE_MEMBER: &str = "passphrase";
+/// Room for a request line, so that a secret in it is not left behind where the line grew out of.
+const LINE_ROOM: usize = 8 << 10;
 
 /// What an operator asks of a running server.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(tag = "command", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Command {
+    /// Closes an account: every credential of it is refused.
+    AccountClose {
+        /// The twelve digits.
+        account_id: String,
+        /// Why; kept with the account and in the trail.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
     /// Makes an account with an administrator and an access key.
     AccountCreate {
         /// The twelve digits, or drawn at random.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         account_id: Option<String>,
+        /// Its alias.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        alias: Option<String>,
     },
     /// Lists the accounts.
     AccountList {},
+    /// Opens a closed account again.
+    AccountReopen {
+        /// The twelve digits.
+        account_id: String,
+    },
     /// Writes a copy of the store to a new file.
     Backup {
         /// An absolute path; the server writes there.
         path: PathBuf,
+    },
+    /// Writes an account to a new file.
+    Export {
+        /// The account, twelve digits.
+        account: String,
+        /// An absolute path; the server writes there.
+        path: PathBuf,
+        /// What to seal the secrets of the account under; without it they are left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        passphrase: Option<Secret>,
+    },
+    /// Brings an account in from a file.
+    Import {
+        /// The account, twelve digits.
+        account: String,
+        /// An absolute path; the server reads there.
+        path: PathBuf,
+        /// Whether only to say what would be done.
+        #[serde(default)]
+        dry_run: bool,
+        /// Whether to make the account when it is not there.
+        #[serde(default)]
+        create_account: bool,
+        /// What the secrets in the file are sealed under; without it they are left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        passphrase: Option<Secret>,
     },
     /// Declares ring keys compromised.
     KeysCompromise {
@@ -78,6 +132,44 @@ pub enum Command {
     RevokeUndo {
         /// The id of the revocation.
         id: String,
+    },
+    /// Gives the root user of an account an access key.
+    RootKeyCreate {
+        /// The twelve digits.
+        account_id: String,
+    },
+    /// Deletes an access key of the root user of an account.
+    RootKeyDelete {
+        /// The twelve digits.
+        account_id: String,
+        /// The id of the key.
+        access_key_id: String,
+    },
+    /// Lists the access keys of the root user of an account.
+    RootKeyList {
+        /// The twelve digits.
+        account_id: String,
+    },
+    /// Gives a service an access key.
+    ServiceKeyCreate {
+        /// The name of the service.
+        name: String,
+    },
+    /// Deletes an access key of a service.
+    ServiceKeyDelete {
+        /// The name of the service.
+        name: String,
+        /// The id of the key.
+        access_key_id: String,
+    },
+    /// Lists the registered services.
+    ServiceList {},
+    /// Registers a service.
+    ServiceRegister(Registration),
+    /// Removes a service with its access keys, and ends the sessions that it began.
+    ServiceRemove {
+        /// The name of the service.
+        name: String,
     },
     /// Tells how the server is.
     Status {},
@@ -125,6 +217,8 @@ pub enum Target {
     Provider(String),
     /// All of a role, by name or ARN.
     Role(String),
+    /// All that began with a registered service, by name.
+    Service(String),
     /// One session with all its descendants: by access key id, by session id, or by the digest of
     /// the session id that a list shows.
     Session(String),
@@ -167,18 +261,36 @@ pub struct Progress {
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
+    /// An account that was closed or opened again.
+    AccountChanged(AccountChanged),
     /// A new account.
     AccountCreated(AccountCreated),
+    /// A new access key of a root user or a service.
+    AccessKeyCreated(AccessKeyCreated),
+    /// An access key that is gone.
+    AccessKeyDeleted(AccessKeyDeleted),
     /// The accounts.
     Accounts(Accounts),
     /// A backup.
     BackedUp(BackedUp),
+    /// An account in a file.
+    Exported(Exported),
+    /// What an import did, or would do.
+    Imported(Imported),
     /// The keys as they are now, and what follows.
     Keys(Keys),
     /// A revocation in force.
     Revoked(Revoked),
     /// The revocations in force.
     Revocations(Revocations),
+    /// The access keys of a root user.
+    RootKeys(RootKeys),
+    /// A service that was registered.
+    ServiceRegistered(ServiceLine),
+    /// A service that is gone.
+    ServiceRemoved(ServiceRemoved),
+    /// The registered services.
+    Services(Services),
     /// How the server is.
     Status(Box<Status>),
     /// A revocation taken back.
@@ -214,6 +326,22 @@ pub struct AccountLine {
     pub account_id: String,
     /// When it was made (RFC 3339).
     pub created: String,
+    /// Its alias.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alias: Option<String>,
+    /// Since when it is closed (RFC 3339), if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed: Option<String>,
+    /// Why it is closed, if somebody said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Whether this server refuses its credentials now. It and `closed` differ only when the store
+    /// could not say how a closing ended, or when the store is damaged.
+    #[serde(default)]
+    pub refused: bool,
+    /// How many access keys its root user has.
+    #[serde(default)]
+    pub root_access_keys: u64,
 }
 
 /// A backup.
@@ -224,6 +352,68 @@ pub struct BackedUp {
     /// Its size.
     pub bytes: u64,
     /// What else to know.
+    pub notes: Vec<String>,
+}
+
+/// An account that was written to a file.
+#[derive(Debug, Deserialize, Serialize)]
+#[expect(missing_docs, reason = "the counts are of what they are called")]
+pub struct Exported {
+    /// The file.
+    pub path: PathBuf,
+    /// The id of the export.
+    pub export_id: String,
+    /// The size of the file.
+    pub bytes: u64,
+    pub policies: u64,
+    pub groups: u64,
+    pub roles: u64,
+    pub users: u64,
+    pub instance_profiles: u64,
+    pub mfa_devices: u64,
+    /// Access keys, passwords and seeds in the sealed block.
+    pub secrets: u64,
+    /// What else to know.
+    pub notes: Vec<String>,
+}
+
+/// What an import did, or would do.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct Imported {
+    /// Whether nothing was done.
+    pub dry_run: bool,
+    /// The account.
+    pub account_id: String,
+    /// How many things are made.
+    pub created: u64,
+    /// How many that an import had begun are filled.
+    pub finished: u64,
+    /// How many are what the file has.
+    pub unchanged: u64,
+    /// How many differ, and keep the import from taking place.
+    pub conflicts: u64,
+    /// How many cannot be brought in.
+    pub left_out: u64,
+    /// Each thing, but for what is unchanged and of which nothing is to be said.
+    pub lines: Vec<ImportLine>,
+    /// Whether more lines were left out.
+    pub truncated: bool,
+    /// Why the import does not take place, if it does not; the first of the reasons.
+    pub obstacles: Vec<String>,
+    /// What else to know.
+    pub notes: Vec<String>,
+}
+
+/// What is done with one thing.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct ImportLine {
+    /// What is done.
+    pub action: Action,
+    /// What it is.
+    pub thing: Thing,
+    /// What it is called.
+    pub name: String,
+    /// Why it is left out, or what of it is.
     pub notes: Vec<String>,
 }
 
@@ -403,6 +593,12 @@ impl Secret {
     }
 }
 
+impl From<Zeroizing<String>> for Secret {
+    fn from(text: Zeroizing<String>) -> Self {
+        Self(text)
+    }
+}
+
 impl From<&SecretAccessKey> for Secret {
     fn from(secret: &SecretAccessKey) -> Self {
         Self(Zeroizing::new(secret.expose().to_owned()))
@@ -432,12 +628,18 @@ impl Command {
     ///
     /// # Errors
     /// [`RequestFault`] when an argument is too long or cannot be written as JSON.
-    pub fn to_line(&self) -> Result<Vec<u8>, RequestFault> {
+    pub fn to_line(&self) -> Result<Zeroizing<Vec<u8>>, RequestFault> {
         let mut request = serde_json::to_value(self).map_err(RequestFault::Encode)?;
         if let Value::Object(members) = &mut request {
             members.insert(VERSION_MEMBER.to_owned(), VERSION.into());
         }
-        let mut line = serde_json::to_vec(&request).map_err(RequestFault::Encode)?;
+        // SECURITY: there may be a passphrase in it.
+        let mut line = Zeroizing::new(Vec::with_capacity(LINE_ROOM));
+        let written = serde_json::to_writer(&mut *line, &request).map_err(RequestFault::Encode);
+        if let Some(Value::String(passphrase)) = request.get_mut(PASSPHRASE_MEMBER) {
+            passphrase.zeroize();
+        }
+        written?;
         line.push(b'\n');
         if line.len() > REQUEST_MAX {
             return Err(RequestFault::TooLong);
@@ -514,10 +716,39 @@ mod tests {
     fn commands() -> Vec<Command> {
         let text = || "a\"b\\c\nd é".to_owned();
         let mut commands = vec![
-            Command::AccountCreate { account_id: None },
-            Command::AccountCreate { account_id: Some(text()) },
+            Command::AccountClose { account_id: text(), reason: Some(text()) },
+            Command::AccountCreate { account_id: None, alias: None },
+            Command::AccountCreate { account_id: Some(text()), alias: Some(text()) },
             Command::AccountList {},
+            Command::AccountReopen { account_id: text() },
+            Command::RootKeyCreate { account_id: text() },
+            Command::RootKeyDelete { account_id: text(), access_key_id: text() },
+            Command::RootKeyList { account_id: text() },
+            Command::ServiceKeyCreate { name: text() },
+            Command::ServiceKeyDelete { name: text(), access_key_id: text() },
+            Command::ServiceList {},
+            Command::ServiceRegister(Registration {
+                name: text(),
+                principals: vec![text()],
+                accounts: vec![text(), text()],
+                hosts: Vec::new(),
+                signing_names: vec![text()],
+            }),
+            Command::ServiceRemove { name: text() },
             Command::Backup { path: PathBuf::from("/backups/one file") },
+            Command::Export { account: text(), path: PathBuf::from("/a"), passphrase: None },
+            Command::Export {
+                account: text(),
+                path: PathBuf::from("/a"),
+                passphrase: Some(Zeroizing::new(text()).into()),
+            },
+            Command::Import {
+                account: text(),
+                path: PathBuf::from("/a"),
+                dry_run: true,
+                create_account: true,
+                passphrase: Some(Zeroizing::new(text()).into()),
+            },
             Command::KeysCompromise { ring: RingName::Sessions, what: Compromised::Key(7) },
             Command::KeysCompromise { ring: RingName::Sessions, what: Compromised::Before(text()) },
             Command::KeysList {},
@@ -532,6 +763,7 @@ mod tests {
             Target::Account(text()),
             Target::Provider(text()),
             Target::Role(text()),
+            Target::Service(text()),
             Target::Session(text()),
             Target::SourceIdentity(text()),
             Target::Subject { provider: text(), subject: text() },
@@ -558,7 +790,7 @@ mod tests {
     #[test]
     fn the_lines_are_these() {
         let check = |command: Command, want: &str| {
-            let line = String::from_utf8(command.to_line().unwrap()).unwrap();
+            let line = String::from_utf8(command.to_line().unwrap().to_vec()).unwrap();
             assert_eq!(line, format!("{want}\n"));
         };
         check(Command::Status {}, r#"{"command":"status","version":1}"#);

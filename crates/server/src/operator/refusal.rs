@@ -1,7 +1,7 @@
 //! Why a command is refused or has failed: a sentence for the operator, a code for the record.
 
 use daypass_api::RandomFault;
-use daypass_directory::{DirectoryError, RevocationFault, RingsFault};
+use daypass_directory::{DirectoryError, RevocationFault, RingsFault, SecretsFault};
 use daypass_names::Invalid;
 use daypass_store::StoreError;
 use daypass_store::embedded::BackupFault;
@@ -47,6 +47,9 @@ impl Refusal {
 impl From<DirectoryError> for Refusal {
     fn from(error: DirectoryError) -> Self {
         let code = match &error {
+            DirectoryError::AccountClosed(_)
+            | DirectoryError::AccountOpen(_)
+            | DirectoryError::Refused(_) => "ValidationError",
             DirectoryError::AlreadyExists(_) => "EntityAlreadyExists",
             DirectoryError::Conflict | DirectoryError::Overtaken => "ConcurrentModification",
             DirectoryError::LimitExceeded(_) => "LimitExceeded",
@@ -56,6 +59,12 @@ impl From<DirectoryError> for Refusal {
             _ => "InternalFailure",
         };
         Self { code, sentence: error.to_string() }
+    }
+}
+
+impl From<SecretsFault> for Refusal {
+    fn from(fault: SecretsFault) -> Self {
+        Self::invalid(fault.to_string())
     }
 }
 

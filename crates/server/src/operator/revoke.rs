@@ -6,7 +6,9 @@
 
 use std::sync::Arc;
 
-use daypass_directory::{NewRevocation, REVOKE_POLICY, Revocation, Scope, SessionRef, User};
+use daypass_directory::{
+    KeyOwner, NewRevocation, REVOKE_POLICY, Revocation, Scope, SessionRef, User,
+};
 use daypass_names::{
     AccessKeyId, AccessKeyKind, AccountId, Arn, Constrained, IamResource, RoleName, SourceIdentity,
     UserName,
@@ -19,18 +21,15 @@ use crate::operator::accounts::parse_account;
 use crate::operator::deployment::Deployment;
 use crate::operator::given::{self, Told};
 use crate::operator::journal::Journal;
+use crate::operator::listing::Room;
 use crate::operator::protocol::{
-    LISTED_MAX, Outcome, REPLY_MAX, RevocationLine, Revocations, Revoked, Target, Undone,
+    LISTED_MAX, Outcome, RevocationLine, Revocations, Revoked, Target, Undone,
 };
 use crate::operator::refusal::Refusal;
+use crate::operator::services::parse_name;
 
 /// Most characters of a reason.
 const REASON_MAX: usize = 1_000;
-/// Most bytes of the revocations in a list, so that the reply is a line that is still read: in JSON
-/// they become twice as many at most.
-const LIST_ROOM: usize = REPLY_MAX / 4;
-/// Bytes of a revocation in a list beside the texts that vary.
-const LINE_ROOM: usize = 256;
 
 /// What is to be revoked, and what must be said of it.
 struct Found {
@@ -95,13 +94,13 @@ impl Deployment {
     /// Lists the revocations, newest first.
     pub(crate) fn list_revocations(&self) -> Result<Outcome, Refusal> {
         let set = self.directory.revocations()?;
-        let mut room = LIST_ROOM;
+        let mut room = Room::new();
         let mut revocations = Vec::new();
         for one in set.newest_first().take(LISTED_MAX) {
             let line = line(one, words(&one.scope), set.is_stored(&one.id));
-            let size = line.scope.len() + line.reason.as_ref().map_or(0, String::len) + LINE_ROOM;
-            let Some(left) = room.checked_sub(size) else { break };
-            room = left;
+            if !room.takes(&line) {
+                break;
+            }
             revocations.push(line);
         }
         let truncated = set.len() > revocations.len();
@@ -150,12 +149,12 @@ impl Deployment {
                 self.directory.account(account).await?;
                 Ok(Found {
                     scope: Scope::Account(account),
-                    notes: vec![
-                        "Long-term access keys of its users work on and can make new sessions; \
-                         deactivate those that are in doubt: aws iam update-access-key --status \
-                         Inactive"
-                            .to_owned(),
-                    ],
+                    notes: vec![format!(
+                        "Long-term access keys of its users and of its root user work on and \
+                             can make new sessions; deactivate those that are in doubt (aws iam \
+                             update-access-key --status Inactive, daypass account root-key \
+                             delete), or stop all of it: daypass account close {account}"
+                    )],
                     account: Some(account),
                 })
             }
@@ -168,6 +167,10 @@ impl Deployment {
                 })
             }
             Target::Role(role) => self.find_role(&role, account).await,
+            Target::Service(name) => {
+                elsewhere_refused(account, "a service")?;
+                self.find_service(&name).await
+            }
             Target::Session(id) => {
                 elsewhere_refused(account, "a session id")?;
                 find_session(&id)
@@ -205,16 +208,30 @@ impl Deployment {
                 "`{id}` is the key of a session: use `daypass revoke session {id}`"
             )));
         }
-        let key = self.directory.access_key(&id).await?;
-        let user = self.directory.user_by_id(key.account, key.user).await?;
-        Ok(Found {
-            scope: Scope::AccessKey(id.clone()),
-            notes: vec![format!(
-                "The key itself works on and can make new sessions. To stop it: {}",
-                deactivate(&user, &id)
-            )],
-            account: Some(key.account),
-        })
+        let owner = self.directory.access_key(&id).await?.owner;
+        let mut notes = Vec::new();
+        let stop = match owner {
+            KeyOwner::Root(account) => {
+                notes.push(
+                    "Nothing that the root user signs, with whichever of its keys, can write to \
+                     IAM while the revocation lives and the key is there."
+                        .to_owned(),
+                );
+                notes.extend(self.other_root_keys(account, &id).await?);
+                format!("daypass account root-key delete {account} {id}")
+            }
+            KeyOwner::Service(service) => {
+                let name = &self.directory.service_by_id(service).await?.name;
+                format!("daypass service key delete {name} {id}")
+            }
+            KeyOwner::User(account, user) => {
+                deactivate(&*self.directory.user_by_id(account, user).await?, &id)
+            }
+        };
+        let works =
+            format!("The key itself works on and can make new sessions. To stop it: {stop}");
+        notes.insert(0, works);
+        Ok(Found { scope: Scope::AccessKey(id), notes, account: owner.account() })
     }
 
     async fn find_role(&self, text: &str, account: Option<AccountId>) -> Result<Found, Refusal> {
@@ -239,6 +256,19 @@ impl Deployment {
                 ),
             ],
             account: Some(account),
+        })
+    }
+
+    async fn find_service(&self, text: &str) -> Result<Found, Refusal> {
+        let service = self.directory.service(&parse_name(text)?).await?;
+        Ok(Found {
+            scope: Scope::Service(service.id),
+            notes: vec![format!(
+                "Its access keys work on and can make new sessions. To stop that: daypass service \
+                 remove {}",
+                service.name
+            )],
+            account: None,
         })
     }
 
@@ -312,6 +342,9 @@ impl Deployment {
             Scope::User(account, id) => {
                 self.directory.user_by_id(account, id).await.ok().map(|user| user.arn.to_string())
             }
+            Scope::Service(id) => {
+                self.directory.service_by_id(id).await.ok().map(|service| service.name.to_string())
+            }
             _ => None,
         };
         let scope = words(&revocation.scope);
@@ -367,6 +400,7 @@ fn refuse_hidden(target: &Target) -> Result<(), Refusal> {
         Target::Account(_) => "account id: it has twelve digits".to_owned(),
         Target::Provider(_) => "identity provider: give its ARN or its issuer".to_owned(),
         Target::Role(text) => named(text, "role"),
+        Target::Service(_) => "service name".to_owned(),
         Target::Session(text) => return Err(no_session(text)),
         Target::SourceIdentity(_) => "source identity".to_owned(),
         Target::Subject { .. } => "identity provider, or no subject of one".to_owned(),
@@ -402,6 +436,7 @@ pub(crate) fn words(scope: &Scope) -> String {
         Scope::Account(account) => format!("account {account}"),
         Scope::Provider { provider } => format!("provider {provider}"),
         Scope::Role(account, id) => format!("role {id} of account {account}"),
+        Scope::Service(id) => format!("what began with service {id}"),
         Scope::Session(SessionRef::AccessKey(id)) => format!("session {id}"),
         Scope::Session(SessionRef::Digest(digest)) => {
             format!("session {}", hex(digest))

@@ -279,7 +279,8 @@ enum Unread {
 async fn request<S: AsyncRead + Unpin>(
     stream: &mut BufReader<S>,
 ) -> Result<Option<Command>, Unread> {
-    let mut line = Vec::new();
+    // SECURITY: there may be a passphrase in it.
+    let mut line = Zeroizing::new(Vec::with_capacity(REPLY_ROOM));
     let most = u64::try_from(REQUEST_MAX).unwrap_or(u64::MAX);
     stream.take(most).read_until(b'\n', &mut line).await.map_err(Unread::Io)?;
     if line.is_empty() {

@@ -155,7 +155,8 @@ async fn what_is_no_command_is_answered_with_a_sentence_and_not_carried_out() {
 async fn a_connection_is_one_command() {
     let carrier = Arc::new(Recorder::default());
     let served = Served::start(&carrier);
-    let two = [undo("one").to_line().unwrap(), undo("two").to_line().unwrap()].concat();
+    let two =
+        [undo("one"), undo("two")].map(|command| command.to_line().unwrap().to_vec()).concat();
     let heard = served.send(&two).await;
     assert_eq!(heard.lines().count(), 2, "progress and one outcome: {heard}");
     assert_eq!(carrier.begun.lock().unwrap().len(), 1);

@@ -1,5 +1,7 @@
 //! Each command against a deployment in memory, or in a file where that matters.
 
+mod identities;
+
 use std::sync::Arc;
 use std::sync::Mutex;
 
@@ -233,7 +235,8 @@ fn keys(outcome: Outcome) -> (Vec<KeyLine>, String) {
 async fn an_account_is_made_with_an_administrator_and_its_secret_is_told_once() {
     let world = World::in_memory().await;
     let account_id = Some("210987654321".to_owned());
-    let outcome = world.run(Command::AccountCreate { account_id: account_id.clone() }).await;
+    let outcome =
+        world.run(Command::AccountCreate { account_id: account_id.clone(), alias: None }).await;
     let Outcome::AccountCreated(made) = outcome.unwrap() else { panic!() };
     assert_eq!(made.account_id, "210987654321");
     assert_eq!(made.user_arn, "arn:aws:iam::210987654321:user/admin");
@@ -257,8 +260,13 @@ async fn an_account_is_made_with_an_administrator_and_its_secret_is_told_once() 
     assert_eq!(record["responseElements"]["accessKeyId"], made.access_key_id.as_str());
     assert!(!record.to_string().contains(made.secret_access_key.expose()));
 
-    world.refused(Command::AccountCreate { account_id }, "already exists").await;
-    world.refused(Command::AccountCreate { account_id: Some("12".to_owned()) }, "twelve").await;
+    world.refused(Command::AccountCreate { account_id, alias: None }, "already exists").await;
+    world
+        .refused(
+            Command::AccountCreate { account_id: Some("12".to_owned()), alias: None },
+            "twelve",
+        )
+        .await;
     let Outcome::Accounts(listed) = world.run(Command::AccountList {}).await.unwrap() else {
         panic!()
     };
@@ -271,7 +279,7 @@ async fn an_account_is_made_with_an_administrator_and_its_secret_is_told_once() 
 async fn a_drawn_account_is_another_each_time() {
     let world = World::in_memory().await;
     for _ in 0..2 {
-        world.run(Command::AccountCreate { account_id: None }).await.unwrap();
+        world.run(Command::AccountCreate { account_id: None, alias: None }).await.unwrap();
     }
     assert_eq!(world.deployment.directory.accounts().await.unwrap().len(), 3);
 }
@@ -449,7 +457,7 @@ async fn nothing_is_guessed() {
     let command = Command::Revoke { target: role("reader"), account: None, reason };
     world.refused(command, "1000 characters").await;
 
-    world.run(Command::AccountCreate { account_id: None }).await.unwrap();
+    world.run(Command::AccountCreate { account_id: None, alias: None }).await.unwrap();
     world.refused(revoke(role("reader")), "name the one with --account").await;
     assert!(world.deployment.directory.revocations().unwrap().is_empty());
     world.run(with(role("reader"), ACCOUNT)).await.unwrap();
@@ -557,7 +565,7 @@ async fn without_a_trail_sessions_can_still_be_ended() {
     assert_eq!(world.deployment.health.response().status().as_u16(), 503);
 
     for refused in [
-        Command::AccountCreate { account_id: None },
+        Command::AccountCreate { account_id: None, alias: None },
         Command::RevokeUndo { id: revocation.id.clone() },
         Command::KeysRotate { ring: None },
     ] {
@@ -608,7 +616,21 @@ async fn a_secret_in_the_wrong_place_is_in_no_record_and_no_log() {
             revoke(subject(&text, "ann")),
             with(&text, role("reader")),
             Command::RevokeUndo { id: text.clone() },
-            Command::AccountCreate { account_id: Some(text.clone()) },
+            Command::AccountCreate { account_id: Some(text.clone()), alias: None },
+            Command::AccountCreate { account_id: None, alias: Some(text.clone()) },
+            Command::AccountClose { account_id: text.clone(), reason: None },
+            Command::RootKeyCreate { account_id: text.clone() },
+            Command::RootKeyDelete { account_id: ACCOUNT.to_owned(), access_key_id: text.clone() },
+            Command::ServiceKeyCreate { name: text.clone() },
+            Command::ServiceRemove { name: text.clone() },
+            Command::ServiceRegister(super::protocol::Registration {
+                name: text.clone(),
+                principals: vec![text.clone()],
+                accounts: vec![text.clone()],
+                hosts: vec![text.clone()],
+                signing_names: vec![text.clone()],
+            }),
+            revoke(Target::Service(text.clone())),
             Command::KeysCompromise {
                 ring: RingName::Sessions,
                 what: Compromised::Before(text.clone()),

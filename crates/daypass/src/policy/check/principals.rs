@@ -96,6 +96,7 @@ pub(crate) fn lint(
         }
         return;
     }
+    upper_case_services(statement, &path, found);
     if !statement.allows {
         canonical_users(statement, &path, found);
         return;
@@ -131,6 +132,21 @@ fn canonical_users(statement: &Statement, path: &str, found: &mut Findings) {
         let message = "which account a canonical user id means is not known here, so that the \
                        statement denies everybody: name the account by its number";
         found.add("canonical-user-deny", principal.word.at, path, message);
+    }
+}
+
+/// A service that is spelt as none is: names of services are in lower case, and are compared as they
+/// stand.
+fn upper_case_services(statement: &Statement, path: &str, found: &mut Findings) {
+    for principal in statement.principals.iter().filter(|named| named.kind == "Service") {
+        let text = &principal.word.text;
+        if text.chars().any(char::is_uppercase) {
+            let message = format!(
+                "`{text}` is no service: names of services are in lower case and are compared \
+                 exactly, so that this matches nothing"
+            );
+            found.add("service-in-upper-case", principal.word.at, path, message);
+        }
     }
 }
 

@@ -677,6 +677,15 @@ mod tests {
                    "Condition": {"StringEquals": {"aws:SourceAccount": "123456789012"}}"#,
                 &[],
             ),
+            (
+                r#""Effect": "Deny", "Principal": {"Service": ["sns.amazonaws.com", "SNS.a.b"]}"#,
+                &["service-in-upper-case"],
+            ),
+            (
+                r#""Effect": "Allow", "Principal": {"Service": "Sns.amazonaws.com"},
+                   "Condition": {"StringEquals": {"aws:SourceAccount": "123456789012"}}"#,
+                &["service-in-upper-case"],
+            ),
         ] {
             let text = format!(
                 r#"{{"Statement": {{{statement}, "Action": "s3:GetObject", "Resource": "*"}}}}"#

@@ -209,3 +209,36 @@ fn a_reader_that_panics_closes_the_engine() {
         closed(&store).await;
     });
 }
+
+#[test]
+fn a_large_file_is_looked_through_while_it_is_used() {
+    let (_folder, path) = folder();
+    let store = open(&path);
+    block_on(async {
+        for number in 0..60 {
+            let commit = put(&format!("k/{number:02}"), vec![number; 50_000]);
+            store.commit(commit).await.unwrap();
+        }
+    });
+    drop(store);
+    let at_once = Options { checked_first: 0, ..Options::default() };
+
+    let mut store = Embedded::open(&path, at_once).unwrap();
+    block_on(store.commit(put("k/60", *b"v"))).unwrap();
+    store._late_check.as_mut().unwrap().wait();
+    assert_eq!(store.closed(), None);
+    drop(store);
+    // A check that is not wanted any more is not waited for.
+    drop(Embedded::open(&path, at_once).unwrap());
+
+    let file = fs::File::options().write(true).open(&path).unwrap();
+    let length = files::length(&path);
+    file.write_all_at(&[0xee; 64 << 10], length / 2).unwrap();
+    let mut store = Embedded::open(&path, at_once).unwrap();
+    store._late_check.as_mut().unwrap().wait();
+    block_on(closed(&store));
+    drop(store);
+    // A small one is refused before.
+    let fault = Embedded::open(&path, Options::default()).map(drop).unwrap_err();
+    assert!(matches!(fault, OpenFault::Damaged { .. }), "{fault}");
+}
