@@ -17,6 +17,9 @@ use nix::unistd::Pid;
 const START: Duration = Duration::from_secs(60);
 /// How long it may take to end when asked to; the product promises 10 seconds.
 const STOP: Duration = Duration::from_secs(15);
+/// How long it may work by itself after a start, and for how long it must not to have settled.
+const SETTLED: Duration = Duration::from_secs(60);
+const STILL: Duration = Duration::from_millis(250);
 /// How often it is looked whether it has.
 const LOOK: Duration = Duration::from_millis(2);
 
@@ -88,6 +91,23 @@ impl Server {
         let clock = clock_getcpuclockid(self.pid()?)
             .with_context(|| format!("the system does not tell what {} uses", self.name))?;
         Ok(Duration::from(clock.now()?))
+    }
+
+    /// Waits until it works no longer: until what it began by itself when it started is done.
+    pub(crate) fn settle(&self) -> anyhow::Result<()> {
+        let until = Instant::now() + SETTLED;
+        let mut before = self.cpu()?;
+        loop {
+            thread::sleep(STILL);
+            let now = self.cpu()?;
+            if now.saturating_sub(before) < STILL / 50 {
+                return Ok(());
+            }
+            if Instant::now() > until {
+                bail!("{} still works by itself after {SETTLED:?}", self.name);
+            }
+            before = now;
+        }
     }
 
     /// Its resident memory in bytes: `VmRSS` now, `VmHWM` at its highest.

@@ -95,6 +95,8 @@ pub(crate) struct Whole {
     pub(crate) size: Size,
     pub(crate) first_answer_ms: Spread,
     pub(crate) start_cpu_ms: Spread,
+    /// What the server works by itself after its first answer: a large file is looked through then.
+    pub(crate) later_cpu_ms: f64,
     /// What is resident a moment after a start.
     pub(crate) idle_bytes: u64,
     /// The most that was resident while the load ran.
@@ -208,6 +210,8 @@ impl Store {
     fn again(self, programs: &Programs) -> anyhow::Result<Self> {
         self.server.process.stop()?;
         let server = programs.driven_product(&self.data)?;
+        // A large file is looked through after the start, which is no part of any request.
+        server.process.settle()?;
         Ok(Self { server, ..self })
     }
 
@@ -235,7 +239,10 @@ impl Store {
             server.stop()?;
         }
         let (server, _) = standing::first_answer(programs, &self.data, &self.admin)?;
+        let answered = server.cpu()?;
         std::thread::sleep(Duration::from_secs(1));
+        server.settle()?;
+        let later_cpu_ms = server.cpu()?.saturating_sub(answered).as_secs_f64() * 1e3;
         let idle_bytes = server.memory("VmRSS")?;
         server.stop()?;
         let mut disk_bytes = 0;
@@ -249,6 +256,7 @@ impl Store {
             size: self.size,
             first_answer_ms: Spread::of(took).context("no starts")?,
             start_cpu_ms: Spread::of(cpu).context("no starts")?,
+            later_cpu_ms,
             idle_bytes,
             peak_bytes,
             disk_bytes,

@@ -55,6 +55,8 @@ const SESSION_POLICY: (&str, &str) = (
     r#"{"Version":"2012-10-17","Statement":[{"Sid":"Read","Effect":"Allow","Action":["s3:GetObject","s3:ListBucket"],"Resource":["arn:aws:s3:::reports","arn:aws:s3:::reports/2026/*"]},{"Sid":"NoDrafts","Effect":"Deny","Action":"s3:*","Resource":"arn:aws:s3:::reports/2026/drafts/*","Condition":{"StringNotEquals":{"aws:PrincipalAccount":"123456789012"}}}]}"#,
 );
 
+const TAGGED_ROLE: (&str, &str) = ("RoleArn", "arn:aws:iam::123456789012:role/tagged-reader");
+
 /// Plain AssumeRole, which group commit is measured with.
 pub(crate) const ASSUME_ROLE: Call<'static> = sts("AssumeRole", &[ROLE, SESSION_NAME]);
 
@@ -96,6 +98,32 @@ pub(crate) const WORKLOADS: &[Workload] = &[
         aim: Some(3.0),
     },
     Workload {
+        id: "assume-role-tags",
+        title: "AssumeRole with a session policy and 5 tags",
+        call: sts(
+            "AssumeRole",
+            &[
+                TAGGED_ROLE,
+                SESSION_NAME,
+                SESSION_POLICY,
+                ("Tags.member.1.Key", "team"),
+                ("Tags.member.1.Value", "reports"),
+                ("Tags.member.2.Key", "cost-center"),
+                ("Tags.member.2.Value", "4711"),
+                ("Tags.member.3.Key", "stage"),
+                ("Tags.member.3.Value", "production"),
+                ("Tags.member.4.Key", "project"),
+                ("Tags.member.4.Value", "quarterly"),
+                ("Tags.member.5.Key", "run"),
+                ("Tags.member.5.Value", "run-{n}"),
+                ("TransitiveTagKeys.member.1", "team"),
+            ],
+        ),
+        who: Who::User,
+        expected: 200,
+        aim: Some(3.4),
+    },
+    Workload {
         id: "session-token",
         title: "GetSessionToken",
         call: sts("GetSessionToken", &[("DurationSeconds", "3600")]),
@@ -121,10 +149,11 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     },
 ];
 
-const USER_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Sid":"TakeRoles","Effect":"Allow","Action":"sts:AssumeRole","Resource":"arn:aws:iam::123456789012:role/*"},{"Sid":"LookAround","Effect":"Allow","Action":["iam:GetRole","iam:GetUser","iam:List*"],"Resource":"arn:aws:iam::123456789012:*"},{"Sid":"ChangeWithMfaOnly","Effect":"Deny","Action":["iam:Create*","iam:Delete*","iam:Put*"],"Resource":"*","Condition":{"BoolIfExists":{"aws:MultiFactorAuthPresent":"false"}}}]}"#;
+const USER_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Sid":"TakeRoles","Effect":"Allow","Action":["sts:AssumeRole","sts:TagSession"],"Resource":"arn:aws:iam::123456789012:role/*"},{"Sid":"LookAround","Effect":"Allow","Action":["iam:GetRole","iam:GetUser","iam:List*"],"Resource":"arn:aws:iam::123456789012:*"},{"Sid":"ChangeWithMfaOnly","Effect":"Deny","Action":["iam:Create*","iam:Delete*","iam:Put*"],"Resource":"*","Condition":{"BoolIfExists":{"aws:MultiFactorAuthPresent":"false"}}}]}"#;
 const STRANGER_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Sid":"OwnKeys","Effect":"Allow","Action":["iam:GetUser","iam:ListAccessKeys"],"Resource":"arn:aws:iam::123456789012:user/stranger"},{"Sid":"Objects","Effect":"Allow","Action":["s3:GetObject","s3:PutObject"],"Resource":"arn:aws:s3:::inbox/*"},{"Sid":"Insecurely","Effect":"Deny","Action":"s3:*","Resource":"*","Condition":{"Bool":{"aws:SecureTransport":"false"}}}]}"#;
 const ROLE_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Sid":"Read","Effect":"Allow","Action":["s3:GetObject","s3:ListBucket"],"Resource":["arn:aws:s3:::reports","arn:aws:s3:::reports/*"]},{"Sid":"LookAround","Effect":"Allow","Action":["iam:GetRole","iam:ListRoles"],"Resource":"*"}]}"#;
 pub(crate) const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:root"},"Action":"sts:AssumeRole"}]}"#;
+const TAGGED_TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:root"},"Action":["sts:AssumeRole","sts:TagSession"]}]}"#;
 
 /// Who there is to ask.
 pub(crate) struct World {
@@ -149,10 +178,12 @@ impl World {
             client::keys(&iam("CreateAccessKey", &[user])?)
         };
         let (user, stranger) = (user("worker", USER_POLICY)?, user("stranger", STRANGER_POLICY)?);
-        let role = ("RoleName", "reader");
-        iam("CreateRole", &[role, ("AssumeRolePolicyDocument", TRUST)])?;
-        let inline = [role, ("PolicyName", "read"), ("PolicyDocument", ROLE_POLICY)];
-        iam("PutRolePolicy", &inline)?;
+        for (name, trust) in [("reader", TRUST), ("tagged-reader", TAGGED_TRUST)] {
+            let role = ("RoleName", name);
+            iam("CreateRole", &[role, ("AssumeRolePolicyDocument", trust)])?;
+            let inline = [role, ("PolicyName", "read"), ("PolicyDocument", ROLE_POLICY)];
+            iam("PutRolePolicy", &inline)?;
+        }
         let sessions = (0..SESSIONS)
             .map(|_| client::keys(&client::call(server, &user, &ASSUME_ROLE)?))
             .collect::<anyhow::Result<_>>()?;
@@ -203,11 +234,13 @@ mod tests {
 
     #[test]
     fn every_document_is_json_and_of_the_account() {
-        for text in [USER_POLICY, STRANGER_POLICY, ROLE_POLICY, TRUST, SESSION_POLICY.1] {
+        for text in
+            [USER_POLICY, STRANGER_POLICY, ROLE_POLICY, TRUST, TAGGED_TRUST, SESSION_POLICY.1]
+        {
             let document: serde_json::Value = serde_json::from_str(text).unwrap();
             assert_eq!(document["Version"], "2012-10-17");
         }
-        for text in [USER_POLICY, TRUST, ROLE.1] {
+        for text in [USER_POLICY, TRUST, TAGGED_TRUST, ROLE.1, TAGGED_ROLE.1] {
             assert!(text.contains(ACCOUNT));
         }
         let user: serde_json::Value = serde_json::from_str(USER_POLICY).unwrap();
