@@ -4,12 +4,14 @@
 //! a token that we sealed. Anything else becomes a session that is sealed, opened, and damaged.
 #![no_main]
 
+use data_encoding::BASE64URL_NOPAD;
 use daypass_names::{
     AccessKeyId, AccountId, Constrained, Partition, SessionName, SourceIdentity, UniqueId,
 };
 use daypass_token::{
-    Ancestor, KeyRing, Nonce, Origin, OriginKind, Purpose, RingKey, RingKeyId, Session,
-    SessionKind, SessionPolicies, Tag, open_session, open_value, seal_session, seal_value,
+    Ancestor, KeyRing, MAX_MESSAGE, MAX_MESSAGE_TEXT, Message, Nonce, Origin, OriginKind, Purpose,
+    RingKey, RingKeyId, Session, SessionKind, SessionPolicies, Tag, open_message, open_session,
+    open_value, seal_message, seal_session, seal_value,
 };
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
@@ -20,6 +22,7 @@ const KEY_ID: &str = "ASIAIOSFODNN7EXAMPLE";
 #[derive(Arbitrary, Debug)]
 enum Input<'a> {
     Token(&'a str),
+    Message { made_s: i64, text: &'a str, contents: &'a [u8], damage: u16 },
     Value { purpose: u8, owner: &'a [u8], value: &'a [u8], damage: u16 },
     Session(Box<Facts<'a>>),
 }
@@ -90,8 +93,34 @@ fuzz_target!(|input: Input<'_>| {
             assert!(open_value(&ring, purpose, owner, &sealed).is_err(), "damaged");
         }
         Input::Session(facts) => session(&ring, &id, &facts),
+        Input::Message { made_s, text, contents, damage } => {
+            message(&ring, &Message { made_s, text: text.to_owned() }, contents, damage);
+        }
     }
 });
+
+/// Seals a message and damages it; and opens contents that are sealed as they should be, whatever
+/// they are: that is the parser of a message.
+fn message(ring: &KeyRing, made: &Message, contents: &[u8], damage: u16) {
+    const OWNER: &[u8] = b"123456789012";
+    let nonce = Nonce::from_random([7; 24]);
+    drop(open_message(ring, OWNER, &made.text));
+    if let Ok(encoded) = seal_message(ring, OWNER, nonce, made) {
+        assert!(encoded.len() <= MAX_MESSAGE);
+        assert_eq!(&open_message(ring, OWNER, &encoded).expect("it was just sealed"), made);
+        assert!(open_message(ring, b"210987654321", &encoded).is_err(), "another account");
+        let mut damaged = encoded.into_bytes();
+        flip(&mut damaged, damage);
+        if let Ok(damaged) = String::from_utf8(damaged) {
+            assert!(open_message(ring, OWNER, &damaged).is_err(), "opened although damaged");
+        }
+    }
+    let purpose = Purpose::AuthorizationMessage;
+    let sealed = seal_value(ring, purpose, OWNER, nonce, contents).expect("short enough");
+    if let Ok(opened) = open_message(ring, OWNER, &BASE64URL_NOPAD.encode(&sealed)) {
+        assert!(opened.text.len() <= MAX_MESSAGE_TEXT);
+    }
+}
 
 fn session(ring: &KeyRing, id: &AccessKeyId, facts: &Facts<'_>) {
     let session = facts.session();

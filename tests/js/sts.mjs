@@ -7,7 +7,9 @@ import { createRequire } from "node:module";
 const require = createRequire(`${process.env.DAYPASS_NODE_MODULES}/`);
 const {
   AssumeRoleCommand,
+  GetAccessKeyInfoCommand,
   GetCallerIdentityCommand,
+  GetFederationTokenCommand,
   GetSessionTokenCommand,
   STSClient,
 } = require("@aws-sdk/client-sts");
@@ -34,16 +36,80 @@ const admin = new STSClient({});
 const me = await identity(admin);
 assert.equal(me.Account, "123456789012");
 
-// AssumeRole, typed.
-const session = await admin.send(
-  new AssumeRoleCommand({ RoleArn: roleArn, RoleSessionName: "js", DurationSeconds: 900 }),
-);
-assert.ok(session.Credentials.Expiration instanceof Date);
-assert.ok(session.Credentials.AccessKeyId.startsWith("ASIA"));
+// What every reply says of the credentials that it hands out.
+const issued = (reply, seconds) => {
+  const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = reply.Credentials;
+  assert.match(AccessKeyId, /^ASIA[A-Z2-7]{16}$/);
+  assert.equal(SecretAccessKey.length, 40);
+  assert.ok(Expiration instanceof Date);
+  const left = (Expiration.getTime() - Date.now()) / 1000;
+  assert.ok(left > seconds - 60 && left <= seconds + 1, `${left}`);
+  assert.equal(reply.SessionTokenSize, SessionToken.length);
+  assert.equal(reply.SessionTokenUtilization, Math.ceil((SessionToken.length * 100) / 4096));
+  return reply;
+};
+const isPacked = (reply) => {
+  assert.ok(reply.PackedPolicySize > 0 && reply.PackedPolicySize <= 100, reply.PackedPolicySize);
+};
+
+// AssumeRole, typed, with all that it takes and without.
+const assume = { RoleArn: roleArn, RoleSessionName: "js", DurationSeconds: 900 };
+const session = issued(await admin.send(new AssumeRoleCommand(assume)), 900);
 assert.equal(
   session.AssumedRoleUser.Arn,
   "arn:aws:sts::123456789012:assumed-role/js-reader/js",
 );
+assert.match(session.AssumedRoleUser.AssumedRoleId, /^AROA[A-Z0-9]{17}:js$/);
+assert.equal(session.PackedPolicySize, undefined);
+assert.equal(session.SourceIdentity, undefined);
+const look = {
+  Version: "2012-10-17",
+  Statement: [{ Effect: "Allow", Action: "iam:Get*", Resource: "*" }],
+};
+const policies = {
+  Policy: JSON.stringify(look),
+  PolicyArns: [{ arn: "arn:aws:iam::123456789012:policy/js-look" }],
+};
+const tags = { Tags: [{ Key: "team", Value: "blue" }, { Key: "empty", Value: "" }] };
+const whole = issued(
+  await admin.send(
+    new AssumeRoleCommand({
+      ...assume,
+      ...policies,
+      ...tags,
+      TransitiveTagKeys: ["team"],
+      SourceIdentity: "ann",
+      ExternalId: "some/thing",
+      MinimumSessionTokenSize: 1000,
+    }),
+  ),
+  900,
+);
+isPacked(whole);
+assert.equal(whole.SourceIdentity, "ann");
+assert.ok(whole.SessionTokenSize >= 1000);
+
+// The other operations.
+issued(await admin.send(new GetSessionTokenCommand({ DurationSeconds: 129_600 })), 129_600);
+const bob = issued(await admin.send(new GetFederationTokenCommand({ Name: "bob" })), 43_200);
+assert.deepEqual(bob.FederatedUser, {
+  FederatedUserId: "123456789012:bob",
+  Arn: "arn:aws:sts::123456789012:federated-user/bob",
+});
+assert.equal(bob.PackedPolicySize, 0);
+isPacked(await admin.send(new GetFederationTokenCommand({ Name: "bob", ...policies, ...tags })));
+const info = new GetAccessKeyInfoCommand({ AccessKeyId: bob.Credentials.AccessKeyId });
+assert.equal((await admin.send(info)).Account, "123456789012");
+const asBob = new STSClient({
+  credentials: {
+    accessKeyId: bob.Credentials.AccessKeyId,
+    secretAccessKey: bob.Credentials.SecretAccessKey,
+    sessionToken: bob.Credentials.SessionToken,
+  },
+});
+const { UserId, Account, Arn } = await identity(asBob);
+assert.deepEqual({ FederatedUserId: UserId, Arn }, bob.FederatedUser);
+assert.equal(Account, "123456789012");
 
 // The providers that applications use.
 const temporary = new STSClient({
@@ -94,6 +160,29 @@ await refused(
     new AssumeRoleCommand({ RoleArn: roleArn, RoleSessionName: "js", Policy: "not JSON" }),
   ),
   "MalformedPolicyDocumentException",
+  400,
+);
+
+await refused(
+  admin.send(new GetFederationTokenCommand({ Name: "bob", Policy: "{" })),
+  "MalformedPolicyDocumentException",
+  400,
+);
+// No two values are alike, so that nothing makes them small.
+const many = Array.from({ length: 50 }, (_, number) => ({
+  Key: `key-${number}`,
+  Value: Array.from({ length: 25 }, (_, n) => ((number + 1) * (n + 1) * 40503).toString(16).padStart(8, "0")).join(""),
+}));
+await refused(
+  admin.send(new AssumeRoleCommand({ ...assume, Tags: many })),
+  "PackedPolicyTooLargeException",
+  400,
+);
+await refused(
+  admin.send(
+    new AssumeRoleCommand({ ...assume, ...tags, TransitiveTagKeys: ["other"] }),
+  ),
+  "InvalidParameterValue",
   400,
 );
 

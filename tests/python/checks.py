@@ -16,6 +16,7 @@ STATUS = {
     "InvalidAuthenticationCode": 403,
     "InvalidClientTokenId": 403,
     "InvalidInput": 400,
+    "InvalidParameterValue": 400,
     "LimitExceeded": 409,
     "MalformedPolicyDocument": 400,
     "NoSuchEntity": 404,
@@ -71,6 +72,18 @@ def refused(code, text, call, **parameters):
     assert answer["ResponseMetadata"]["HTTPStatusCode"] == STATUS[code], (what, answer)
     assert text is None or answer["Error"]["Message"] == text, (what, answer)
     assert answer["Error"]["Type"] == "Sender", (what, answer)
+
+
+def answer(caller, operation, parameters):
+    """Status, code and message of a call, whatever comes of it; of one that succeeds 200, no code
+    and no message."""
+    try:
+        caller._make_api_call(operation, parameters)
+    except ClientError as error:
+        told = error.response["Error"]
+        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        return status, told["Code"], told["Message"]
+    return 200, None, ""
 
 
 def constraint(name, value, text):

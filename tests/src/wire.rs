@@ -52,21 +52,25 @@ impl Wire {
 
     /// Reads a reply; none when the server closed the connection without one.
     pub fn reply(&mut self) -> Option<Reply> {
+        let mut reply = self.head()?;
+        let length: u64 = reply.header("content-length").and_then(|text| text.parse().ok())?;
+        self.stream.by_ref().take(length).read_to_string(&mut reply.body).ok()?;
+        Some(reply)
+    }
+
+    /// Reads the head of a reply, behind which nothing comes when the request was a `HEAD`.
+    pub fn head(&mut self) -> Option<Reply> {
         let status_line = self.line()?;
         let status = status_line.split(' ').nth(1)?.parse().ok()?;
         let mut headers = Vec::new();
         loop {
             let line = self.line()?;
             if line.is_empty() {
-                break;
+                return Some(Reply { status, headers, body: String::new() });
             }
             let (name, value) = line.split_once(':')?;
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
-        let mut reply = Reply { status, headers, body: String::new() };
-        let length: u64 = reply.header("content-length").and_then(|text| text.parse().ok())?;
-        self.stream.by_ref().take(length).read_to_string(&mut reply.body).ok()?;
-        Some(reply)
     }
 
     fn line(&mut self) -> Option<String> {

@@ -141,6 +141,105 @@ fn a_users_session_without_a_second_factor_may_not_call_iam() {
 }
 
 #[test]
+fn a_federated_user_knows_itself_and_calls_nothing_else() {
+    const POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
+        "Action":"s3:GetObject","Resource":"*"}]}"#;
+    let server = Server::start();
+    let admin = Client::with_profile(&server);
+    let ask = ["sts", "get-federation-token", "--name", "Bob", "--policy", POLICY];
+    let more = ["--duration-seconds", "900", "--tags", "Key=team,Value=blue"];
+    let made = admin.aws(&[ask.as_slice(), &more].concat()).json();
+    let arn = "arn:aws:sts::123456789012:federated-user/Bob";
+    assert_eq!(text(&made, "/FederatedUser/Arn"), arn);
+    assert_eq!(text(&made, "/FederatedUser/FederatedUserId"), format!("{ACCOUNT}:Bob"));
+    assert!(made["PackedPolicySize"].as_u64().is_some_and(|size| size > 0), "{made}");
+    let session = keys(&made, "Credentials");
+    let bob = Client::with_keys(&server, &session);
+    let me = bob.aws(&["sts", "get-caller-identity"]).json();
+    assert_eq!(text(&me, "/Arn"), arn);
+    let refused = bob.aws(&["iam", "list-users"]).failed(SERVICE_ERROR);
+    assert!(refused.contains("(InvalidClientTokenId)"), "{refused}");
+    let refused = bob.aws(&ask).failed(SERVICE_ERROR);
+    assert!(refused.contains("Cannot call GetFederationToken with session"), "{refused}");
+    let told =
+        admin.aws(&["sts", "get-access-key-info", "--access-key-id", session.id.as_str()]).json();
+    assert_eq!(text(&told, "/Account"), ACCOUNT);
+}
+
+/// What a reply says of the credentials that it hands out.
+fn check_issued(reply: &Value) {
+    let size = text(reply, "/Credentials/SessionToken").len();
+    assert!(text(reply, "/Credentials/AccessKeyId").starts_with("ASIA"), "{reply}");
+    assert_eq!(text(reply, "/Credentials/SecretAccessKey").len(), 40, "{reply}");
+    let date = text(reply, "/Credentials/Expiration");
+    assert!(date.parse::<jiff::Timestamp>().is_ok(), "{date}");
+    // Versions of the CLI whose model does not have these fields leave them out.
+    if let Some(told) = reply.pointer("/SessionTokenSize") {
+        assert_eq!(told, size, "{reply}");
+        let share = (size * 100).div_ceil(4096);
+        assert_eq!(reply.pointer("/SessionTokenUtilization"), Some(&share.into()), "{reply}");
+    }
+}
+
+#[test]
+fn every_operation_of_sts_takes_what_the_cli_sends() {
+    const TRUST_TAGS: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
+        "Principal":{"AWS":"arn:aws:iam::123456789012:root"},
+        "Action":["sts:AssumeRole","sts:TagSession","sts:SetSourceIdentity"]}]}"#;
+    let server = Server::start();
+    let admin = Client::with_profile(&server);
+    let role = ["--role-name", "reader", "--assume-role-policy-document", TRUST_TAGS];
+    let role = admin.aws(&[&["iam", "create-role"], role.as_slice()].concat()).json();
+    let policy = ["iam", "create-policy", "--policy-name", "look", "--policy-document", MAY_LOOK];
+    let policy = admin.aws(&policy).json();
+    let managed = format!("arn={}", text(&policy, "/Policy/Arn"));
+    let policies = ["--policy", MAY_LOOK, "--policy-arns", &managed];
+    let tags = ["--tags", "Key=team,Value=blue", "Key=empty,Value="];
+    let sts = |arguments: &[&[&str]]| {
+        let mut all = vec!["sts"];
+        all.extend(arguments.concat());
+        admin.aws(&all)
+    };
+
+    let arn = text(&role, "/Role/Arn");
+    let assume = ["assume-role", "--role-arn", arn, "--role-session-name", "story"];
+    let plain = sts(&[&assume]).json();
+    check_issued(&plain);
+    let id = format!("{}:story", text(&role, "/Role/RoleId"));
+    assert_eq!(text(&plain, "/AssumedRoleUser/AssumedRoleId"), id);
+    assert!(plain.pointer("/PackedPolicySize").is_none(), "{plain}");
+    assert!(plain.pointer("/SourceIdentity").is_none(), "{plain}");
+    let more = ["--transitive-tag-keys", "team", "--source-identity", "ann"];
+    let most = ["--external-id", "some/thing", "--duration-seconds", "900"];
+    let whole = sts(&[&assume, &policies, &tags, &more, &most]).json();
+    check_issued(&whole);
+    assert!(whole["PackedPolicySize"].as_u64().is_some_and(|size| size > 0), "{whole}");
+    assert_eq!(text(&whole, "/SourceIdentity"), "ann");
+
+    check_issued(&sts(&[&["get-session-token", "--duration-seconds", "129600"]]).json());
+    let federate = ["get-federation-token", "--name", "bob"];
+    let bob = sts(&[&federate]).json();
+    check_issued(&bob);
+    assert_eq!(text(&bob, "/FederatedUser/FederatedUserId"), "123456789012:bob");
+    let arn = "arn:aws:sts::123456789012:federated-user/bob";
+    assert_eq!(text(&bob, "/FederatedUser/Arn"), arn);
+    assert_eq!(bob["PackedPolicySize"], 0);
+    let narrow = sts(&[&federate, &policies, &tags]).json();
+    assert!(narrow["PackedPolicySize"].as_u64().is_some_and(|size| size > 0), "{narrow}");
+
+    let id = text(&bob, "/Credentials/AccessKeyId");
+    let info = sts(&[&["get-access-key-info", "--access-key-id", id]]).json();
+    assert_eq!(text(&info, "/Account"), ACCOUNT);
+    let client = Client::with_keys(&server, &keys(&bob, "Credentials"));
+    let me = client.aws(&["sts", "get-caller-identity"]).json();
+    assert_eq!(text(&me, "/Arn"), arn);
+    assert_eq!(text(&me, "/UserId"), "123456789012:bob");
+    assert_eq!(text(&me, "/Account"), ACCOUNT);
+    let refused = client.aws(&["iam", "get-role", "--role-name", "reader"]).failed(SERVICE_ERROR);
+    assert!(refused.contains("(InvalidClientTokenId)"), "{refused}");
+}
+
+#[test]
 fn lists_come_in_pages() {
     let server = Server::start();
     let admin = Client::with_profile(&server);

@@ -1,6 +1,6 @@
 //! boto3, botocore and minio-py; the checks are in `tests/python`.
 
-use daypass_tests::{Client, Server};
+use daypass_tests::{ACCOUNT, Client, Keys, Server};
 
 fn check(script: &str) {
     check_on(&Server::start(), script);
@@ -25,6 +25,18 @@ fn botocore_presigns_refreshes_and_uses_get() {
 #[test]
 fn the_constraints_are_those_of_the_service_models() {
     check("constraints.py");
+}
+
+/// Each parameter of STS at, below and above each limit, with all that its reply says.
+#[test]
+fn the_parameters_of_sts_are_those_of_the_service_model() {
+    check("sts_constraints.py");
+}
+
+/// Each field of the replies of STS.
+#[test]
+fn the_replies_of_sts_are_those_of_the_service_model() {
+    check("sts_replies.py");
 }
 
 /// Users, groups, roles, access keys, instance profiles, aliases, the summary.
@@ -76,6 +88,32 @@ fn oidc_providers_are_kept_as_aws_documents() {
 #[test]
 fn mfa_devices_prove_who_has_them() {
     check("iam_mfa.py");
+}
+
+/// Federated users, and whom an access key belongs to.
+#[test]
+fn a_user_federates_somebody() {
+    check("sts_federation.py");
+}
+
+/// Chains of five roles in two accounts, begun by a user and by a service.
+#[test]
+fn a_chain_of_roles_carries_what_its_policies_are_told() {
+    let server = Server::start();
+    let printed = |arguments: &[&str]| {
+        Keys::in_file(&server.operate(&[arguments, &["--print"]].concat()).ok())
+    };
+    let boss = printed(&["account", "create", "--account-id", "210987654321"]);
+    let register = ["service", "register", "jobs", "--principal", "jobs.example.com"];
+    server.operate(&[&register[..], &["--account", ACCOUNT]].concat()).ok();
+    let jobs = printed(&["service", "key", "create", "jobs"]);
+    let mut client = Client::with_profile(&server).env("DAYPASS_URL", server.url());
+    for (name, keys) in [("BOSS", &boss), ("JOBS", &jobs)] {
+        client = client.env(&format!("{name}_ID"), keys.id.as_str());
+        client = client.env(&format!("{name}_SECRET"), keys.secret.as_str());
+    }
+    let printed = client.python("sts_chains.py").ok();
+    assert!(printed.ends_with("all checks passed\n"), "it stopped early:\n{printed}");
 }
 
 /// The simulators beside live calls.

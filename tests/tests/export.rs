@@ -8,7 +8,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use daypass_tests::{
-    ACCOUNT, Call, Client, Keys, Place, Server, sentence, text, until, whole_trail,
+    ACCOUNT, Call, Client, Keys, Place, Program, Server, sentence, text, until, whole_trail,
 };
 use serde_json::Value;
 
@@ -129,4 +129,20 @@ fn what_the_aws_cli_prints_comes_in() {
     Call::iam("GetUserPolicy", &[("UserName", "alice"), ("PolicyName", "own")])
         .send(&to, &admin)
         .ok();
+}
+
+#[test]
+fn what_ends_the_prompt_for_a_passphrase_leaves_nothing_behind() {
+    let server = Place::new().start();
+    let target = server.folder().join("target");
+    fs::create_dir(&target).unwrap();
+    let path = |path: &std::path::Path| path.to_str().unwrap().to_owned();
+    let program = Program::daypass(server.folder()).command();
+    let program = program.get_program().to_str().unwrap().to_owned();
+    let client = Client::with_profile(&server)
+        .env("DAYPASS_PROGRAM", program)
+        .env("DAYPASS_DATA", path(server.data()))
+        .env("DAYPASS_ACCOUNT", ACCOUNT)
+        .env("DAYPASS_EXPORT", path(&target.join("account.json")));
+    client.python("passphrase.py").ok();
 }

@@ -6,9 +6,14 @@ use daypass_tests::{Call, Client, Server};
 fn the_sdk_and_its_credential_providers_work() {
     let server = Server::start();
     let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
-        "Principal":{"AWS":"arn:aws:iam::123456789012:root"},"Action":"sts:AssumeRole"}]}"#;
+        "Principal":{"AWS":"arn:aws:iam::123456789012:root"},
+        "Action":["sts:AssumeRole","sts:TagSession","sts:SetSourceIdentity"]}]}"#;
     let role = [("RoleName", "js-reader"), ("AssumeRolePolicyDocument", trust)];
     Call::iam("CreateRole", &role).send(&server, &server.admin()).ok();
+    let look = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
+        "Action":"iam:Get*","Resource":"*"}]}"#;
+    let policy = [("PolicyName", "js-look"), ("PolicyDocument", look)];
+    Call::iam("CreatePolicy", &policy).send(&server, &server.admin()).ok();
     let client = Client::with_profile(&server);
     let config = std::fs::read_to_string(server.data().join("config")).unwrap();
     let chained = format!(

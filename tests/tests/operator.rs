@@ -59,6 +59,10 @@ fn of_user(server: &Server, keys: &Keys) -> Keys {
     Call::sts("GetSessionToken", &[]).keys(server, keys)
 }
 
+fn federated(server: &Server, keys: &Keys) -> Keys {
+    Call::sts("GetFederationToken", &[("Name", "Bob")]).keys(server, keys)
+}
+
 fn identity(server: &Server, keys: &Keys) -> Reply {
     Call::sts("GetCallerIdentity", &[]).send(server, keys)
 }
@@ -369,14 +373,14 @@ fn nothing_revoked_succeeds_after_the_reply() {
     // All of a user; the key of that user goes on, and makes new sessions.
     let [other_role, user_session] = others;
     let others = [other_role, of_user(&server, &bob), alice.clone()];
-    let all = [user_session, of_user(&server, &alice)];
+    let all = [user_session, of_user(&server, &alice), federated(&server, &alice)];
     let counts = revoke_under_load(&server, &["revoke", "user", "alice"], &all, &others);
     println!("revoke user: {} calls believed before, {} refused", counts.0, counts.1);
     assert!(works(&server, &of_user(&server, &alice)));
     ended.extend(all);
 
     // All that began with a key, whoever it became.
-    let all = [reader("of-key"), of_user(&server, &alice)];
+    let all = [reader("of-key"), of_user(&server, &alice), federated(&server, &alice)];
     let command = ["revoke", "access-key", alice.id.as_str()];
     let counts = revoke_under_load(&server, &command, &all, &others);
     println!("revoke access-key: {} calls believed before, {} refused", counts.0, counts.1);
@@ -384,7 +388,7 @@ fn nothing_revoked_succeeds_after_the_reply() {
 
     // All of an account: only long-term keys go on.
     let [other_role, bobs, _] = others;
-    let all = [other_role, bobs];
+    let all = [other_role, bobs, federated(&server, &bob)];
     let command = ["revoke", "account", ACCOUNT];
     let counts = revoke_under_load(&server, &command, &all, &[alice, bob]);
     println!("revoke account: {} calls believed before, {} refused", counts.0, counts.1);

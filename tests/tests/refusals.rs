@@ -9,7 +9,7 @@ use daypass_tests::{ACCOUNT, Call, Keys, Program, Server, Wire, long, now};
 const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
     "Principal":{"AWS":"arn:aws:iam::123456789012:root"},"Action":"sts:AssumeRole"}]}"#;
 const POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
-    "Action":"sts:GetFederationToken","Resource":"*"}]}"#;
+    "Action":"s3:ListAllMyBuckets","Resource":"*"}]}"#;
 const ROLE_ARN: &str = "arn:aws:iam::123456789012:role/reader";
 
 /// All operations, with parameters that are valid and name what exists when they are called in
@@ -52,6 +52,9 @@ fn operations() -> Vec<Call<'static>> {
     vec![
         Call::sts("GetCallerIdentity", &[]),
         Call::sts("GetSessionToken", &[]),
+        Call::sts("DecodeAuthorizationMessage", &[("EncodedMessage", "AQAB")]),
+        Call::sts("GetFederationToken", &[("Name", "bob")]),
+        Call::sts("GetAccessKeyInfo", &[KEY]),
         Call::sts("AssumeRole", &[("RoleArn", ROLE_ARN), ("RoleSessionName", "s-1")]),
         Call::iam("CreateUser", &[("UserName", "new")]),
         Call::iam("GetUser", &[USER]),
@@ -201,8 +204,10 @@ fn operations() -> Vec<Call<'static>> {
 }
 
 /// Operations that cannot succeed with the parameters above: they need a code that is right now, a
-/// key or a task that was drawn at random, or a user with nothing left.
-const NEED_MORE: [&str; 10] = [
+/// key or a task that was drawn at random, a message that the server has sealed, or a user with
+/// nothing left.
+const NEED_MORE: [&str; 11] = [
+    "DecodeAuthorizationMessage",
     "DeleteUser",
     "UpdateAccessKey",
     "GetAccessKeyLastUsed",
@@ -229,8 +234,8 @@ fn the_table_has_every_operation() {
     assert_eq!(tried, answered);
 }
 
-/// Operations that every valid credential may call, whatever the policies say.
-const FREE: [&str; 2] = ["GetCallerIdentity", "GetSessionToken"];
+/// Operations that need no Allow.
+const FREE: [&str; 3] = ["GetAccessKeyInfo", "GetCallerIdentity", "GetSessionToken"];
 
 /// The user `alice` with a policy that allows nothing here, the role `reader` that trusts the
 /// account, and sessions of both.
@@ -353,8 +358,15 @@ fn no_operation_is_done_for_somebody_without_permission() {
             let request = call.signed(&server, keys);
             let case = format!("{action} by {arn}");
             let text = refused(&server, request, 403, "AccessDenied", &case);
-            let want =
-                format!("User: {arn} is not authorized to perform: {}:{action} ", call.service());
+            let want = match action {
+                "GetFederationToken" if keys.token.is_some() => {
+                    "Cannot call GetFederationToken with session credentials".to_owned()
+                }
+                _ => {
+                    let service = call.service();
+                    format!("User: {arn} is not authorized to perform: {service}:{action} ")
+                }
+            };
             assert!(text.starts_with(&want), "{case}: {text}");
         }
         // A user's session without a second factor is no credential for IAM at all.

@@ -196,6 +196,7 @@ impl World {
             id: self.app.request_id(),
             at: self.now,
             source_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            source_is_shared: true,
             secure_transport: false,
             method: Method::POST,
             uri: Uri::from_static("/"),
@@ -261,8 +262,10 @@ async fn app(admin: &Credentials, trail: Arc<Trail>, now: Timestamp) -> anyhow::
         settings: Settings {
             partition,
             region: Region::parse("us-east-1")?,
+            regions: None,
             signing_regions: None,
             allow_empty_region: false,
+            rate_limits: daypass_api::RateLimits::default(),
             strict_audit: false,
         },
     })?;

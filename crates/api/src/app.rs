@@ -14,14 +14,17 @@ use thiserror::Error;
 
 use crate::authenticate::{Authenticated, authenticate, presented_account};
 use crate::foreign::{Manner, Unidentified};
+use crate::format::Format;
 use crate::iam::CredentialReports;
 use crate::identify::{Identified, Service, begun, header_pairs, identify};
 use crate::issue_times::IssueTimes;
 use crate::large_replies::LargeReplies;
 use crate::open_sessions::OpenSessions;
 use crate::operation::{Effect, Finished};
+use crate::rate_limits::{Limits, RateLimits};
 use crate::record::{owners_copy, record};
 use crate::refusal_log::{RefusalLog, logged_cause};
+use crate::regions::Regions;
 use crate::unreadable;
 use crate::{Clock, Code, Fault, Random, Received, RequestId, reply};
 
@@ -38,12 +41,17 @@ pub struct Settings {
     pub partition: Partition,
     /// The deployment's own Region.
     pub region: Region,
+    /// The Regions that there are, if they are configured. `region` is then that of the global
+    /// endpoint, and the two settings below say nothing.
+    pub regions: Option<Regions>,
     /// The Regions that a signature may be scoped to; `None` for any that is not empty.
     pub signing_regions: Option<Vec<Region>>,
     /// Whether the Region of a scope may also be empty, as some storage clients leave it.
     pub allow_empty_region: bool,
     /// Whether the records of reads and refusals, too, are durable before the reply.
     pub strict_audit: bool,
+    /// Who may ask how often.
+    pub rate_limits: RateLimits,
 }
 
 /// What the API stands on.
@@ -74,10 +82,11 @@ pub struct App {
     pub(crate) open_sessions: OpenSessions,
     pub(crate) credential_reports: CredentialReports,
     pub(crate) large_replies: LargeReplies,
+    pub(crate) limits: Limits,
     trail: Arc<Trail>,
     issue_times: IssueTimes,
     refusals: RefusalLog,
-    clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) settings: Settings,
 }
@@ -98,6 +107,7 @@ impl App {
             open_sessions: OpenSessions::new(),
             credential_reports: CredentialReports::default(),
             large_replies: LargeReplies::new(),
+            limits: Limits::new(settings.rate_limits),
             trail,
             issue_times,
             refusals: RefusalLog::new(refusals),
@@ -113,6 +123,11 @@ impl App {
         RequestId::from_random(self.random.id().unwrap_or_default())
     }
 
+    /// The Regions that there are, if they are configured.
+    pub fn regions(&self) -> Option<&Regions> {
+        self.settings.regions.as_ref()
+    }
+
     /// The clock that requests are judged by.
     pub fn clock(&self) -> &dyn Clock {
         &*self.clock
@@ -121,7 +136,7 @@ impl App {
     /// The reply to what the edge itself refuses.
     pub fn refuse(&self, id: &RequestId, fault: &Fault) -> Response<Bytes> {
         self.refusals.log(self.clock.now(), id, None, fault);
-        reply::refusal(id, Manner::Query(Service::Sts), fault)
+        reply::refusal(id, Manner::Query(Service::Sts, Format::Xml), fault)
     }
 
     /// Answers one request. The reply's extensions hold what was [`Handled`].
@@ -154,13 +169,17 @@ impl App {
             return Allowance::USUAL;
         };
         let bytes = operation.body_max();
-        if bytes > Received::BODY_MAX
-            && let Some(account) = presented_account(self, &presented, self.clock.now()).await
-        {
-            let key = Some(presented.access_key_id().clone());
-            return Allowance { bytes, key, account };
+        let now = self.clock.now();
+        if bytes <= Received::BODY_MAX {
+            return Allowance::USUAL;
         }
-        Allowance::USUAL
+        match presented_account(self, received, &presented, now).await {
+            Some(account) => {
+                let key = Some(presented.access_key_id().clone());
+                Allowance { bytes, key, account }
+            }
+            None => Allowance::USUAL,
+        }
     }
 
     /// Answers an identified request. What others overtook is decided again, from the proof of the
@@ -174,7 +193,8 @@ impl App {
         let mut tries = 1;
         loop {
             let is_last = tries >= identified.operation.decisions();
-            if let Some(outcome) = self.decide(received, identified, now, is_last).await {
+            let turn = Turn { is_first: tries == 1, is_last };
+            if let Some(outcome) = self.decide(received, identified, now, turn).await {
                 return outcome;
             }
             tries += 1;
@@ -184,22 +204,28 @@ impl App {
     }
 
     /// Decides an identified request once; nothing when others overtook it, unless this is the last
-    /// time.
+    /// time. The rate limits of addresses are asked where the caller is proven, the others here.
     async fn decide(
         &self,
         received: &Received,
         identified: &Identified<'_>,
         now: Timestamp,
-        is_last: bool,
+        turn: Turn,
     ) -> Option<Outcome> {
-        let manner = Manner::Query(identified.service);
+        let manner = Manner::Query(identified.service, identified.format);
         let call = match authenticate(self, received, identified, now).await {
             Ok(call) => call,
             Err(fault) => return Some(self.refuse_unproven(received, manner, &fault)),
         };
+        // What others overtook is one request, however often it is decided.
+        if turn.is_first
+            && let Err(fault) = self.limits.admit_proven(&call.caller, now)
+        {
+            return Some(self.refuse_unproven(received, manner, &fault));
+        }
         call.note_use();
         let finished = identified.operation.call(&call).await;
-        if !is_last && finished.outcome.as_ref().is_err_and(Fault::is_overtaken) {
+        if !turn.is_last && finished.outcome.as_ref().is_err_and(Fault::is_overtaken) {
             return None;
         }
         // SECURITY: no reply without its record.
@@ -207,21 +233,22 @@ impl App {
             return Some(refuse(received, manner, &fault));
         }
         Some(match finished.outcome {
-            Ok(xml) => {
+            Ok(document) => {
                 tracing::debug!(
                     request_id = %received.id,
                     operation = identified.operation.name(),
                     caller = call.caller.shown(),
                     "answered"
                 );
-                (Handled::OK, reply::success(&received.id, xml, call.held_memory()))
+                let memory = call.held_memory();
+                (Handled::OK, reply::success(&received.id, identified.format, document, memory))
             }
             Err(fault) => refuse(received, manner, &fault),
         })
     }
 
-    /// Refuses a request whose caller was not proven: anybody can send such requests, so that not
-    /// every one of them gets a line in the log.
+    /// Refuses a request whose caller was not proven, or one over a rate limit: there may be any
+    /// number of such requests, so that not every one of them gets a line in the log.
     fn refuse_unproven(&self, received: &Received, manner: Manner, fault: &Fault) -> Outcome {
         self.refusals.log(self.clock.now(), &received.id, Some(received.source_ip), fault);
         (fault.code().as_str(), reply::refusal(&received.id, manner, fault))
@@ -333,6 +360,11 @@ impl App {
         self.issue_times.issue(now.as_millisecond())
     }
 
+    /// How many requests each rate limit has refused, by its name.
+    pub fn throttled(&self) -> [(&'static str, u64); 3] {
+        self.limits.throttled()
+    }
+
     /// Lets go of what was derived from a long-term access key that is gone or may sign no longer.
     pub fn forget_access_key(&self, id: &AccessKeyId) {
         self.signing_keys.forget(id);
@@ -376,6 +408,13 @@ impl Handled {
     pub const NO_OPERATION: &'static str = "none";
     /// The request was granted.
     pub const OK: &'static str = "ok";
+}
+
+/// Which of the times it is that a request is decided.
+#[derive(Clone, Copy, Debug)]
+struct Turn {
+    is_first: bool,
+    is_last: bool,
 }
 
 /// How a request ended, and the reply that says so.

@@ -7,18 +7,23 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use daypass_directory::{AccessKey, AccessKeyStatus, DirectoryError, KeyOwner, Seen, Service};
-use daypass_names::{AccessKeyId, AccessKeyKind, AccountId, Arn, Region, SamlId, ServicePrincipal};
+use daypass_names::{
+    AccessKeyId, AccessKeyKind, AccountId, Arn, Constrained, FederatedUserName, Region, SamlId,
+    ServicePrincipal,
+};
 use daypass_sigv4::{CredentialId, Presented, Regions, Rules, SigningKey, Verified, verify};
 use daypass_token::{KeyRing, Opened, OriginKind, Session, SessionId, SessionKind, open_session};
 use jiff::Timestamp;
 
 use crate::app::App;
-use crate::caller::{Caller, CallerSession, Identity, Root};
+use crate::caller::{Caller, CallerSession, Creator, FederatedUser, Identity, Root};
 use crate::convert::found;
-use crate::identify::Identified;
+use crate::identify::{Identified, Service as ServedService};
 use crate::large_replies::{Reader, Room};
 use crate::open_sessions::TokenDigest;
 use crate::operation::Effect;
+use crate::rate_limits::Standing;
+use crate::regions::Endpoint;
 use crate::{Code, Fault, Received};
 
 /// SigV4 requests may be this much older or newer than our clock.
@@ -32,6 +37,8 @@ pub(crate) struct Authenticated<'a> {
     pub(crate) identified: &'a Identified<'a>,
     pub(crate) caller: Caller,
     signed_region: Option<Region>,
+    /// The endpoint that the request came to, when Regions are configured.
+    pub(crate) endpoint: Option<Endpoint<'a>>,
     /// The instant at which the request is judged.
     pub(crate) now: Timestamp,
     /// The issue time of the session that this call issued.
@@ -74,7 +81,7 @@ impl Authenticated<'_> {
             principal: self.caller.principal_id().unwrap_or_default(),
             address: self.received.source_ip,
         };
-        let room = self.app.large_replies.room(&reader, bytes).await?;
+        let room = self.app.large_replies.room(&reader, bytes, &*self.app.clock).await?;
         *self.memory.lock().unwrap_or_else(PoisonError::into_inner) = Some(room);
         Ok(())
     }
@@ -159,7 +166,8 @@ impl Authenticated<'_> {
         self.admitted_as.get().map_or_else(|| self.caller.shown(), ServicePrincipal::as_str)
     }
 
-    /// The Region that the request was signed for; the deployment's when that was empty.
+    /// The Region that the request was signed for; the deployment's when that was empty, and for IAM
+    /// when Regions are configured: it is a global service.
     pub(crate) fn region(&self) -> &Region {
         self.signed_region.as_ref().unwrap_or(&self.app.settings.region)
     }
@@ -191,14 +199,22 @@ pub(crate) async fn authenticate<'a>(
     let presented = identified.signed.presented.as_ref().ok_or_else(|| {
         Fault::new(Code::MissingAuthenticationToken, "Request is missing Authentication Token")
     })?;
-    let claim = match presented.session_token() {
-        Some(token) => session_claim(app, presented, token, now)?,
-        None => key_claim(app, presented).await?,
-    };
-    let verified = check_signature(app, received, identified, presented, &claim, now)?;
+    let (claim, standing) = claim(app, received, presented, now).await?;
+    let scoped = presented.scope().region();
+    let regions = app.settings.regions.as_ref();
+    let endpoint = regions.and_then(|regions| regions.endpoint(&received.headers, scoped));
+    let verified = check_signature(app, received, identified, presented, &claim, endpoint, now);
+    let verified = verified
+        .map_err(|fault| app.limits.refuse_signature(fault, standing, received, presented, now))?;
     let caller = caller(app, verified, claim.credential, now).await?;
+    if let Some(endpoint) = &endpoint {
+        endpoint.admit(app, &caller).await?;
+    }
     // A scope may be in any Region that a signer can write; one that is none is not passed on.
-    let signed_region = Region::parse(caller.signed_region()).ok();
+    let signed_region = match (endpoint, identified.service) {
+        (Some(_), ServedService::Iam) => None,
+        _ => Region::parse(caller.signed_region()).ok(),
+    };
     let issued_ms = OnceLock::new();
     let (seen, memory) = (Mutex::default(), Mutex::default());
     let admitted_as = OnceLock::new();
@@ -208,6 +224,7 @@ pub(crate) async fn authenticate<'a>(
         identified,
         caller,
         signed_region,
+        endpoint,
         now,
         issued_ms,
         seen,
@@ -216,6 +233,25 @@ pub(crate) async fn authenticate<'a>(
         memory,
         private_key: OnceLock::new(),
     })
+}
+
+/// What a request claims to be, and how the address stands for that. A credential that there is not
+/// counts for the address here.
+async fn claim(
+    app: &App,
+    received: &Received,
+    presented: &Presented<'_>,
+    now: Timestamp,
+) -> Result<(Claim, Standing), Fault> {
+    let standing = app.limits.standing(received, now);
+    let claim = match presented.session_token() {
+        Some(token) => session_claim(app, presented, token, now),
+        None => key_claim(app, presented).await,
+    };
+    let claim = claim
+        .map_err(|fault| app.limits.refuse_unknown(fault, standing, received, presented, now))?;
+    let standing = app.limits.admit_claim(standing, received, presented, now)?;
+    Ok((claim, standing))
 }
 
 /// The session of the token, and the key that its requests are signed with.
@@ -279,15 +315,20 @@ fn check_signature(
     identified: &Identified<'_>,
     presented: &Presented<'_>,
     claim: &Claim,
+    endpoint: Option<Endpoint<'_>>,
     now: Timestamp,
 ) -> Result<Verified, Fault> {
+    let settings = &app.settings;
+    let one = endpoint.as_ref().map(Endpoint::region);
     let only: Vec<&str>;
-    let regions = match &app.settings.signing_regions {
+    let regions = match &settings.signing_regions {
+        // SECURITY: without an endpoint no Region is the right one.
+        _ if settings.regions.is_some() => Regions::Only(one.as_slice()),
         Some(regions) => {
-            only = regions.iter().map(|region| region.as_str()).collect();
+            only = regions.iter().map(Region::as_str).collect();
             Regions::Only(&only)
         }
-        None if app.settings.allow_empty_region => Regions::Any,
+        None if settings.allow_empty_region => Regions::Any,
         None => Regions::AnyNonEmpty,
     };
     let rules = Rules {
@@ -458,8 +499,29 @@ async fn session_identity(app: &App, facts: &Session) -> Result<Identity, Fault>
             let arn = Arn::assumed_role(facts.partition, role.account, &role.name, &name);
             Ok(Identity::RoleSession { role, name, arn })
         }
-        _ => Err(invalid_token("session of a kind that is not served")),
+        SessionKind::FederatedUser => federated_user(app, facts).await.map(Identity::FederatedUser),
     }
+}
+
+/// The federated user of a session, with whoever made it as they stand now.
+async fn federated_user(app: &App, facts: &Session) -> Result<FederatedUser, Fault> {
+    // SECURITY: it is made with a long-term key and ends with it, which was looked at before.
+    if facts.creating_access_key.is_none() {
+        return Err(invalid_token("a federated session that no key made"));
+    }
+    let name = facts.federated_name.as_deref();
+    let name = name.and_then(|name| FederatedUserName::parse(name).ok());
+    let name = name.ok_or_else(|| invalid_token("federated session without a name"))?;
+    let creator = match facts.creator {
+        Some(id) => {
+            let user = found(app.directory.user_by_id(facts.account, id).await)?;
+            let user = user.ok_or_else(|| invalid_token("the creator of the session is gone"))?;
+            Creator::User(user)
+        }
+        None => Creator::Root(root(app, facts.account).await?),
+    };
+    let arn = Arn::federated_user(facts.partition, facts.account, &name);
+    Ok(FederatedUser { name, arn, creator })
 }
 
 /// One answer for every credential that cannot be believed; the log keeps the difference.
@@ -472,14 +534,11 @@ pub(crate) fn invalid_token(cause: impl Into<std::borrow::Cow<'static, str>>) ->
 /// such credential, or it has ended. Its signature is not looked at.
 pub(crate) async fn presented_account(
     app: &App,
+    received: &Received,
     presented: &Presented<'_>,
     now: Timestamp,
 ) -> Option<Option<AccountId>> {
-    let claim = match presented.session_token() {
-        Some(token) => session_claim(app, presented, token, now),
-        None => key_claim(app, presented).await,
-    };
-    let credential = claim.ok()?.credential;
+    let (Claim { credential, .. }, _) = claim(app, received, presented, now).await.ok()?;
     let identity = identity(app, &credential, presented.access_key_id(), now).await.ok()?;
     Some(identity.home())
 }

@@ -7,9 +7,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use daypass_directory::{AccessKeyStatus, Service as RegisteredService};
-use daypass_names::AccountId;
+use daypass_names::{AccountId, Arn};
 use daypass_policy::{
-    Attached, Context, Decision, Denial, Layers, Policy, Principal, Request, Value, decide,
+    Attached, Context, Decision, Denial, Layer, Layers, Policy, Principal, Request, Value, decide,
 };
 
 use crate::authenticate::{Authenticated, invalid_token, require_open_still, service_behind};
@@ -17,14 +17,16 @@ use crate::caller::Identity;
 use crate::conditions::conditions;
 use crate::convert::found;
 use crate::identify::Service;
-use crate::operation::{Effect, Operation};
+use crate::operation::{Effect, Operation, Sessions};
+use crate::sts::session_policies::InForce;
 use crate::{Code, Fault};
 
 /// Refuses the credentials that a service does not take at all, whatever the policies say.
 ///
 /// AWS STS API reference, "GetSessionToken": without MFA its credentials cannot call IAM, and of
 /// STS only AssumeRole and GetCallerIdentity. AWS answers the first as if the token were unknown.
-/// That holds for the root user's too, which can never have MFA.
+/// That holds for the root user's too, which can never have MFA. "GetFederationToken": its
+/// credentials call no IAM at all, and of STS only GetCallerIdentity.
 ///
 /// A service may assume roles and do nothing else, not even ask who it is.
 pub(crate) fn admit<O: Operation>(call: &Authenticated<'_>) -> Result<(), Fault> {
@@ -34,13 +36,31 @@ pub(crate) fn admit<O: Operation>(call: &Authenticated<'_>) -> Result<(), Fault>
         let message = format!("User: {caller} is not authorized to perform: {service}:{name}");
         return Err(Fault::new(Code::AccessDenied, message).because("services assume roles only"));
     }
-    let Some(session) = call.caller.session().filter(|_| call.caller.is_user_session()) else {
-        return Ok(());
-    };
-    if call.identified.service == Service::Iam && session.facts.mfa_at_s.is_none() {
-        return Err(invalid_token("IAM called with a user session without MFA"));
+    let caller = &call.caller;
+    let Some(session) = caller.session() else { return Ok(()) };
+    let is_federated = matches!(caller.identity(), Identity::FederatedUser(_));
+    if call.identified.service == Service::Iam {
+        return match (is_federated, caller.is_user_session(), session.facts.mfa_at_s) {
+            (true, _, _) => Err(invalid_token("IAM called with a federated session")),
+            (_, true, None) => Err(invalid_token("IAM called with a user session without MFA")),
+            _ => Ok(()),
+        };
     }
-    Ok(())
+    let is_taken = match O::SESSIONS {
+        Sessions::All => true,
+        Sessions::None => {
+            let message = format!("Cannot call {} with session credentials", O::NAME);
+            return Err(Fault::new(Code::AccessDenied, message));
+        }
+        Sessions::OfRoles => !is_federated && !caller.is_user_session(),
+        Sessions::OfRolesAndUsers => !is_federated,
+    };
+    if is_taken {
+        return Ok(());
+    }
+    let (caller, name) = (caller.shown(), O::NAME);
+    let message = format!("User: {caller} is not authorized to perform: sts:{name}");
+    Err(Fault::new(Code::AccessDenied, message).because("not with the credentials of its session"))
 }
 
 /// One thing that the caller must be allowed to do.
@@ -48,6 +68,8 @@ pub(crate) fn admit<O: Operation>(call: &Authenticated<'_>) -> Result<(), Fault>
 pub(crate) struct Need {
     /// Such as `iam:CreateUser`.
     pub(crate) action: &'static str,
+    /// Further actions on the same resource, under the same keys, that must be allowed as well.
+    pub(crate) also: &'static [&'static str],
     /// The ARN that it is done to, or `*` for actions that have no resource.
     pub(crate) resource: Cow<'static, str>,
     /// What a refusal calls the resource, where that is not its ARN.
@@ -62,6 +84,8 @@ pub(crate) struct Need {
     pub(crate) trust: Option<Arc<Policy>>,
     /// One identity policy more, that the account gives the caller for this action.
     pub(crate) granted: Option<Arc<Policy>>,
+    /// Whether everybody may who is not denied it explicitly. Not for what has a trust policy.
+    pub(crate) unless_denied: bool,
 }
 
 impl Need {
@@ -71,9 +95,29 @@ impl Need {
         resource: impl Into<Cow<'static, str>>,
         account: AccountId,
     ) -> Self {
-        let resource = resource.into();
-        let (keys, lists) = (Vec::new(), Vec::new());
-        Self { action, resource, shown: None, account, keys, lists, trust: None, granted: None }
+        Self {
+            action,
+            also: &[],
+            resource: resource.into(),
+            shown: None,
+            account,
+            keys: Vec::new(),
+            lists: Vec::new(),
+            trust: None,
+            granted: None,
+            unless_denied: false,
+        }
+    }
+
+    /// The actions, in the order in which they are decided.
+    fn actions(&self) -> impl Iterator<Item = &'static str> {
+        std::iter::once(self.action).chain(self.also.iter().copied())
+    }
+
+    /// Needs no Allow: only a Deny refuses.
+    #[must_use]
+    pub(crate) fn unless_denied(self) -> Self {
+        Self { unless_denied: true, ..self }
     }
 
     /// Names the resource in refusals as the caller did (`user Ann`), as AWS does: the ARN of an
@@ -122,6 +166,10 @@ pub(crate) async fn allow_all(call: &Authenticated<'_>, needs: &[Need]) -> Resul
         return Ok(());
     }
     let policies = call.caller.policies(&call.app.directory).await?;
+    let session = match call.caller.session() {
+        Some(session) => InForce::of(call, session).await?,
+        None => None,
+    };
     if call.identified.operation.effect() == Effect::Writes {
         // SECURITY: who is bound or denied something meanwhile must not win the race against it.
         if let Some(seen) = call.caller.seen()? {
@@ -129,10 +177,11 @@ pub(crate) async fn allow_all(call: &Authenticated<'_>, needs: &[Need]) -> Resul
         }
         see_access_key(call).await?;
         see_service(call).await?;
-        policies.seen()?.into_iter().try_for_each(|seen| call.see(Ok(seen)))?;
+        let session = session.as_ref().map(InForce::seen).transpose()?.unwrap_or_default();
+        policies.seen()?.into_iter().chain(session).try_for_each(|seen| call.see(Ok(seen)))?;
     }
     let identity = policies.attached();
-    let session = call.caller.session_policies();
+    let session = session.as_ref().map(InForce::attached);
     for need in needs {
         let widened = need.granted.as_deref().map(|policy| {
             let granted = Attached { name: "account", policy };
@@ -144,7 +193,7 @@ pub(crate) async fn allow_all(call: &Authenticated<'_>, needs: &[Need]) -> Resul
             trust: need.trust.as_deref(),
             ..own_layers(identity, policies.boundary.as_deref())
         };
-        allow(call, need, &layers)?;
+        allow(call, need, &layers, policies.boundary_arn())?;
     }
     Ok(())
 }
@@ -207,7 +256,10 @@ pub(crate) fn refuse_under_revocation(
             let mut keys = root.record.root_access_keys.iter().chain([caller.access_key_id()]);
             keys.any(|id| revocations.concerns_principal(None, id, call.now))
         }
-        (None, Identity::RoleSession { .. } | Identity::Service(_)) => true,
+        (
+            None,
+            Identity::FederatedUser(_) | Identity::RoleSession { .. } | Identity::Service(_),
+        ) => true,
     };
     if !concerned {
         return Ok(());
@@ -219,39 +271,81 @@ pub(crate) fn refuse_under_revocation(
     Err(Fault::new(Code::AccessDenied, message).because("a live revocation concerns the caller"))
 }
 
-fn allow(call: &Authenticated<'_>, need: &Need, layers: &Layers<'_>) -> Result<(), Fault> {
+fn allow(
+    call: &Authenticated<'_>,
+    need: &Need,
+    layers: &Layers<'_>,
+    boundary: Option<&Arn>,
+) -> Result<(), Fault> {
     if let Identity::Service(service) = call.caller.identity() {
         return allow_service(call, service, need, layers);
     }
-    let decision = decided(call.caller.principal(), need, layers, &context(call, need));
-    let Decision::Denied(denial) = decision else { return Ok(()) };
-    let mut message = refusal(call, need);
-    // Another account's caller learns nothing of what its policies say.
-    if call.caller.home() == Some(need.account) {
-        message.push_str(&denial.clause(need.action));
+    let context = context(call, need);
+    for action in need.actions() {
+        let decision = decided(call.caller.principal(), need, action, layers, &context);
+        let Decision::Denied(denial) = decision else { continue };
+        // SECURITY: what cannot be read denies explicitly.
+        if need.unless_denied && !denial.explicit {
+            continue;
+        }
+        let mut message = refusal(call, need, action);
+        // Another account's caller learns nothing of what its policies say.
+        if call.caller.home() == Some(need.account) {
+            message.push_str(&denial.clause(action));
+            if let Some(arn) = denying_policy(&denial, boundary, need.account) {
+                message.push_str(": ");
+                message.push_str(arn.as_str());
+            }
+        }
+        return Err(Fault::new(Code::AccessDenied, message).because(cause(&denial)));
     }
-    Err(Fault::new(Code::AccessDenied, message).because(cause(&denial)))
+    Ok(())
+}
+
+/// The ARN of the policy that denies explicitly, if it is a managed one of that account.
+///
+/// IAM user guide, "Troubleshoot access denied error messages": since early 2026 an explicit denial
+/// names the policy, within the account. Inline policies, trust policies and session policies that
+/// were passed as text have no ARN.
+fn denying_policy<'a>(
+    denial: &'a Denial,
+    boundary: Option<&'a Arn>,
+    account: AccountId,
+) -> Option<Cow<'a, Arn>> {
+    if !denial.explicit {
+        return None;
+    }
+    let arn = match denial.layer {
+        // There is one, and so the engine does not name it.
+        Layer::Boundary => Cow::Borrowed(boundary?),
+        // The name of an inline policy has no colon.
+        _ => Cow::Owned(Arn::parse(denial.policy.as_deref()?).ok()?),
+    };
+    (arn.account() == Some(account)).then_some(arn)
 }
 
 /// Lets a service in where one of its principals is trusted, in its accounts only.
 ///
 /// SECURITY: it is not said as which of several principals a service asks. Each is decided on by
-/// itself; one must be allowed, and none may be denied explicitly.
+/// itself; one must be allowed all actions, and none may be denied any of them explicitly.
 fn allow_service(
     call: &Authenticated<'_>,
     service: &RegisteredService,
     need: &Need,
     layers: &Layers<'_>,
 ) -> Result<(), Fault> {
-    let refused = |cause| {
-        let message = refusal(call, need);
+    let refused = |action, cause| {
+        let message = refusal(call, need, action);
         Err(Fault::new(Code::AccessDenied, message).because(cause))
     };
     if !service.accounts.contains(&need.account) {
-        return refused(format!("the service is not registered for account {}", need.account));
+        let cause = format!("the service is not registered for account {}", need.account);
+        return refused(need.action, cause);
     }
     let names = || service.principals.iter().map(|principal| principal.as_str().into()).collect();
-    let (mut admitted, mut last) = (None, None);
+    let mut admitted = None;
+    // What the principal lacks that got furthest: of one that is trusted, what else it needs.
+    let mut nearest: Option<(usize, &'static str, Denial)> = None;
     for principal in &service.principals {
         let mut context = context(call, need);
         context.insert("aws:PrincipalServiceName", principal.as_str());
@@ -259,19 +353,31 @@ fn allow_service(
         // The service acts for the account whose role it asks for: there is no other to name.
         context.insert("aws:SourceAccount", need.account.as_str());
         let name = Principal::Service { name: principal.as_str() };
-        match decided(name, need, layers, &context) {
-            Decision::Allowed => admitted = admitted.or(Some(principal)),
-            Decision::Denied(denial) if denial.explicit => return refused(cause(&denial)),
-            Decision::Denied(denial) => last = Some(denial),
+        let mut lacking = None;
+        for (step, action) in need.actions().enumerate() {
+            match decided(name, need, action, layers, &context) {
+                Decision::Allowed => {}
+                Decision::Denied(denial) if denial.explicit => {
+                    return refused(action, cause(&denial));
+                }
+                Decision::Denied(denial) => lacking = lacking.or(Some((step, action, denial))),
+            }
+        }
+        match lacking {
+            None => admitted = admitted.or(Some(principal)),
+            Some(lacking) if nearest.as_ref().is_none_or(|(step, ..)| *step < lacking.0) => {
+                nearest = Some(lacking);
+            }
+            Some(_) => {}
         }
     }
-    match (admitted, last) {
+    match (admitted, nearest) {
         (Some(principal), _) => {
             call.note_principal(principal);
             Ok(())
         }
-        (None, Some(denial)) => refused(cause(&denial)),
-        (None, None) => refused("the service has no principal".to_owned()),
+        (None, Some((_, action, denial))) => refused(action, cause(&denial)),
+        (None, None) => refused(need.action, "the service has no principal".to_owned()),
     }
 }
 
@@ -291,12 +397,13 @@ fn context<'a>(call: &'a Authenticated<'_>, need: &'a Need) -> Context<'a> {
 fn decided(
     principal: Principal<'_>,
     need: &Need,
+    action: &'static str,
     layers: &Layers<'_>,
     context: &Context<'_>,
 ) -> Decision {
     let request = Request {
         principal,
-        action: need.action,
+        action,
         resource: &need.resource,
         resource_account: Some(need.account),
         context,
@@ -305,8 +412,8 @@ fn decided(
 }
 
 /// What is refused, in AWS's words, without the reason.
-fn refusal(call: &Authenticated<'_>, need: &Need) -> String {
-    let (caller, action) = (call.caller.shown(), need.action);
+fn refusal(call: &Authenticated<'_>, need: &Need, action: &str) -> String {
+    let caller = call.caller.shown();
     let mut message = format!("User: {caller} is not authorized to perform: {action}");
     if need.resource != "*" {
         message.push_str(" on resource: ");
@@ -344,6 +451,43 @@ mod tests {
     use daypass_policy::Layer;
 
     use super::*;
+
+    /// sts-api reference, 5.4: only a managed policy of the account has its ARN told.
+    #[test]
+    fn only_managed_policies_of_the_account_are_named() {
+        let own = AccountId::parse("123456789012").unwrap();
+        let bound = Arn::parse("arn:aws:iam::123456789012:policy/bound").unwrap();
+        let theirs = Arn::parse("arn:aws:iam::210987654321:policy/bound").unwrap();
+        let check = |layer, explicit, policy: Option<&str>, boundary, want: Option<&str>| {
+            let denial = Denial {
+                layer,
+                explicit,
+                policy: policy.map(Into::into),
+                sid: None,
+                statement: None,
+                unreadable: None,
+            };
+            let got = denying_policy(&denial, boundary, own);
+            assert_eq!(got.as_deref().map(Arn::as_str), want, "{denial:?}");
+        };
+        let named = "arn:aws:iam::123456789012:policy/team/no";
+        for layer in [Layer::Identity, Layer::Session, Layer::Scp, Layer::Rcp] {
+            check(layer, true, Some(named), None, Some(named));
+            check(layer, false, Some(named), None, None);
+            check(layer, true, None, Some(&bound), None);
+            // Inline, of AWS, of somebody else.
+            check(layer, true, Some("no"), Some(&bound), None);
+            check(layer, true, Some("arn:aws:iam::aws:policy/AWSDenyAll"), None, None);
+            check(layer, true, Some("arn:aws:iam::210987654321:policy/no"), None, None);
+        }
+        check(Layer::Boundary, true, None, Some(&bound), Some(bound.as_str()));
+        check(Layer::Boundary, false, None, Some(&bound), None);
+        check(Layer::Boundary, true, None, Some(&theirs), None);
+        // One of AWS.
+        check(Layer::Boundary, true, None, None, None);
+        check(Layer::Trust, true, None, Some(&bound), None);
+        check(Layer::Resource, true, None, Some(&bound), None);
+    }
 
     #[test]
     fn the_log_tells_what_decided() {

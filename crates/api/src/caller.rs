@@ -6,12 +6,14 @@
 use std::sync::{Arc, OnceLock};
 
 use daypass_directory::{
-    Account, Directory, DirectoryError, EffectivePolicies, Role, Seen, Service, User,
+    Account, Directory, DirectoryError, EffectivePolicies, Role, Seen, Service, Tag, User,
 };
-use daypass_names::{AccessKeyId, AccountAlias, AccountId, Arn, SessionName};
-use daypass_policy::{Attached, Kind, Policy, Principal};
+use daypass_names::{
+    AccessKeyId, AccountAlias, AccountId, Arn, FederatedUserName, SessionName, UniqueId,
+};
+use daypass_policy::{Kind, Policy, Principal};
 use daypass_sigv4::Verified;
-use daypass_token::{Session, SessionId};
+use daypass_token::{Origin, Session, SessionId};
 
 /// A proven caller.
 #[derive(Debug)]
@@ -24,6 +26,8 @@ pub(crate) struct Caller {
 /// The principal behind the credentials, as it stands in the directory now.
 #[derive(Debug)]
 pub(crate) enum Identity {
+    /// A federated user: a session of GetFederationToken.
+    FederatedUser(FederatedUser),
     /// The root user of an account, by its long-term key or a GetSessionToken session.
     Root(Root),
     /// A session of a role.
@@ -45,10 +49,58 @@ impl Identity {
     /// The account of the principal; a service has none.
     pub(crate) fn home(&self) -> Option<AccountId> {
         match self {
+            Self::FederatedUser(federated) => Some(federated.creator.account()),
             Self::Root(root) => Some(root.account),
             Self::RoleSession { role, .. } => Some(role.account),
             Self::Service(_) => None,
             Self::User(user) => Some(user.account),
+        }
+    }
+}
+
+/// A federated user. It is nobody in the directory: its rights are those of its creator, as far as
+/// its session policies go.
+#[derive(Debug)]
+pub(crate) struct FederatedUser {
+    /// The name that its creator gave it.
+    pub(crate) name: FederatedUserName,
+    /// `arn:aws:sts::<account>:federated-user/<name>`.
+    pub(crate) arn: Arn,
+    /// Who made the session, as it stands in the directory now.
+    pub(crate) creator: Creator,
+}
+
+/// Who made the session of a federated user.
+#[derive(Debug)]
+pub(crate) enum Creator {
+    /// The root user of the account.
+    Root(Root),
+    /// A user.
+    User(Arc<User>),
+}
+
+impl Creator {
+    /// The account of both.
+    pub(crate) fn account(&self) -> AccountId {
+        match self {
+            Self::Root(root) => root.account,
+            Self::User(user) => user.account,
+        }
+    }
+
+    /// The tags of the user; the root user has none.
+    pub(crate) fn tags(&self) -> &[Tag] {
+        match self {
+            Self::Root(_) => &[],
+            Self::User(user) => &user.tags,
+        }
+    }
+
+    /// The unique id of the user, the account of the root user.
+    fn principal_id(&self) -> String {
+        match self {
+            Self::Root(root) => root.account.to_string(),
+            Self::User(user) => user.id.to_string(),
         }
     }
 }
@@ -71,8 +123,8 @@ pub(crate) struct Root {
 pub(crate) struct CallerSession {
     pub(crate) id: SessionId,
     pub(crate) facts: Session,
-    /// The session policies, compiled when a decision asks for them first.
-    compiled: OnceLock<Vec<Policy>>,
+    /// The inline session policy, compiled when a decision asks for it first.
+    compiled: OnceLock<Policy>,
 }
 
 impl CallerSession {
@@ -80,18 +132,21 @@ impl CallerSession {
         Self { id, facts, compiled: OnceLock::new() }
     }
 
-    /// The session policies, compiled; what no longer parses denies everything. `None` when the
-    /// session is not limited by any.
-    fn policies(&self) -> Option<&[Policy]> {
-        let packed = self.facts.session_policies.as_ref()?;
-        Some(self.compiled.get_or_init(|| {
-            // Managed session policies cannot be passed yet: one in a token denies all.
-            let inline = packed.inline.iter();
-            let inline = inline.map(|text| Policy::parse_stored(text, Kind::Session));
-            let managed = packed.managed.iter().map(|_| Policy::empty(Kind::Session));
-            inline.chain(managed).collect()
-        }))
+    /// The inline session policy, compiled; one that no longer parses denies everything. The
+    /// managed ones are looked up for each decision: see `sts::session_policies`.
+    pub(crate) fn inline_policy(&self) -> Option<&Policy> {
+        let text = self.facts.session_policies.as_ref()?.inline.as_ref()?;
+        Some(self.compiled.get_or_init(|| Policy::parse_stored(text, Kind::Session)))
     }
+}
+
+/// Whom requests are counted for.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) struct LimitedAs {
+    account: Option<AccountId>,
+    id: Option<UniqueId>,
+    /// Where the chain of a role session began: account, principal, and digest of another proof.
+    began_as: Option<(Option<AccountId>, Option<UniqueId>, [u8; 16])>,
 }
 
 impl Caller {
@@ -129,14 +184,52 @@ impl Caller {
         self.identity.home()
     }
 
-    /// The unique id of the user or the role, the account of a root user; a service has none.
+    /// The unique id of the user or the role, the account of a root user; a service has none. A
+    /// federated user has that of its creator, who chooses its name.
     pub(crate) fn principal_id(&self) -> Option<String> {
         match &self.identity {
+            Identity::FederatedUser(federated) => Some(federated.creator.principal_id()),
             Identity::Root(root) => Some(root.account.to_string()),
             Identity::RoleSession { role, .. } => Some(role.id.to_string()),
             Identity::Service(_) => None,
             Identity::User(user) => Some(user.id.to_string()),
         }
+    }
+
+    /// What the caller's requests are counted under: those of a user with its keys and the federated
+    /// users that it made, those of a role by whom its sessions began with.
+    pub(crate) fn limited_as(&self) -> LimitedAs {
+        let id = match &self.identity {
+            Identity::FederatedUser(federated) => match &federated.creator {
+                Creator::Root(_) => None,
+                Creator::User(user) => Some(user.id),
+            },
+            Identity::Root(_) => None,
+            Identity::RoleSession { role, .. } => Some(role.id),
+            Identity::Service(service) => Some(service.id),
+            Identity::User(user) => Some(user.id),
+        };
+        let began_as = self.role_origin().map(|origin| {
+            // One of ours is the same with each of its keys; of others only the digest is known.
+            let is_ours = origin.account.is_some() || origin.principal.is_some();
+            let digest = if is_ours { [0; 16] } else { origin.digest };
+            (origin.account, origin.principal, digest)
+        });
+        LimitedAs { account: self.home(), id, began_as }
+    }
+
+    /// The account that the caller's requests are counted for: that in which the chain of a role
+    /// session began, so that nobody uses up the limit of another account, and else its own. What
+    /// began in none, with a service or a provider, counts for the account of the role, which
+    /// trusts it.
+    pub(crate) fn paying_account(&self) -> Option<AccountId> {
+        self.role_origin().and_then(|origin| origin.account).or_else(|| self.home())
+    }
+
+    /// Where the chain of a role session began.
+    fn role_origin(&self) -> Option<Origin> {
+        let session = self.session.as_deref()?;
+        matches!(self.identity, Identity::RoleSession { .. }).then_some(session.facts.origin)
     }
 
     /// The account that the caller works in.
@@ -151,6 +244,7 @@ impl Caller {
     /// The ARN that GetCallerIdentity and records show; a service has none.
     pub(crate) fn arn(&self) -> Option<&Arn> {
         match &self.identity {
+            Identity::FederatedUser(federated) => Some(&federated.arn),
             Identity::Root(root) => Some(&root.arn),
             Identity::RoleSession { arn, .. } => Some(arn),
             Identity::Service(_) => None,
@@ -169,6 +263,9 @@ impl Caller {
     /// The `UserId` of GetCallerIdentity, which is `aws:userid`; a service has none.
     pub(crate) fn user_id(&self) -> Option<String> {
         match &self.identity {
+            Identity::FederatedUser(FederatedUser { name, creator, .. }) => {
+                Some(format!("{}:{name}", creator.account()))
+            }
             Identity::Root(root) => Some(root.account.to_string()),
             Identity::RoleSession { role, name, .. } => Some(format!("{}:{name}", role.id)),
             Identity::Service(_) => None,
@@ -180,6 +277,13 @@ impl Caller {
     /// which is decided on by itself: this is the first.
     pub(crate) fn principal(&self) -> Principal<'_> {
         match &self.identity {
+            Identity::FederatedUser(FederatedUser { arn, creator, .. }) => {
+                let user = match creator {
+                    Creator::Root(_) => None,
+                    Creator::User(user) => Some((&user.arn, user.id)),
+                };
+                Principal::FederatedUser { arn, account: creator.account(), creator: user }
+            }
             Identity::Root(root) => Principal::Root { account: root.account },
             Identity::Service(service) => Principal::Service { name: first_principal(service) },
             Identity::User(user) => {
@@ -197,10 +301,12 @@ impl Caller {
     /// The principal as it was looked up. Of the root user nothing decides but its access key.
     pub(crate) fn seen(&self) -> Result<Option<Seen>, DirectoryError> {
         match &self.identity {
-            Identity::Root(_) => Ok(None),
+            Identity::FederatedUser(FederatedUser { creator: Creator::Root(_), .. })
+            | Identity::Root(_) => Ok(None),
             Identity::RoleSession { role, .. } => role.seen().map(Some),
             Identity::Service(service) => service.seen().map(Some),
-            Identity::User(user) => user.seen().map(Some),
+            Identity::FederatedUser(FederatedUser { creator: Creator::User(user), .. })
+            | Identity::User(user) => user.seen().map(Some),
         }
     }
 
@@ -210,17 +316,15 @@ impl Caller {
         directory: &Directory,
     ) -> Result<EffectivePolicies, DirectoryError> {
         match &self.identity {
-            Identity::User(user) => directory.policies_of_user(user).await,
+            Identity::FederatedUser(FederatedUser { creator: Creator::User(user), .. })
+            | Identity::User(user) => directory.policies_of_user(user).await,
             Identity::RoleSession { role, .. } => directory.policies_of_role(role).await,
-            // They have none: the root user needs none, and a service is let in by trust policies.
-            Identity::Root(_) | Identity::Service(_) => Ok(EffectivePolicies::default()),
+            // They have none: the root user needs none, nor does whom it federates, and a service
+            // is let in by trust policies.
+            Identity::FederatedUser(FederatedUser { creator: Creator::Root(_), .. })
+            | Identity::Root(_)
+            | Identity::Service(_) => Ok(EffectivePolicies::default()),
         }
-    }
-
-    /// The policies of the session; `None` when it has none and so is not limited by any.
-    pub(crate) fn session_policies(&self) -> Option<Vec<Attached<'_>>> {
-        let policies = self.session.as_ref()?.policies()?;
-        Some(policies.iter().map(|policy| Attached { name: "session policy", policy }).collect())
     }
 
     /// Whether these are the credentials of GetSessionToken.

@@ -35,6 +35,11 @@ fn principal<'a>(context: &mut Context<'a>, call: &'a Authenticated<'_>) {
         context.insert("aws:userid", id);
     }
     match caller.identity() {
+        Identity::FederatedUser(federated) => {
+            context.insert("aws:PrincipalAccount", federated.creator.account());
+            context.insert("aws:PrincipalType", "FederatedUser");
+            context.insert("aws:PrincipalArn", federated.arn.as_str());
+        }
         Identity::Root(root) => {
             context.insert("aws:PrincipalAccount", root.account.as_str());
             context.insert("aws:PrincipalType", "Account");
@@ -55,6 +60,7 @@ fn principal<'a>(context: &mut Context<'a>, call: &'a Authenticated<'_>) {
         }
     }
     let tags = match caller.identity() {
+        Identity::FederatedUser(federated) => federated.creator.tags(),
         Identity::User(user) => &*user.tags,
         Identity::RoleSession { role, .. } => &*role.tags,
         Identity::Root(_) | Identity::Service(_) => &[],
@@ -63,7 +69,7 @@ fn principal<'a>(context: &mut Context<'a>, call: &'a Authenticated<'_>) {
         context.insert(format!("aws:PrincipalTag/{}", tag.key), tag.value.as_str());
     }
     if let Some(session) = caller.session() {
-        // Those of the session stand in the place of its role's. IAM user guide, "Pass session tags
+        // Those of the session stand in the place of its role's, or its creator's. IAM user guide, "Pass session tags
         // in AWS STS".
         for tag in &session.facts.tags {
             context.insert(format!("aws:PrincipalTag/{}", tag.key), tag.value.as_str());

@@ -3,13 +3,18 @@
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-/// An instant as replies print it: `2026-01-02T03:04:05Z`, always whole seconds and always `Z`.
+/// An instant as replies print it: `2026-01-02T03:04:05Z`, always whole seconds and always `Z`; in
+/// replies in JSON the seconds since 1970.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Date(pub(crate) Timestamp);
 
 impl Serialize for Date {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        daypass_audit::instant(&self.0, serializer)
+        // Only the writer of replies in JSON says no: see `daypass_query::to_json`.
+        match serializer.is_human_readable() {
+            true => daypass_audit::instant(&self.0, serializer),
+            false => serializer.serialize_i64(self.0.as_second()),
+        }
     }
 }
 

@@ -31,7 +31,7 @@ fn policy_characters(text: &str) -> bool {
 }
 
 /// The rule of a constrained type in the form that the decoder takes.
-const fn rule(constraint: &Constraint) -> TextRule {
+pub(crate) const fn rule(constraint: &Constraint) -> TextRule {
     TextRule {
         min: constraint.min,
         max: constraint.max,
@@ -70,16 +70,6 @@ pub(crate) fn arn(fields: &mut Fields<'_>, name: &str) -> Option<Arn> {
         Err(_) => {
             fields.refuse(format!("{text} is invalid"));
             None
-        }
-    }
-}
-
-/// Refuses parameters that AWS has and this server does not act on yet: ignoring half of a
-/// request would grant something else than was asked for.
-pub(crate) fn unsupported(fields: &mut Fields<'_>, names: &[&str]) {
-    for name in names {
-        if fields.has(name) {
-            fields.refuse(format!("The parameter {name} is not supported by this server yet."));
         }
     }
 }

@@ -26,6 +26,8 @@ pub enum Code {
     InternalFailure,
     /// The operation does not exist in that version.
     InvalidAction,
+    /// An encoded authorisation message is none of ours, not the caller's, or too old.
+    InvalidAuthorizationMessageException,
     /// A one-time password of an MFA device is wrong.
     InvalidAuthenticationCode,
     /// The access key or the session token is not valid.
@@ -58,6 +60,8 @@ pub enum Code {
     PackedPolicyTooLarge,
     /// A password is not as the account wants it.
     PasswordPolicyViolation,
+    /// The account has no STS in the Region.
+    RegionDisabledException,
     /// The credential report is older than it may be.
     ReportExpired,
     /// The credential report is being made.
@@ -76,6 +80,8 @@ pub enum Code {
     ServiceUnavailable,
     /// The signature does not fit the request.
     SignatureDoesNotMatch,
+    /// Too many requests.
+    Throttling,
     /// Only AWS changes the entity.
     UnmodifiableEntity,
     /// The call is one of a service that is not here.
@@ -96,6 +102,7 @@ impl Code {
             Self::IncompleteSignature => "IncompleteSignature",
             Self::InternalFailure => "InternalFailure",
             Self::InvalidAction => "InvalidAction",
+            Self::InvalidAuthorizationMessageException => "InvalidAuthorizationMessageException",
             Self::InvalidAuthenticationCode => "InvalidAuthenticationCode",
             Self::InvalidClientTokenId => "InvalidClientTokenId",
             Self::InvalidInput => "InvalidInput",
@@ -112,6 +119,7 @@ impl Code {
             Self::PackedPolicyTooLarge => "PackedPolicyTooLarge",
             Self::PolicyNotAttachable => "PolicyNotAttachable",
             Self::PasswordPolicyViolation => "PasswordPolicyViolation",
+            Self::RegionDisabledException => "RegionDisabledException",
             Self::ReportExpired => "ReportExpired",
             Self::ReportInProgress => "ReportInProgress",
             Self::ReportNotPresent => "ReportNotPresent",
@@ -121,6 +129,7 @@ impl Code {
             Self::RequestTimeout => "RequestTimeout",
             Self::ServiceUnavailable => "ServiceUnavailable",
             Self::SignatureDoesNotMatch => "SignatureDoesNotMatch",
+            Self::Throttling => "Throttling",
             Self::UnmodifiableEntity => "UnmodifiableEntity",
             Self::UnknownOperationException => "UnknownOperationException",
             Self::ValidationError => "ValidationError",

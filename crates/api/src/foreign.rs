@@ -7,6 +7,7 @@
 
 use daypass_sigv4::Request;
 
+use crate::format::Format;
 use crate::identify::Service;
 use crate::{Code, Fault};
 
@@ -25,8 +26,8 @@ const EC2: &str = "ec2";
 /// In what form a refusal is written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Manner {
-    /// XML, in the namespace of one of our services.
-    Query(Service),
+    /// XML in the namespace of one of our services, or JSON as they write it.
+    Query(Service, Format),
     /// XML as EC2 writes it.
     Ec2,
     /// JSON, of that media type; the header has the code as well, where some clients read it alone.
@@ -42,8 +43,8 @@ pub(crate) struct Unidentified {
 
 impl Unidentified {
     /// What is refused as our own service does.
-    pub(crate) fn here(service: Service, fault: impl Into<Fault>) -> Self {
-        Self { manner: Manner::Query(service), fault: fault.into() }
+    pub(crate) fn here(service: Service, format: Format, fault: impl Into<Fault>) -> Self {
+        Self { manner: Manner::Query(service, format), fault: fault.into() }
     }
 
     /// What is refused in the form of the protocol that it speaks. `scope` is the service that it is
@@ -51,7 +52,7 @@ impl Unidentified {
     pub(crate) fn of(
         request: &Request<'_>,
         scope: Option<&str>,
-        here: Service,
+        (here, format): (Service, Format),
         fault: Fault,
     ) -> Self {
         let foreign = scope.filter(|scope| *scope != here.signing_name());
@@ -64,7 +65,7 @@ impl Unidentified {
         }
         let manner = match foreign {
             Some(EC2) => Manner::Ec2,
-            _ => Manner::Query(here),
+            _ => Manner::Query(here, format),
         };
         Self { manner, fault }
     }

@@ -12,7 +12,6 @@ mod document;
 mod groups;
 mod inline_policies;
 mod instance_profiles;
-mod linked_services;
 mod login_profiles;
 mod managed_policies;
 mod mfa_devices;
@@ -22,7 +21,7 @@ mod none_held;
 mod oidc_providers;
 mod paging;
 mod password_policy;
-mod policy_arn;
+pub(crate) mod policy_arn;
 mod policy_exclusions;
 mod policy_source;
 mod policy_versions;
@@ -37,7 +36,7 @@ mod simulate_principal;
 mod simulation;
 mod simulation_input;
 mod sts_preferences;
-mod tags;
+pub(crate) mod tags;
 mod users;
 
 use daypass_directory::{

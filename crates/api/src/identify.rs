@@ -7,6 +7,7 @@ use daypass_query::Form;
 use daypass_sigv4::{Presented, Request, presented};
 
 use crate::foreign::Unidentified;
+use crate::format::Format;
 use crate::operation::AnyOperation;
 use crate::{Code, Fault, Received, iam, sts};
 
@@ -80,6 +81,8 @@ pub(crate) struct Signed<'a> {
 pub(crate) struct Identified<'a> {
     pub(crate) service: Service,
     pub(crate) operation: &'static dyn AnyOperation,
+    /// The form of the reply.
+    pub(crate) format: Format,
     pub(crate) form: Form<'a>,
     pub(crate) signed: Signed<'a>,
 }
@@ -101,12 +104,14 @@ pub(crate) fn identify<'a>(
         query: received.uri.query().unwrap_or_default(),
         headers,
     };
-    let presented = presented(&request).map_err(|fault| Unidentified::here(Service::Sts, fault))?;
+    let format = Format::asked_by(&received.headers);
+    let presented =
+        presented(&request).map_err(|fault| Unidentified::here(Service::Sts, format, fault))?;
     let scope = presented.as_ref().map(|presented| presented.scope().service());
     let (service, found) = find(&request, &received.body, scope);
     let (operation, form) =
-        found.map_err(|fault| Unidentified::of(&request, scope, service, fault))?;
-    Ok(Identified { service, operation, form, signed: Signed { request, presented } })
+        found.map_err(|fault| Unidentified::of(&request, scope, (service, format), fault))?;
+    Ok(Identified { service, operation, format, form, signed: Signed { request, presented } })
 }
 
 /// The operation of a request of which only the beginning is here yet, and the credential that it

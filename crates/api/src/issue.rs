@@ -1,9 +1,10 @@
 //! Issuing: decided facts -> sealed credentials. The one path for every proof of identity.
 
-use daypass_directory::TokenVersion;
 use daypass_names::{AccessKeyId, AccessKeyKind, AccountId, UniqueId};
+use daypass_query::Fields;
 use daypass_token::{
-    Ancestor, Nonce, Origin, OriginKind, SealFault, Sealed, Session, SessionKind, seal_session,
+    Ancestor, MAX_TOKEN, Nonce, Origin, OriginKind, SealFault, Sealed, Session, SessionKind,
+    seal_session_padded,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -12,6 +13,7 @@ use crate::authenticate::Authenticated;
 use crate::caller::{Caller, Identity};
 use crate::date::Date;
 use crate::handed_out::HandedOut;
+use crate::regions::issuing;
 use crate::{Code, Fault};
 
 /// The shortest session that can be asked for, in seconds.
@@ -37,14 +39,14 @@ pub(crate) struct Issued {
 }
 
 /// A session of `duration` seconds from now on, of a principal and without anything else: what a
-/// proof adds (tags, policies, a name) the operation sets.
+/// proof adds (tags, policies, a name) the operation sets. Refused where the account has no STS.
 pub(crate) async fn session(
     call: &Authenticated<'_>,
     kind: SessionKind,
     (account, principal): (AccountId, impl Into<Option<UniqueId>>),
     duration: i64,
 ) -> Result<Session, Fault> {
-    let version = call.app.directory.token_version(account).await?;
+    let all_regions = issuing(call, account).await?;
     let issued_ms = call.app.issue_ms(call.now);
     Ok(Session {
         kind,
@@ -66,20 +68,38 @@ pub(crate) async fn session(
         creator: None,
         federated_name: None,
         federation_facts: Vec::new(),
-        all_regions: version == TokenVersion::V2,
+        all_regions,
         delivery: None,
     })
 }
 
+/// How long a session token must be at least, in characters.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LeastSize(usize);
+
+impl LeastSize {
+    /// Reads `MinimumSessionTokenSize`; absent is nothing.
+    pub(crate) fn decode(fields: &mut Fields<'_>) -> Self {
+        let longest = i64::try_from(MAX_TOKEN).unwrap_or(i64::MAX);
+        let size = fields.integer("MinimumSessionTokenSize", 0, longest).unwrap_or(0);
+        // INVARIANT: it is neither negative nor more than the longest token.
+        Self(usize::try_from(size).unwrap_or(0))
+    }
+}
+
 /// Seals `session` and hands out what belongs to it. Writes nothing to the store.
-pub(crate) fn issue(call: &Authenticated<'_>, session: &Session) -> Result<Issued, Fault> {
+pub(crate) fn issue(
+    call: &Authenticated<'_>,
+    session: &Session,
+    LeastSize(least): LeastSize,
+) -> Result<Issued, Fault> {
     let random = &call.app.random;
     let kind = AccessKeyKind::Temporary;
     let access_key_id = AccessKeyId::from_random(kind, session.account, random.array()?);
     let nonce = Nonce::from_random(random.array()?);
     let Sealed { token, secret, utilization_percent, packed_policy_size, .. } =
-        seal_session(&call.app.rings.sessions(), nonce, &access_key_id, session)
-            .map_err(sealing)?;
+        seal_session_padded(&call.app.rings.sessions(), nonce, &access_key_id, session, least)
+            .map_err(|fault| sealing(fault, session))?;
     call.note_issue(session.issued_ms);
     let expiration = Timestamp::from_second(session.expires_s)
         .map_err(|error| Fault::internal(format!("expiry: {error}")))?;
@@ -103,8 +123,8 @@ fn origin(caller: &Caller, began_ms: i64) -> Origin {
         return session.facts.origin;
     }
     let (kind, principal) = match caller.identity() {
-        // Its account says who it is.
-        Identity::Root(_) => (OriginKind::AccessKey, None),
+        // Its account says who it is. A federated user has a session, and may begin none.
+        Identity::FederatedUser(_) | Identity::Root(_) => (OriginKind::AccessKey, None),
         Identity::RoleSession { role, .. } => (OriginKind::AccessKey, Some(role.id)),
         Identity::Service(service) => (OriginKind::Service, Some(service.id)),
         Identity::User(user) => (OriginKind::AccessKey, Some(user.id)),
@@ -134,14 +154,27 @@ fn ancestors(caller: &Caller) -> Vec<Ancestor> {
     ancestors
 }
 
-fn sealing(fault: SealFault) -> Fault {
+/// Whether there are session policies: neither none nor an empty set.
+fn has_policies(session: &Session) -> bool {
+    session.session_policies.as_ref().is_some_and(|policies| *policies != Default::default())
+}
+
+fn sealing(fault: SealFault, session: &Session) -> Fault {
     match fault {
+        // AWS names the tags when there are no policies to be made smaller.
+        SealFault::PackedPolicyTooLarge { percent } if !has_policies(session) => Fault::new(
+            Code::PackedPolicyTooLarge,
+            format!("Packed size of session tags consumes {percent}% of allotted space."),
+        ),
         SealFault::PackedPolicyTooLarge { percent } => Fault::new(
             Code::PackedPolicyTooLarge,
             format!(
                 "Packed policy consumes {percent}% of allotted space, please use smaller policy."
             ),
         ),
+        SealFault::TokenTooLong { .. } => {
+            Fault::new(Code::PackedPolicyTooLarge, "Serialized token too large for session")
+        }
         SealFault::ChainTooDeep => Fault::new(
             Code::ValidationError,
             "The chain of role sessions is too long; assume the role from its beginning.",

@@ -10,10 +10,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use daypass_names::AccountId;
+use jiff::SignedDuration;
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 
-use crate::{Code, Fault};
+use crate::{Clock, Code, Fault};
 
 /// What room is measured in.
 const UNIT: usize = 64 << 10;
@@ -30,8 +31,10 @@ const OF_ACCOUNT: u32 = mib(128);
 const OF_PRINCIPAL: u32 = mib(48);
 const OF_ADDRESS: u32 = mib(48);
 
-/// How long a reply waits for room.
-const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a reply waits for room, by the clock.
+const TIMEOUT: SignedDuration = SignedDuration::from_secs(10);
+/// How often who waits looks at the clock while no room is given back.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// Whose reply it is.
 #[derive(Clone, Debug)]
@@ -61,7 +64,7 @@ impl Reader {
 }
 
 /// What counts as one address: an IPv4 address, or the first 64 bits of an IPv6 one.
-fn subnet(address: IpAddr) -> IpAddr {
+pub(crate) fn subnet(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
         IpAddr::V6(address) => {
@@ -140,9 +143,14 @@ impl LargeReplies {
     ///
     /// # Errors
     /// `ServiceUnavailable` when there is none for too long.
-    pub(crate) async fn room(&self, reader: &Reader, bytes: usize) -> Result<Room, Fault> {
+    pub(crate) async fn room(
+        &self,
+        reader: &Reader,
+        bytes: usize,
+        clock: &dyn Clock,
+    ) -> Result<Room, Fault> {
         let (holders, units) = (reader.holders(), units(bytes));
-        let end = Instant::now() + TIMEOUT;
+        let begun = clock.now();
         loop {
             // Waits from before it is looked, so that nothing that is given back goes unseen.
             let given_back = self.shared.given_back.notified();
@@ -150,12 +158,16 @@ impl LargeReplies {
                 let shared = Arc::clone(&self.shared);
                 return Ok(Room { shared, holders, units, sent: watch::Sender::new(()) });
             }
-            if timeout_at(end, given_back).await.is_err() {
+            let waited = clock.now().duration_since(begun);
+            // A clock that was set back would never end it.
+            if waited >= TIMEOUT || waited.is_negative() {
                 return Err(Fault::new(
                     Code::ServiceUnavailable,
                     "Too many large documents are being read. Please try again.",
                 ));
             }
+            // Whether room was given back or it is time to look at the clock, it looks at both.
+            drop(timeout(LOOK, given_back).await);
         }
     }
 
@@ -221,6 +233,8 @@ impl Unsent {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
 
     const MIB: usize = 1 << 20;
@@ -233,17 +247,68 @@ mod tests {
         }
     }
 
+    /// A clock that goes on by so many seconds whenever it is looked at.
+    #[derive(Debug)]
+    struct Steps(Mutex<Timestamp>, i64);
+
+    impl Steps {
+        fn of(seconds: i64) -> Self {
+            Self(Mutex::new("2026-01-02T03:04:05Z".parse().unwrap()), seconds)
+        }
+
+        fn shows(&self) -> Timestamp {
+            *self.0.lock().unwrap()
+        }
+    }
+
+    impl Clock for Steps {
+        fn now(&self) -> Timestamp {
+            let mut now = self.0.lock().unwrap();
+            let shown = *now;
+            *now += SignedDuration::from_secs(self.1);
+            shown
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_clock_that_is_passed_ends_the_wait() {
+        let replies = LargeReplies::new();
+        let ann = reader("123456789012", "Ann", "192.0.2.1");
+        let held = replies.room(&ann, 40 * MIB, &Steps::of(0)).await.unwrap();
+        let context = || std::task::Context::from_waker(std::task::Waker::noop());
+        // It stands still: whatever the runtime's own clock says, there is time left.
+        let still = Steps::of(0);
+        let mut waiting = std::pin::pin!(replies.room(&ann, 40 * MIB, &still));
+        for _ in 0..100 {
+            assert!(waiting.as_mut().poll(&mut context()).is_pending());
+            tokio::time::advance(Duration::from_secs(60)).await;
+        }
+        // It is moved, and the wait is over.
+        *still.0.lock().unwrap() += TIMEOUT;
+        assert_eq!(waiting.await.err().map(|fault| fault.code()), Some(Code::ServiceUnavailable));
+        // It was set back.
+        let fault = replies.room(&ann, 40 * MIB, &Steps::of(-1)).await.unwrap_err();
+        assert_eq!(fault.code(), Code::ServiceUnavailable);
+        // What is given back in time is taken.
+        let clock = Steps::of(1);
+        let mut waiting = std::pin::pin!(replies.room(&ann, 40 * MIB, &clock));
+        assert!(waiting.as_mut().poll(&mut context()).is_pending());
+        drop(held);
+        assert!(waiting.await.is_ok());
+        assert!(clock.shows().duration_since(Steps::of(0).shows()) < TIMEOUT);
+    }
+
     #[tokio::test(start_paused = true)]
     async fn nobody_holds_the_room_of_all() {
         const ONE: &str = "123456789012";
         const TWO: &str = "210987654321";
         let replies = LargeReplies::new();
         let room = async |account: &str, principal: &str, address: &str, mib: usize| {
-            let begun = Instant::now();
-            let room = replies.room(&reader(account, principal, address), mib * MIB).await;
-            room.map_err(|fault| (fault.code(), begun.elapsed()))
+            let (reader, clock) = (reader(account, principal, address), Steps::of(1));
+            let room = replies.room(&reader, mib * MIB, &clock).await;
+            room.map_err(|fault| fault.code())
         };
-        let late = Some((Code::ServiceUnavailable, TIMEOUT));
+        let late = Some(Code::ServiceUnavailable);
         // Of the same principal, of the same address, and of the same /64.
         let first = room(ONE, "Ann", "192.0.2.1", 40).await.unwrap();
         assert_eq!(room(ONE, "Ann", "192.0.2.2", 10).await.err(), late);
@@ -275,9 +340,10 @@ mod tests {
     async fn a_reply_waits_for_room_and_gives_back_what_it_needs_no_longer() {
         let replies = LargeReplies::new();
         let ann = reader("123456789012", "Ann", "192.0.2.1");
-        let mut taken = replies.room(&ann, 40 * MIB).await.unwrap();
+        let clock = Steps::of(0);
+        let mut taken = replies.room(&ann, 40 * MIB, &clock).await.unwrap();
         assert!(taken.is_for(40 * MIB) && !taken.is_for(40 * MIB + 1));
-        let mut waiting = std::pin::pin!(replies.room(&ann, 30 * MIB));
+        let mut waiting = std::pin::pin!(replies.room(&ann, 30 * MIB, &clock));
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
         assert!(waiting.as_mut().poll(&mut context).is_pending());
         taken.shrink_to(10 * MIB + 1);
@@ -293,7 +359,7 @@ mod tests {
         sent.await;
         assert_eq!(replies.left(), 192 * MIB);
         // Also the smallest takes a unit.
-        let small = replies.room(&ann, 0).await.unwrap();
+        let small = replies.room(&ann, 0, &clock).await.unwrap();
         assert_eq!(replies.left(), 192 * MIB - UNIT);
         drop(small);
     }

@@ -7,7 +7,9 @@
 
 mod app;
 mod authenticate;
+mod authorisation_message;
 mod authorise;
+mod buckets;
 mod caller;
 mod conditions;
 mod convert;
@@ -15,6 +17,7 @@ mod date;
 mod decode;
 mod fault;
 mod foreign;
+mod format;
 mod handed_out;
 mod iam;
 mod identify;
@@ -25,9 +28,11 @@ mod noting;
 mod open_sessions;
 mod operation;
 mod ports;
+mod rate_limits;
 mod received;
 mod record;
 mod refusal_log;
+mod regions;
 mod reply;
 mod sts;
 #[cfg(test)]
@@ -36,8 +41,11 @@ mod turns;
 mod unreadable;
 
 pub use app::{Allowance, App, DeliveryFault, Handled, Parts, Settings};
+pub use authorisation_message::{MESSAGE_LIFE, MessageFault};
 pub use fault::{Code, Fault};
 pub use identify::operations;
 pub use large_replies::Unsent;
 pub use ports::{Clock, Random, RandomFault};
+pub use rate_limits::{RateLimit, RateLimits};
 pub use received::{Received, RequestId, RequestIdText};
+pub use regions::{DeploymentRegion, EndpointName, RegionKind, Regions, RegionsFault};

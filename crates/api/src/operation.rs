@@ -10,12 +10,13 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 
 use daypass_audit::{Parameters, Resource};
-use daypass_query::{Fields, to_xml};
+use daypass_query::{Fields, to_json, to_xml};
 use serde::Serialize;
 
 use crate::authenticate::Authenticated;
 use crate::authorise::{Need, Permit, admit, authorise};
 use crate::caller::Caller;
+use crate::format::Format;
 use crate::record::{request_parameters, response_elements};
 use crate::{Fault, Received};
 
@@ -34,6 +35,8 @@ pub(crate) trait Operation: Sized + 'static {
     const BODY_MAX: usize = Received::BODY_MAX;
     /// Whether a registered service may call it.
     const FOR_SERVICES: bool = false;
+    /// Which sessions may call it, of the operations of STS; IAM has a rule of its own for all.
+    const SESSIONS: Sessions = Sessions::OfRoles;
     /// Whether the reply has no result element.
     const VOID: bool = false;
 
@@ -83,6 +86,19 @@ pub(crate) enum Effect {
     Writes,
 }
 
+/// The sessions that an operation of STS takes. IAM user guide, "Compare AWS STS credentials".
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Sessions {
+    /// Every one.
+    All,
+    /// None: who calls needs a long-term key.
+    None,
+    /// Those of roles.
+    OfRoles,
+    /// Those of roles, and those of GetSessionToken.
+    OfRolesAndUsers,
+}
+
 /// A parameter that the audit record repeats.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Recorded {
@@ -96,6 +112,10 @@ pub(crate) enum Recorded {
     Tags(&'static str),
     /// A list of texts.
     Texts(&'static str),
+    /// A list of structures that have an ARN each, `arn`.
+    Arns(&'static str),
+    /// Not a parameter: the tags that the calling session passes on.
+    IncomingTransitiveTags,
     /// Only that it was sent, of a secret.
     Hidden(&'static str),
     /// Only the length and the SHA-256, of a text that is too long for a record.
@@ -131,7 +151,7 @@ impl<'a> Done<'a> {
     /// CloudTrail leaves the parameters of refused calls out, and so do we.
     pub(crate) fn of<O: Operation>(call: &'a Authenticated<'_>, input: &O::Input) -> Self {
         Self {
-            request_parameters: request_parameters(&call.identified.form, O::RECORDED),
+            request_parameters: request_parameters(call, O::RECORDED),
             resources: O::resources(input),
             ..Self::unknown::<O>()
         }
@@ -141,7 +161,7 @@ impl<'a> Done<'a> {
 /// How a call of an operation ended, ready to be recorded and replied to. It has no `Debug`: a
 /// reply may hold a secret.
 pub(crate) struct Finished<'a> {
-    /// The XML document of the reply.
+    /// The document of the reply.
     pub(crate) outcome: Result<String, Fault>,
     pub(crate) done: Done<'a>,
 }
@@ -233,6 +253,10 @@ async fn attempt<'a, O: Operation>(
     }
     let result = (!O::VOID).then_some(&output);
     let namespace = call.identified.service.namespace();
-    to_xml(O::NAME, namespace, result, call.received.id.text().as_str())
-        .map_err(|error| Fault::internal(format!("reply of {}: {error}", O::NAME)))
+    let id = call.received.id.text();
+    let document = match call.identified.format {
+        Format::Xml => to_xml(O::NAME, namespace, result, id.as_str()),
+        Format::Json => to_json(O::NAME, result, id.as_str()),
+    };
+    document.map_err(|error| Fault::internal(format!("reply of {}: {error}", O::NAME)))
 }

@@ -15,6 +15,10 @@ pub struct Received {
     pub at: Timestamp,
     /// The address that the request came from: the peer's, or what a trusted proxy said.
     pub source_ip: IpAddr,
+    /// Whether many clients may come from that address, so that none of them answers for it: the
+    /// connection is this machine's own, or that of a proxy that does not say whose request it hands
+    /// over.
+    pub source_is_shared: bool,
     /// Whether it came over TLS (`aws:SecureTransport`).
     pub secure_transport: bool,
     /// The method.

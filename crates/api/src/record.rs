@@ -14,10 +14,14 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::authenticate::Authenticated;
-use crate::caller::{Caller, CallerSession, Identity};
+use crate::caller::{Caller, CallerSession, Creator, Identity};
 use crate::conditions::text;
+use crate::identify::Service;
 use crate::operation::{Done, Effect, Recorded};
 use crate::{Fault, RequestId};
+
+/// Where CloudTrail tells the endpoint that was asked.
+const REQUEST_DETAILS: &str = "RequestDetails";
 
 /// Builds the record of a call that ended well, or with `fault`. It borrows nearly all of it.
 pub(crate) fn record<'a>(
@@ -47,10 +51,22 @@ pub(crate) fn record<'a>(
     record.resources = Cow::Borrowed(&done.resources);
     record.api_version = Some(service.version().into());
     record.recipient_account_id = call.caller.home();
+    let mut additional = Map::new();
+    if let Some(endpoint) = call.endpoint.filter(|_| service == Service::Sts) {
+        additional.insert(REQUEST_DETAILS.to_owned(), endpoint.recorded());
+    }
     if fault.is_none()
         && let Some(id) = call.private_key()
     {
-        record.additional_event_data = Some(json!({ "privateKeyId": id }).into());
+        additional.insert("privateKeyId".to_owned(), id.into());
+    }
+    if done.effect == Effect::Grants
+        && let Some(session) = call.caller.session()
+        && !session.facts.ancestors.is_empty()
+    {
+        // The caller's own key is in `userIdentity`.
+        let keys = session.facts.ancestors.iter().map(|ancestor| ancestor.access_key_id.as_str());
+        additional.insert("ancestors".to_owned(), keys.collect::<Value>());
     }
     if let Identity::Service(service) = call.caller.identity() {
         // The account whose role it asked for.
@@ -60,7 +76,10 @@ pub(crate) fn record<'a>(
         let asked_for = done.resources.first().and_then(|resource| resource.account_id);
         let is_its = |account: &AccountId| service.accounts.contains(account);
         record.recipient_account_id = asked_for.filter(is_its);
-        record.additional_event_data = Some(json!({ "service": service.name.as_str() }).into());
+        additional.insert("service".to_owned(), service.name.as_str().into());
+    }
+    if !additional.is_empty() {
+        record.additional_event_data = Some(Value::Object(additional).into());
     }
     Ok(record)
 }
@@ -80,6 +99,9 @@ pub(crate) fn owners_copy<'a>(
     copy.user_identity.principal_id = callers.user_identity.principal_id.clone();
     copy.user_identity.account_id = callers.user_identity.account_id;
     copy.recipient_account_id = Some(owner);
+    // The chain before is the caller's account's own business as well; where it was asked is not.
+    let endpoint = call.endpoint.map(|endpoint| json!({ REQUEST_DETAILS: endpoint.recorded() }));
+    copy.additional_event_data = endpoint.map(Into::into);
     Ok(copy)
 }
 
@@ -101,6 +123,9 @@ fn user_identity<'a>(call: &'a Authenticated<'_>) -> UserIdentity<'a> {
             let name = Some(Cow::Borrowed(user.name.as_str()));
             (PrincipalType::IamUser, name, Some(Text::shown(&user.id)))
         }
+        Identity::FederatedUser(_) => {
+            (PrincipalType::FederatedUser, None, caller.user_id().map(Into::into))
+        }
         Identity::RoleSession { .. } => {
             (PrincipalType::AssumedRole, None, caller.user_id().map(Into::into))
         }
@@ -121,6 +146,7 @@ fn user_identity<'a>(call: &'a Authenticated<'_>) -> UserIdentity<'a> {
 fn session_context<'a>(caller: &'a Caller, session: &'a CallerSession) -> SessionContext<'a> {
     let facts = &session.facts;
     let issuer = match caller.identity() {
+        Identity::FederatedUser(federated) => Some(creator(&federated.creator)),
         Identity::Root(_) | Identity::Service(_) | Identity::User(_) => None,
         Identity::RoleSession { role, .. } => Some(SessionIssuer {
             kind: PrincipalType::Role,
@@ -140,17 +166,54 @@ fn session_context<'a>(caller: &'a Caller, session: &'a CallerSession) -> Sessio
     context
 }
 
+/// Who made the session of a federated user.
+fn creator(creator: &Creator) -> SessionIssuer<'_> {
+    match creator {
+        Creator::Root(root) => SessionIssuer {
+            kind: PrincipalType::Root,
+            principal_id: Text::shown(&root.account),
+            arn: Cow::Borrowed(&root.arn),
+            account_id: root.account,
+            user_name: root.alias.as_ref().map(|alias| alias.as_str().into()),
+        },
+        Creator::User(user) => SessionIssuer {
+            kind: PrincipalType::IamUser,
+            principal_id: Text::shown(&user.id),
+            arn: Cow::Borrowed(&user.arn),
+            account_id: user.account,
+            user_name: Some(user.name.as_str().into()),
+        },
+    }
+}
+
 /// The parameters as they were sent, of those that are recorded, ordered by name; nothing when
 /// none was.
 pub(crate) fn request_parameters<'a>(
-    form: &'a Form<'_>,
+    call: &'a Authenticated<'_>,
     recorded: &[Recorded],
 ) -> Option<Parameters<'a>> {
-    let lists = recorded.iter().any(|one| matches!(one, Recorded::Tags(_) | Recorded::Texts(_)));
-    if lists {
+    let form = &call.identified.form;
+    let is_list = |one: &Recorded| match *one {
+        Recorded::Tags(name) | Recorded::Texts(name) | Recorded::Arns(name) => {
+            form.fields().has(name)
+        }
+        Recorded::IncomingTransitiveTags => incoming_tags(&call.caller).next().is_some(),
+        _ => false,
+    };
+    if recorded.iter().any(is_list) {
         let members: Map<String, Value> =
             recorded.iter().filter_map(|one| recorded_member(form, one)).collect();
-        return (!members.is_empty()).then(|| lower_camel(Value::Object(members)).into());
+        let mut members = lower_camel(Value::Object(members));
+        if recorded.iter().any(|one| matches!(one, Recorded::IncomingTransitiveTags)) {
+            // The keys are not names of ours, and keep their case.
+            let tags: Map<String, Value> = incoming_tags(&call.caller)
+                .map(|(key, value)| (key.into(), value.into()))
+                .collect();
+            if let Some(members) = members.as_object_mut().filter(|_| !tags.is_empty()) {
+                members.insert("incomingTransitiveTags".to_owned(), tags.into());
+            }
+        }
+        return members.as_object().is_some_and(|all| !all.is_empty()).then(|| members.into());
     }
     let mut members = Vec::with_capacity(recorded.len());
     for parameter in recorded {
@@ -175,6 +238,16 @@ pub(crate) fn request_parameters<'a>(
     }
     members.sort_unstable_by_key(|(name, _)| *name);
     (!members.is_empty()).then(|| members.into())
+}
+
+/// The tags that the calling session passes on, keys and values.
+fn incoming_tags(caller: &Caller) -> impl Iterator<Item = (&str, &str)> {
+    let facts = caller.session().map(|session| &session.facts);
+    facts.into_iter().flat_map(|facts| {
+        let keys = facts.transitive_tag_keys.iter();
+        keys.filter_map(|key| facts.tags.iter().find(|tag| tag.key == *key))
+            .map(|tag| (tag.key.as_str(), tag.value.as_str()))
+    })
 }
 
 /// A parameter where lists are among those that are recorded; nothing when it was not sent.
@@ -206,6 +279,10 @@ fn recorded_member(form: &Form<'_>, parameter: &Recorded) -> Option<(String, Val
         Recorded::Texts(name) => {
             (name, listed(form, name, |mut member| member.text("", &ANY).into())?)
         }
+        Recorded::Arns(name) => {
+            (name, listed(form, name, |mut member| json!({ "arn": member.text("arn", &ANY) }))?)
+        }
+        Recorded::IncomingTransitiveTags => return None,
     };
     Some((name.to_owned(), value))
 }

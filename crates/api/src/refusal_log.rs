@@ -1,4 +1,5 @@
-//! The log of requests whose caller was not proven: sampled, so that strangers cannot fill it.
+//! The log of requests whose caller was not proven, or that came too often: sampled, so that nobody
+//! can fill it.
 //!
 //! Within a second the first refusals are logged one by one with their causes; the rest are
 //! counted, and the count is logged with the first refusal of a later second.

@@ -4,11 +4,15 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 
 use crate::foreign::Manner;
+use crate::format::Format;
 use crate::large_replies::Room;
 use crate::{Code, Fault, RequestId};
 
 /// Names that are looked up once, when this is compiled.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+/// The media types of the Query protocol's replies.
+const XML: &str = "text/xml";
+const JSON: &str = "application/json";
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 
 /// The status of each code: AWS STS and IAM API references, "Errors".
@@ -19,9 +23,11 @@ fn status(code: Code) -> StatusCode {
         | Code::InvalidAuthenticationCode
         | Code::InvalidClientTokenId
         | Code::MissingAuthenticationToken
+        | Code::RegionDisabledException
         | Code::SignatureDoesNotMatch => StatusCode::FORBIDDEN,
         Code::IncompleteSignature
         | Code::InvalidAction
+        | Code::InvalidAuthorizationMessageException
         | Code::InvalidInput
         | Code::InvalidParameterValue
         | Code::InvalidQueryParameter
@@ -33,6 +39,7 @@ fn status(code: Code) -> StatusCode {
         | Code::PasswordPolicyViolation
         | Code::PolicyNotAttachable
         | Code::RequestExpired
+        | Code::Throttling
         | Code::UnmodifiableEntity
         | Code::UnknownOperationException
         | Code::ValidationError => StatusCode::BAD_REQUEST,
@@ -52,18 +59,27 @@ fn status(code: Code) -> StatusCode {
     }
 }
 
-/// The reply to a request that succeeded; `xml` is the whole document, `memory` the room that it
+/// The reply to a request that succeeded; `document` is the whole of it, `memory` the room that it
 /// takes when it is large.
-pub(crate) fn success(id: &RequestId, mut xml: String, memory: Option<Room>) -> Response<Bytes> {
+pub(crate) fn success(
+    id: &RequestId,
+    format: Format,
+    mut document: String,
+    memory: Option<Room>,
+) -> Response<Bytes> {
+    let media = match format {
+        Format::Xml => XML,
+        Format::Json => JSON,
+    };
     match memory {
-        None => xml_response(StatusCode::OK, id, xml.into()),
+        None => response(StatusCode::OK, id, media, document.into()),
         // The room is given back when the last of the bytes are.
         Some(mut memory) => {
-            xml.shrink_to_fit();
-            memory.shrink_to(xml.capacity());
+            document.shrink_to_fit();
+            memory.shrink_to(document.capacity());
             let unsent = memory.unsent();
-            let bytes = Bytes::from_owner(Held(xml, memory));
-            let mut response = xml_response(StatusCode::OK, id, bytes);
+            let bytes = Bytes::from_owner(Held(document, memory));
+            let mut response = response(StatusCode::OK, id, media, bytes);
             response.extensions_mut().insert(unsent);
             response
         }
@@ -75,8 +91,8 @@ struct Held(String, Room);
 
 impl AsRef<[u8]> for Held {
     fn as_ref(&self) -> &[u8] {
-        let Self(xml, _memory) = self;
-        xml.as_bytes()
+        let Self(document, _memory) = self;
+        document.as_bytes()
     }
 }
 
@@ -85,17 +101,21 @@ pub(crate) fn refusal(id: &RequestId, manner: Manner, fault: &Fault) -> Response
     let status = status(fault.code());
     let (code, message) = (fault.code().as_str(), fault.message());
     let id_text = id.text();
+    let at_fault = if status.is_server_error() { "Receiver" } else { "Sender" };
     match manner {
-        Manner::Query(service) => {
-            let at_fault = if status.is_server_error() { "Receiver" } else { "Sender" };
+        Manner::Query(_, Format::Json) => {
+            let json = daypass_query::error_json(at_fault, code, message, id_text.as_str());
+            response(status, id, JSON, json.into())
+        }
+        Manner::Query(service, Format::Xml) => {
             let namespace = service.namespace();
             let xml =
                 daypass_query::error_xml(namespace, at_fault, code, message, id_text.as_str());
-            xml_response(status, id, xml.into())
+            response(status, id, XML, xml.into())
         }
         Manner::Ec2 => {
             let xml = daypass_query::ec2_error_xml(code, message, id_text.as_str());
-            xml_response(status, id, xml.into())
+            response(status, id, XML, xml.into())
         }
         Manner::Json(media) => {
             let json = serde_json::json!({ "__type": code, "message": message });
@@ -104,10 +124,6 @@ pub(crate) fn refusal(id: &RequestId, manner: Manner, fault: &Fault) -> Response
             response
         }
     }
-}
-
-fn xml_response(status: StatusCode, id: &RequestId, xml: Bytes) -> Response<Bytes> {
-    response(status, id, "text/xml", xml)
 }
 
 fn response(

@@ -1,9 +1,12 @@
 //! The API from end to end, with a clock that the test moves and a store in memory: real
 //! signatures in, real replies out.
 
+mod access_denied;
 mod accounts;
+mod authorisation_messages;
 mod boundaries;
 mod escalation;
+mod federation;
 mod foreign;
 mod history;
 mod iam;
@@ -19,13 +22,27 @@ mod iam_tags;
 mod iam_users;
 mod managed_policies;
 mod mfa_devices;
+mod mfa_rules;
 mod open_sessions;
 mod overtaken;
+mod protocol;
+mod rate_limits;
 mod refusals;
+mod regions;
 mod revocation;
 mod root_user;
 mod services;
 mod simulation;
 mod simulation_agreement;
 mod sts;
+mod sts_chains;
+mod sts_durations;
+mod sts_errors;
+mod sts_laws;
+mod sts_live;
+mod sts_replies;
+mod sts_session_policies;
+mod sts_session_tags;
+mod sts_source_identity;
+mod who_may_call;
 mod world;

@@ -97,7 +97,9 @@ unknown keys are refused. An empty variable is as good as none. For example:
   listen = \"[::]:4700\"
   ephemeral = true
   trusted_proxies = [\"10.0.0.1\"]
-  signing_regions = [\"us-east-1\", \"eu-west-1\"]
+  region = \"eu-central-1\"
+  regions = [\"eu-central-1\", \"eu-west-1\", \"me-south-1:opt-in\"]
+  endpoints = [\"sts.example.org=global\", \"sts.eu-west-1.example.org=eu-west-1\"]
 
 Exit status: 0 stopped as asked, 1 the server could not start, 2 wrong usage.";
 
@@ -138,7 +140,7 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "DIGITS", env = "DAYPASS_ACCOUNT_ID", hide_env_values = true)]
     account_id: Option<String>,
 
-    /// Region of the deployment [default: us-east-1]
+    /// Region of the deployment, which is that of its global endpoint [default: us-east-1]
     #[arg(long, value_name = "REGION", env = "DAYPASS_REGION", hide_env_values = true)]
     region: Option<String>,
 
@@ -154,6 +156,9 @@ pub(crate) struct Serve {
 
     /// Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed: addresses or CIDR
     /// blocks, separated by commas [default: none]
+    ///
+    /// Name the proxies alone: a client whose own address is in a wide block may say any address, for
+    /// `aws:SourceIp` and for the rate limits.
     #[arg(
         long,
         value_name = "LIST",
@@ -163,8 +168,38 @@ pub(crate) struct Serve {
     )]
     trusted_proxies: Option<Vec<String>>,
 
-    /// Regions that clients may sign for, separated by commas [default: any that is not empty;
-    /// letters, digits, `-`, `.` and `_`, at most 64]
+    /// Regions that there are, --region among them, separated by commas; REGION:opt-in for one that
+    /// accounts have to enable [default: none are configured, and all are alike]
+    ///
+    /// A signature for another Region is refused. Which Regions an account has is changed with
+    /// `daypass account region`. Not with --signing-regions or --allow-empty-region.
+    #[arg(
+        long,
+        value_name = "LIST",
+        env = "DAYPASS_REGIONS",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
+    regions: Option<Vec<String>>,
+
+    /// Host names of STS endpoints of these Regions, separated by commas: HOST=REGION, or
+    /// HOST=global for the global one [default: none but AWS's own]
+    ///
+    /// A request to such a host must be signed for its Region, one to the global endpoint for
+    /// --region. A request to any other host is taken by the Region that it is signed for.
+    #[arg(
+        long,
+        value_name = "LIST",
+        env = "DAYPASS_ENDPOINTS",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
+    endpoints: Option<Vec<String>>,
+
+    /// Regions that clients may sign for, separated by commas, when --regions configures none
+    /// [default: any that is not empty; letters, digits, `-`, `.` and `_`, at most 64]
+    ///
+    /// It bounds what a signature may say and nothing else: accounts have nothing to enable.
     #[arg(
         long,
         value_name = "LIST",
@@ -257,6 +292,34 @@ pub(crate) struct Serve {
     )]
     quotas: Option<Vec<String>>,
 
+    /// Most requests a second of one user, root user or service, as RATE or RATE:BURST, or `off`
+    /// [default: off; BURST is 5 seconds' worth]
+    ///
+    /// The sessions of a role count apart for each of them that they began with.
+    /// What is over a limit is refused with `Throttling` (400), which AWS SDKs try again a little
+    /// later. docs/operations.md says which rates are reasonable.
+    #[arg(
+        long,
+        value_name = "LIMIT",
+        env = "DAYPASS_RATE_LIMIT_PRINCIPAL",
+        hide_env_values = true
+    )]
+    rate_limit_principal: Option<String>,
+
+    /// Most requests a second of one account, all its principals together, in roles of other accounts
+    /// too [default: off]
+    #[arg(long, value_name = "LIMIT", env = "DAYPASS_RATE_LIMIT_ACCOUNT", hide_env_values = true)]
+    rate_limit_account: Option<String>,
+
+    /// Most requests a second whose credentials prove nobody, from one address (of IPv6: one /64)
+    /// [default: 50:1000]
+    ///
+    /// Over it, the address is answered only where it presents credentials that there are and signs
+    /// with them. Connections from loopback, and from named proxies that send no X-Forwarded-For,
+    /// stand for many clients and are not limited.
+    #[arg(long, value_name = "LIMIT", env = "DAYPASS_RATE_LIMIT_ADDRESS", hide_env_values = true)]
+    rate_limit_address: Option<String>,
+
     /// Loopback address and port to serve metrics on, at /metrics in Prometheus text [default:
     /// none]
     #[arg(long, value_name = "ADDRESS", env = "DAYPASS_METRICS_LISTEN", hide_env_values = true)]
@@ -288,6 +351,8 @@ impl Serve {
             tls_cert: self.tls_cert,
             tls_key: self.tls_key,
             trusted_proxies: self.trusted_proxies,
+            regions: self.regions,
+            endpoints: self.endpoints,
             signing_regions: self.signing_regions,
             allow_empty_region: self.allow_empty_region,
             admin_access_key_id: self.admin_access_key_id,
@@ -302,6 +367,9 @@ impl Serve {
             trail_keep_mib: self.trail_keep_mib,
             managed_policies: self.managed_policies,
             quotas: self.quotas,
+            rate_limit_principal: self.rate_limit_principal,
+            rate_limit_account: self.rate_limit_account,
+            rate_limit_address: self.rate_limit_address,
             metrics_listen: self.metrics_listen,
             log: self.log,
             log_format: self.log_format,
@@ -341,9 +409,20 @@ mod tests {
 
     #[test]
     fn lists_are_separated_by_commas() {
-        let layer = layer(&["--trusted-proxies", "10.0.0.1,10.1.0.0/16", "--signing-regions", "a"]);
+        let layer = layer(&[
+            "--trusted-proxies",
+            "10.0.0.1,10.1.0.0/16",
+            "--signing-regions",
+            "a",
+            "--regions",
+            "b,c:opt-in",
+            "--endpoints",
+            "h=b,i=global",
+        ]);
         assert_eq!(layer.trusted_proxies.unwrap(), ["10.0.0.1", "10.1.0.0/16"]);
         assert_eq!(layer.signing_regions.unwrap(), ["a"]);
+        assert_eq!(layer.regions.unwrap(), ["b", "c:opt-in"]);
+        assert_eq!(layer.endpoints.unwrap(), ["h=b", "i=global"]);
     }
 
     /// Each setting is documented with its variable, and no flag takes a secret.

@@ -18,7 +18,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{anyhow, bail};
 use daypass_server::operator::call;
 use daypass_server::operator::protocol::{
-    AccessKeyCreated, AccountCreated, Command, Compromised, Outcome, Progress, Registration, Target,
+    AccessKeyCreated, AccountCreated, Asked, Command, Compromised, MessageSealed, Outcome,
+    Progress, Registration, Target,
 };
 use daypass_server::{Config, DataPlace, Home, Layer};
 use serde::Serialize;
@@ -26,8 +27,8 @@ use zeroize::Zeroizing;
 
 pub(crate) use self::arguments::OperatorCommand;
 use self::arguments::{
-    AccountCommand, CreateAccount, KeyPlace, KeysCommand, Place, RegisterService, RevokeCommand,
-    RootKeyCommand, ServiceCommand, ServiceKeyCommand,
+    AccountCommand, CreateAccount, KeyPlace, KeysCommand, Place, RegionCommand, RegisterService,
+    RevokeCommand, RootKeyCommand, ServiceCommand, ServiceKeyCommand,
 };
 use self::credentials::{Destination, NewKey};
 
@@ -40,6 +41,7 @@ pub(crate) async fn run(command: OperatorCommand) -> anyhow::Result<()> {
             }
             AccountCommand::Create(new) => return create_account(&account.place, new).await,
             AccountCommand::List => (account.place, Command::AccountList {}),
+            AccountCommand::Region(command) => (account.place, region_request(command)),
             AccountCommand::Reopen { id } => {
                 (account.place, Command::AccountReopen { account_id: id })
             }
@@ -117,9 +119,34 @@ pub(crate) async fn run(command: OperatorCommand) -> anyhow::Result<()> {
     }
 }
 
+/// Has a running server answer a question about policies, and seal the explanation.
+pub(crate) async fn seal_message(
+    data: Option<PathBuf>,
+    account: Option<String>,
+    question: Asked,
+) -> anyhow::Result<MessageSealed> {
+    let request = Command::MessageSeal { account, question: Box::new(question) };
+    match send_to(&data_folder(data)?, &request).await? {
+        Outcome::MessageSealed(sealed) => Ok(sealed),
+        _ => bail!("the server's answer was not understood"),
+    }
+}
+
 /// A path for the server, which has another working folder.
 fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
     std::path::absolute(path).map_err(|error| anyhow!("`{}`: {error}", path.display()))
+}
+
+fn region_request(command: RegionCommand) -> Command {
+    match command {
+        RegionCommand::Disable(of) => {
+            Command::AccountRegionDisable { account_id: of.account, region: of.region }
+        }
+        RegionCommand::Enable(of) => {
+            Command::AccountRegionEnable { account_id: of.account, region: of.region }
+        }
+        RegionCommand::List { account } => Command::AccountRegionList { account_id: account },
+    }
 }
 
 fn keys_request(command: KeysCommand) -> anyhow::Result<Command> {

@@ -1,7 +1,8 @@
 //! `daypass policy`: reviews policy documents and answers what they decide, without a server.
 //!
 //! The engine is `daypass-policy`, the same that the server decides with. Nothing here reads the
-//! network or writes a file.
+//! network or writes a file; only `simulate --encode` asks a running server, through the socket in
+//! its data folder.
 
 mod arguments;
 mod cases;
@@ -10,7 +11,6 @@ mod form;
 mod input;
 mod outcome;
 mod output;
-mod question;
 mod simulate;
 
 use std::io::{self, BufWriter, Write};

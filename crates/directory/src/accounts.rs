@@ -11,8 +11,8 @@ use crate::directory::{Editing, Stored, corrupt, count_of, encode};
 use crate::keys::Noun;
 use crate::record::{self, AccountRecord, ClosureRecord};
 use crate::{
-    Account, AccountCounts, Closure, Directory, DirectoryError, Entity, NewAccount, Noting, Quotas,
-    keys,
+    Account, AccountCounts, AccountRegions, Closure, Directory, DirectoryError, Entity, NewAccount,
+    Noting, Quotas, keys,
 };
 
 /// Most characters of who closed an account, and why.
@@ -111,6 +111,8 @@ pub(crate) fn record_of_new(new: NewAccount) -> Result<AccountRecord, DirectoryE
         created: new.created.to_string(),
         closed: None,
         root_access_keys: Vec::new(),
+        enabled_regions: Vec::new(),
+        regions_without_sts: Vec::new(),
     })
 }
 
@@ -141,6 +143,7 @@ impl Stored for Account {
             created: record::timestamp(&record.created)?,
             closed: record.closed.as_ref().map(closure).transpose()?,
             root_access_keys: record.root_access_keys.iter().map(key).collect::<Result<_, _>>()?,
+            regions: AccountRegions::from_record(record)?,
             revision: Revision::ZERO,
         })
     }

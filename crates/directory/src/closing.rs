@@ -1,9 +1,11 @@
 //! Closing an account: every credential of it is refused from the next request on, and nothing of
 //! it is deleted.
 //!
-//! The record says it, and an index that the start reads; every process has the closed accounts in
-//! memory, where authentication looks without a read and without a lock. An account is in memory
-//! before the call that closes it returns, also when the store leaves open whether it has it.
+//! The record says it, and an index of the closed accounts alone, written in the same commit. The
+//! start reads both before anything is served, the stricter one counts, and what the index has lost
+//! it gets back. Every process has the closed accounts in memory, where authentication looks without
+//! a read and without a lock. An account is in memory before the call that closes it returns, also
+//! when the store leaves open whether it has it.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -11,7 +13,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use daypass_names::AccountId;
-use daypass_store::MAX_SCAN;
+use daypass_store::{Commit, MAX_SCAN, StoreError};
 use daypass_token::Session;
 use jiff::Timestamp;
 use tokio::sync::Mutex;
@@ -30,6 +32,15 @@ pub struct Closing {
     pub by: String,
     /// Why.
     pub reason: Option<String>,
+}
+
+/// What a start finds of accounts.
+#[derive(Debug)]
+pub struct AccountsAtStart {
+    /// All of them, ordered by id.
+    pub accounts: Vec<Account>,
+    /// The closed ones of which the index did not say so, and does now.
+    pub unindexed: Vec<AccountId>,
 }
 
 /// The closed accounts in memory, and the lock of their writers.
@@ -106,8 +117,7 @@ impl Directory {
         Ok(own.chain(ancestors).find(|account| accounts.contains(account)))
     }
 
-    /// Reads which accounts are closed: those of which the index says so or their own record. An
-    /// account whose record cannot be read is closed, too, since nobody knows.
+    /// Reads which accounts are closed, from their index.
     pub(crate) async fn load_closed(&self) -> Result<(), DirectoryError> {
         let _writing = self.closed.writing.lock().await;
         let mut accounts = HashSet::new();
@@ -125,25 +135,51 @@ impl Directory {
             }
             after = page.into_iter().next_back().map(|(key, _)| key);
         }
-        after = None;
-        loop {
-            let page = self.store.scan(keys::ACCOUNTS, after.as_ref(), MAX_SCAN).await?;
-            for (key, entry) in &page {
-                match self.parse::<Account>(key, entry) {
-                    Ok((_, account)) if account.closed.is_none() => {}
-                    Ok((_, account)) => {
-                        accounts.insert(account.id);
-                    }
-                    Err(_) => accounts.extend(keys::account_of(key)),
-                }
-            }
-            if page.len() < MAX_SCAN {
-                break;
-            }
-            after = page.into_iter().next_back().map(|(key, _)| key);
-        }
         self.closed.accounts.store(Some(Arc::new(accounts)));
         Ok(())
+    }
+
+    /// All accounts, for a start, before anything is served. Those whose records say that they are closed are so from now on, also where the index,
+    /// which is damaged then, does not say it: those get their entry back, and are told.
+    ///
+    /// # Errors
+    /// [`DirectoryError::Corrupt`] when the record of an account cannot be read, since nobody knows
+    /// whether that is closed, or what the store lacks.
+    pub async fn accounts_at_start(&self) -> Result<AccountsAtStart, DirectoryError> {
+        let _writing = self.closed.writing.lock().await;
+        let accounts = self.accounts().await?;
+        let closed = accounts.iter().filter(|account| account.closed.is_some());
+        let closed: Vec<AccountId> = closed.map(|account| account.id).collect();
+        self.closed.change(|known| known.extend(&closed));
+        let mut unindexed = Vec::new();
+        for id in closed {
+            if self.index_closed(id).await? {
+                unindexed.push(id);
+            }
+        }
+        Ok(AccountsAtStart { accounts, unindexed })
+    }
+
+    /// Puts the entry of an account whose record says that it is closed into the index, unless it is
+    /// there. Says whether it was not.
+    async fn index_closed(&self, id: AccountId) -> Result<bool, DirectoryError> {
+        let index = keys::closed_account(id)?;
+        for _ in 0..ATTEMPTS {
+            if self.store.get(&index).await?.is_some() {
+                return Ok(false);
+            }
+            let editing = <Account as KeyHolder>::edit(self, id).await?;
+            if editing.value.closed.is_none() {
+                return Ok(false);
+            }
+            let commit = Commit::new().unchanged(editing.key.clone(), editing.revision);
+            match self.store.commit(commit.put(index.clone(), Vec::new())).await {
+                Ok(_) => return Ok(true),
+                Err(StoreError::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(DirectoryError::Conflict)
     }
 
     /// Closes an account. From the moment that this returns no credential of it is believed, and no
@@ -167,6 +203,8 @@ impl Directory {
                 self.closed.change(|accounts| {
                     accounts.insert(id);
                 });
+                // Or the index lost it.
+                self.index_closed(id).await?;
                 return Err(DirectoryError::AccountClosed(id));
             }
             editing.record.closed = Some(ClosureRecord {

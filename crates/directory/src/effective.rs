@@ -3,10 +3,10 @@
 //! SECURITY: what is attached and cannot be found or read fails the call. A missing policy may be
 //! the one that denies.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use daypass_names::{AccountId, Arn, UniqueId};
-use daypass_policy::{Attached, Policy};
+use daypass_policy::{Attached, Kind as PolicyKind, Policy};
 use daypass_store::Key;
 
 use crate::aws_managed::AwsPolicy;
@@ -31,6 +31,8 @@ pub struct EffectivePolicies {
     pub identity: Vec<AppliedPolicy>,
     /// Its permissions boundary.
     pub boundary: Option<Arc<Policy>>,
+    /// Which of `managed` the boundary is, if it is a customer's.
+    boundary_at: Option<usize>,
     groups: Vec<Arc<Group>>,
     managed: Vec<Arc<ManagedPolicy>>,
 }
@@ -40,6 +42,11 @@ impl EffectivePolicies {
     pub fn attached(&self) -> Vec<Attached<'_>> {
         let identity = self.identity.iter();
         identity.map(|AppliedPolicy { name, policy }| Attached { name, policy }).collect()
+    }
+
+    /// The ARN of the permissions boundary, if it is a customer managed policy.
+    pub fn boundary_arn(&self) -> Option<&Arn> {
+        self.managed.get(self.boundary_at?).map(|policy| &policy.arn)
     }
 
     /// Where the policies were found, for a write that is decided by them: the groups and the
@@ -52,6 +59,34 @@ impl EffectivePolicies {
         groups.chain(self.managed.iter().map(|policy| policy.seen())).collect()
     }
 }
+
+/// A managed policy that a session was made with, as it is now.
+#[derive(Clone, Debug)]
+pub struct SessionPolicy {
+    /// Its name and its document in force. One that is gone denies everything.
+    pub applied: AppliedPolicy,
+    managed: Option<Arc<ManagedPolicy>>,
+}
+
+impl SessionPolicy {
+    /// Where the policy was found, for a write that is decided by it; nothing of a policy of AWS,
+    /// which never changes, and of one that is gone, which denies the write.
+    ///
+    /// # Errors
+    /// As for [`ManagedPolicy::seen`].
+    pub fn seen(&self) -> Result<Option<Seen>, DirectoryError> {
+        self.managed.as_ref().map(|managed| managed.seen()).transpose()
+    }
+}
+
+/// What stands for a session policy that is gone.
+///
+/// SECURITY: not one that allows nothing: another session policy may allow what this one denied.
+static GONE: LazyLock<Arc<Policy>> = LazyLock::new(|| {
+    let text =
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}"#;
+    Arc::new(Policy::parse_stored(text, PolicyKind::Session))
+});
 
 /// What one look at all policies of a user or role gave.
 enum Gathered {
@@ -106,6 +141,37 @@ impl Directory {
         self.policies_of(role).await
     }
 
+    /// A managed policy that a session of `account` was made with, as it is now. One that is gone
+    /// denies everything, whatever stands under its name since.
+    ///
+    /// # Errors
+    /// [`DirectoryError::Corrupt`] when its document is not there or cannot be read.
+    pub async fn session_policy(
+        &self,
+        account: AccountId,
+        id: UniqueId,
+    ) -> Result<SessionPolicy, DirectoryError> {
+        let mut missing = None;
+        for _ in 0..ATTEMPTS {
+            match self.in_force(account, id).await? {
+                Ok(InForce { managed, policy }) => {
+                    let name = managed.arn().as_str().into();
+                    let applied = AppliedPolicy { name, policy };
+                    return Ok(SessionPolicy { applied, managed: managed.customers() });
+                }
+                // The version that was in force may have gone in between.
+                Err(key) => missing = Some(key),
+            }
+            if self.entity_by_id::<ManagedPolicy>(account, id).await?.is_none() {
+                let applied =
+                    AppliedPolicy { name: id.to_string().into(), policy: Arc::clone(&GONE) };
+                return Ok(SessionPolicy { applied, managed: None });
+            }
+        }
+        let key = missing.map_or_else(|| keys::entity(Kind::Policy, id), Ok)?;
+        Err(corrupt(&key, "its version in force is not there"))
+    }
+
     async fn policies_of<T: Bounded>(
         &self,
         holder: &T,
@@ -145,7 +211,10 @@ impl Directory {
             match self.in_force(account, id).await? {
                 Ok(InForce { managed, policy }) => {
                     gathered.boundary = Some(policy);
-                    gathered.managed.extend(managed.customers());
+                    if let Some(customers) = managed.customers() {
+                        gathered.boundary_at = Some(gathered.managed.len());
+                        gathered.managed.push(customers);
+                    }
                 }
                 Err(missing) => return Ok(Gathered::Missing(missing)),
             }

@@ -207,12 +207,6 @@ pub(crate) fn account(account: AccountId) -> Result<Key, StoreError> {
     Key::print(format_args!("account/{account}"))
 }
 
-/// The account whose record lies under a key.
-pub(crate) fn account_of(key: &Key) -> Option<AccountId> {
-    let digits = key.as_bytes().strip_prefix(ACCOUNTS)?;
-    AccountId::parse(std::str::from_utf8(digits).ok()?).ok()
-}
-
 /// That an account is closed.
 pub(crate) fn closed_account(account: AccountId) -> Result<Key, StoreError> {
     Key::print(format_args!("{CLOSED_ACCOUNTS}{account}"))

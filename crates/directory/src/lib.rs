@@ -12,6 +12,7 @@
 //! crate reads no clock and draws no random numbers: ids, nonces and times come in with the call.
 
 mod access_keys;
+mod account_regions;
 mod accounts;
 mod aliases;
 mod attachments;
@@ -31,6 +32,7 @@ mod inline;
 mod instance_profiles;
 mod keys;
 mod last_used;
+mod linked_services;
 mod login_profiles;
 mod managed;
 mod mfa_devices;
@@ -58,12 +60,13 @@ mod trust;
 mod users;
 mod versions;
 
+pub use account_regions::{AccountRegions, RegionChange};
 pub use attachments::HolderPage;
 pub use aws_managed::{AwsManagedFault, AwsManagedPolicies, MAX_AWS_MANAGED};
-pub use closing::Closing;
+pub use closing::{AccountsAtStart, Closing};
 pub use credentials::{KeyUse, UserCredentials};
 pub use directory::Directory;
-pub use effective::{AppliedPolicy, EffectivePolicies};
+pub use effective::{AppliedPolicy, EffectivePolicies, SessionPolicy};
 pub use entity::{
     AccessKey, AccessKeyStatus, Account, AccountCounts, AssertionEncryptionMode, Closure, Group,
     Holder, InlinePolicy, InstanceProfile, KeyOwner, LastUsed, Listing, MAX_PAGE, ManagedPolicy,
@@ -78,6 +81,7 @@ pub use findings::{Fault, Finding, Findings, MAX_FINDINGS};
 pub use founding::{Founded, Founding};
 pub use inline::{MAX_INLINE_POLICIES, MAX_INLINE_POLICY};
 pub use last_used::MAX_GATHERED;
+pub use linked_services::LinkedService;
 pub use login_profiles::{LoginProfile, LoginProfileChange, NewLoginProfile, PasswordStanding};
 pub use mfa_devices::{LOCKED_SECONDS, MAX_WRONG_CODES, MatchedCode};
 pub use note::{Note, NoteFault, Noting, OutboxKey};
@@ -97,7 +101,10 @@ pub use rings::{
     RESERVED_RING_KEYS, Resealed, RingChange, RingChangeKind, RingKeyInfo, RingKeyState, RingName,
     Rings, RingsFault, SESSION_KEY_MARGIN,
 };
-pub use saml_providers::{MAX_PRIVATE_KEYS, MAX_SAML_METADATA, StoredMetadata};
+pub use saml_providers::{
+    MAX_METADATA_CHARACTERS, MAX_PRIVATE_KEYS, MAX_SAML_METADATA, StoredMetadata,
+    UNLIMITED_METADATA,
+};
 pub use seen::Seen;
 pub use service_linked::{MAX_LINKED_BEYOND_QUOTA, MAX_ROLE_DELETIONS};
 pub use services::{MAX_SERVICE_LIMITS, MAX_SERVICE_PRINCIPALS, MAX_SERVICES, NewService, Service};

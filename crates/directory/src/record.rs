@@ -24,6 +24,12 @@ pub(crate) struct AccountRecord {
     /// The ids of the access keys of the root user, ordered.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) root_access_keys: Vec<String>,
+    /// Those that are enabled while they have to be, ordered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) enabled_regions: Vec<String>,
+    /// Those that are without STS while they are there by default, ordered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) regions_without_sts: Vec<String>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -214,6 +220,10 @@ pub(crate) struct TrustRecord {
     /// trusted nobody since it was made.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) unfinished: bool,
+    /// Of such a role: the SHA-256, in hexadecimal, of the file that it was made from. No other file
+    /// fills it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) import: String,
 }
 
 /// The unique id that a user or role of a trust policy had when the policy was saved.
@@ -289,7 +299,7 @@ pub(crate) struct StsPreferencesRecord {
     pub(crate) global_endpoint_token_version: TokenVersionRecord,
 }
 
-#[derive(Clone, Copy, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(crate) enum TokenVersionRecord {
     #[serde(rename = "v1Token")]
     V1,
@@ -341,7 +351,7 @@ pub(crate) struct SamlPrivateKeyRecord {
     pub(crate) sealed_key: String,
 }
 
-#[derive(Clone, Copy, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(crate) enum EncryptionRecord {
     Allowed,
     Required,

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use daypass_federation::saml::Digest;
 use daypass_names::{AccountId, Arn, PathPrefix, SamlId, SamlProviderName, UniqueId, UniqueIdKind};
 use daypass_store::{Key, Revision, StoreError};
+use jiff::SignedDuration;
 
 use crate::cache::Cache;
 use crate::directory::{ATTEMPTS, Stored, corrupt, encode};
@@ -28,6 +29,12 @@ use crate::{
 pub(crate) use keys::{identity as key_identity, opened as key_opened, owner as key_owner};
 pub(crate) use metadata::parts_of as metadata_parts;
 pub use metadata::{MAX_SAML_METADATA, StoredMetadata};
+
+/// Most characters of a metadata document: IAM API reference, "CreateSAMLProvider".
+pub const MAX_METADATA_CHARACTERS: usize = 10_000_000;
+
+/// How long metadata holds that does not say it: a hundred years.
+pub const UNLIMITED_METADATA: SignedDuration = SignedDuration::from_hours(36_525 * 24);
 
 /// Most private keys of a provider.
 pub const MAX_PRIVATE_KEYS: usize = 2;
@@ -79,7 +86,7 @@ impl Directory {
             created: new.created.to_string(),
             metadata: parts.record.clone(),
             encryption: new.encryption.map(AssertionEncryptionMode::record),
-            private_keys: new.private_key.iter().map(|key| key.listed()).collect(),
+            private_keys: new.private_keys.iter().map(|key| key.listed()).collect(),
             tags: tags::of_new::<SamlProvider>(&self.quotas, &new.tags)?,
         };
         let provider = self.made::<SamlProvider>(&record)?;
@@ -90,9 +97,12 @@ impl Directory {
             let mut commit = self.creation(&provider, bytes.clone()).await?;
             commit = parts.added(commit);
             let sealing = self.data_keys.sealing();
-            if let Some(key) = &new.private_key {
+            if !new.private_keys.is_empty() {
+                commit = sealing.bind(commit);
+            }
+            for key in &new.private_keys {
                 let sealed = keys::sealed(&sealing.ring, new.account, new.id, key)?;
-                commit = sealing.bind(keys::added(commit, new.id, key, &sealed)?);
+                commit = keys::added(commit, new.id, key, &sealed)?;
             }
             if self.commit_noted(commit, noting, &provider).await? {
                 return Ok(Arc::new(provider));
@@ -191,14 +201,14 @@ impl Directory {
 }
 
 impl AssertionEncryptionMode {
-    fn record(self) -> EncryptionRecord {
+    pub(crate) fn record(self) -> EncryptionRecord {
         match self {
             Self::Allowed => EncryptionRecord::Allowed,
             Self::Required => EncryptionRecord::Required,
         }
     }
 
-    fn of(record: EncryptionRecord) -> Self {
+    pub(crate) fn of(record: EncryptionRecord) -> Self {
         match record {
             EncryptionRecord::Allowed => Self::Allowed,
             EncryptionRecord::Required => Self::Required,

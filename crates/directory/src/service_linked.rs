@@ -1,20 +1,23 @@
 //! Service-linked roles: what makes and deletes them, what they refuse, and the paths that are kept
 //! for AWS. Whether a role is one its record says, which nothing but
-//! [`Directory::create_service_linked_role`] writes; neither its path nor its name makes it one.
+//! [`Directory::create_service_linked_role`] writes, for imports too; neither its path nor its name
+//! makes it one.
 //!
 //! IAM user guide, pages "Service-linked roles" and "Create a service-linked role".
 
 use std::sync::Arc;
 
 use daypass_names::{
-    AccountId, Arn, Constrained, Path, PolicyName, RoleDescription, RoleName, UniqueId,
+    AccountId, Arn, Constrained, Partition, Path, PolicyName, RoleDescription, RoleName, UniqueId,
 };
 use daypass_store::{Commit, Entry, Key};
 use jiff::Timestamp;
 
 use crate::directory::{ATTEMPTS, corrupt, decode, encode};
 use crate::record::{self, CommonRecord, RoleDeletionRecord, RoleDeletionsRecord, RoleRecord};
-use crate::{Directory, DirectoryError, NewServiceLinkedRole, Noting, Role, RoleChange, keys};
+use crate::{
+    Directory, DirectoryError, NewServiceLinkedRole, Noting, Role, RoleChange, keys, tags,
+};
 
 /// So many roles more than its quota an account may have when they are service-linked: AWS lets
 /// these go beyond the quota, and says no bound.
@@ -25,7 +28,7 @@ pub const MAX_LINKED_BEYOND_QUOTA: u32 = 1_000;
 pub const MAX_ROLE_DELETIONS: usize = 100;
 
 /// The longest session of every service-linked role, in seconds.
-const LONGEST_SESSION: u32 = 3600;
+pub(crate) const LONGEST_SESSION: u32 = 3600;
 
 /// What the paths of service-linked roles, and of the policies that AWS gives them, begin with.
 const LINKED: &str = "/aws-service-role/";
@@ -77,7 +80,7 @@ impl Protection<'_> {
 
 /// Whether a path is one of service-linked roles and their policies.
 pub(crate) fn is_under(path: &Path) -> bool {
-    path.as_str().starts_with(LINKED)
+    is_linked_path(path.as_str())
 }
 
 /// Refuses another longest session of a service-linked role; its description may change.
@@ -112,7 +115,7 @@ impl Directory {
         let trust = trust_text(service);
         let policy = self.parse_trust(&trust)?;
         let resolved = self.resolve_principals(&policy).await?;
-        let attached = self.linked_policy(&new.policy);
+        let attached = new.policy.as_ref().and_then(|policy| self.linked_policy(policy));
         let name = new.name.to_string();
         let record = RoleRecord {
             common: CommonRecord {
@@ -123,7 +126,7 @@ impl Directory {
             description: new.description.as_ref().map(RoleDescription::to_string),
             max_session_duration: LONGEST_SESSION,
             trust: resolved.record(&trust),
-            tags: Vec::new(),
+            tags: tags::of_new::<Role>(&self.quotas, &new.tags)?,
             service_linked: true,
         };
         let role = self.made::<Role>(&record)?;
@@ -205,9 +208,25 @@ impl Directory {
 
     /// The policy of AWS that a service gives its role, if the deployment has it.
     fn linked_policy(&self, name: &PolicyName) -> Option<UniqueId> {
-        let arn = format!("arn:{}:iam::aws:policy{LINKED}{name}", self.partition);
+        let arn = policy_arn(self.partition, name.as_str());
         Some(self.aws_managed.of_arn(&Arn::parse(&arn).ok()?)?.id)
     }
+}
+
+/// The ARN of a policy that a service gives its role.
+pub(crate) fn policy_arn(partition: Partition, name: &str) -> String {
+    format!("arn:{partition}:iam::aws:policy{LINKED}{name}")
+}
+
+/// The service whose roles are at a path.
+pub(crate) fn service_at(path: &str) -> Option<&str> {
+    let service = path.strip_prefix(LINKED)?.strip_suffix('/')?;
+    (!service.is_empty() && !service.contains('/')).then_some(service)
+}
+
+/// Whether a path is one of service-linked roles, however it goes on.
+pub(crate) fn is_linked_path(path: &str) -> bool {
+    path.starts_with(LINKED)
 }
 
 /// Where the roles of a service are.
@@ -224,7 +243,7 @@ fn path_of(service: &str) -> Result<Path, DirectoryError> {
 }
 
 /// The trust policy of the role of a service, whose characters need no escapes.
-fn trust_text(service: &str) -> String {
+pub(crate) fn trust_text(service: &str) -> String {
     format!(
         r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"Service":"{service}"}},"Action":"sts:AssumeRole"}}]}}"#
     )

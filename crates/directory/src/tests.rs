@@ -1,6 +1,7 @@
 //! The directory from outside, on a store in memory.
 
 mod access_keys;
+mod account_regions;
 mod aliases;
 mod aws_managed;
 mod check;

@@ -10,6 +10,7 @@
 //! its policies in one commit, a user's keys and password among them; roles trust nobody until they
 //! are filled. What cannot be brought in whole (its boundary is missing, or a policy that may deny) is
 //! left out. Whom a trust policy names must exist, in the document or here, or lets nobody in for ever.
+//! What a service-linked role may do is taken from no document, but from its service.
 
 mod aws_details;
 mod carry;
@@ -20,7 +21,9 @@ mod judge;
 mod look;
 mod meaning;
 mod plan;
+mod planning;
 mod put;
+mod put_providers;
 mod put_user;
 mod secrets;
 mod survey;

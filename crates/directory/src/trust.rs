@@ -36,7 +36,13 @@ impl Resolved {
         let pin =
             |(arn, id): (&Arn, &UniqueId)| PinRecord { arn: arn.to_string(), id: id.to_string() };
         let pins = self.pins.iter().map(pin).collect();
-        TrustRecord { text: text.to_owned(), pins, barred: Vec::new(), unfinished: false }
+        TrustRecord {
+            text: text.to_owned(),
+            pins,
+            barred: Vec::new(),
+            unfinished: false,
+            import: String::new(),
+        }
     }
 
     /// `commit`, provided that everybody named is still there.
@@ -61,7 +67,8 @@ pub(crate) fn pinned(record: &TrustRecord) -> Result<TrustPolicy, String> {
             !is_pinned && barred.contains(named.written())
         });
     }
-    Ok(TrustPolicy { policy: policy.into(), pins, barred, unfinished: record.unfinished })
+    let unfinished = record.unfinished.then(|| record.import.as_str().into());
+    Ok(TrustPolicy { policy: policy.into(), pins, barred, unfinished })
 }
 
 impl Directory {

@@ -6,8 +6,8 @@
 use std::fmt;
 
 use crate::{
-    AccountId, GroupName, InstanceProfileName, Invalid, IssuerUrl, Partition, Path, PolicyName,
-    RoleName, SamlProviderName, SessionName, UserName, VirtualMfaDeviceName,
+    AccountId, FederatedUserName, GroupName, InstanceProfileName, Invalid, IssuerUrl, Partition,
+    Path, PolicyName, RoleName, SamlProviderName, SessionName, UserName, VirtualMfaDeviceName,
 };
 
 /// The most characters an ARN parameter may have.
@@ -148,6 +148,15 @@ impl Arn {
         Self::build(partition, "sts", account, format_args!("assumed-role/{role}/{session}"))
     }
 
+    /// The ARN of a federated user.
+    pub fn federated_user(
+        partition: Partition,
+        account: AccountId,
+        name: &FederatedUserName,
+    ) -> Self {
+        Self::build(partition, "sts", account, format_args!("federated-user/{name}"))
+    }
+
     fn build(
         partition: Partition,
         service: &str,
@@ -282,6 +291,7 @@ mod tests {
         let role = RoleName::parse("Reader").unwrap();
         let session = SessionName::parse("s-1").unwrap();
         let profile = InstanceProfileName::parse("Web").unwrap();
+        let federated = FederatedUserName::parse("Bob").unwrap();
         for partition in Partition::ALL {
             for arn in [
                 Arn::root(partition, account),
@@ -289,6 +299,7 @@ mod tests {
                 Arn::role(partition, account, &path, &role),
                 Arn::assumed_role(partition, account, &role, &session),
                 Arn::instance_profile(partition, account, &path, &profile),
+                Arn::federated_user(partition, account, &federated),
             ] {
                 assert_eq!(Arn::parse(arn.as_str()).unwrap(), arn);
             }
@@ -313,5 +324,8 @@ mod tests {
         }
         let arn = Arn::assumed_role(Partition::Aws, account, &role, &session);
         assert_eq!(arn.iam_resource(), IamResource::AssumedRole { role: "Reader", session: "s-1" });
+        let arn = Arn::federated_user(Partition::Aws, account, &federated);
+        assert_eq!(arn.as_str(), "arn:aws:sts::123456789012:federated-user/Bob");
+        assert_eq!(arn.iam_resource(), IamResource::FederatedUser("Bob"));
     }
 }

@@ -29,9 +29,9 @@ pub use path::{Path, PathPrefix};
 pub use region::Region;
 pub use secret::SecretAccessKey;
 pub use text::{
-    AccountAlias, ExternalId, GroupName, HostName, InstanceProfileName, PolicyDescription,
-    PolicyName, PolicyVersionId, RoleDescription, RoleName, SamlId, SamlProviderName, ServiceName,
-    ServicePrincipal, SessionName, SigningName, SourceIdentity, TagKey, TagValue, UserName,
-    VirtualMfaDeviceName,
+    AccountAlias, ExternalId, FederatedUserName, GroupName, HostName, InstanceProfileName,
+    PolicyDescription, PolicyName, PolicyVersionId, RoleDescription, RoleName, SamlId,
+    SamlProviderName, ServiceName, ServicePrincipal, SessionName, SigningName, SourceIdentity,
+    TagKey, TagValue, UserName, VirtualMfaDeviceName,
 };
 pub use unique_id::{UniqueId, UniqueIdKind};

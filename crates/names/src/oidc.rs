@@ -74,7 +74,7 @@ impl IssuerUrl {
 
 impl Constrained for IssuerUrl {
     const CONSTRAINT: Constraint =
-        Constraint { min: 1, max: 255, pattern: r"[\u0021-\u007E]+", fits: is_printable };
+        Constraint { min: 1, max: 255, pattern: r"[\u0021-\u007E]*", fits: is_printable };
 
     fn parse(text: &str) -> Result<Self, Invalid> {
         Self::CONSTRAINT.check(text)?;
@@ -180,7 +180,7 @@ impl Constrained for ClientId {
     const CONSTRAINT: Constraint = Constraint {
         min: 1,
         max: 255,
-        pattern: r"[\u0020-\u007E\u00A0-\uD7FF\uE000-\uFFFD\u10000-\u10FFFF]+",
+        pattern: r"[\u0020-\u007E\u00A0-\uD7FF\uE000-\uFFFD\u10000-\u10FFFF]*",
         fits: |text| {
             text.chars().all(|c| matches!(c, ' '..='~' | '\u{a0}'..='\u{fffd}' | '\u{10000}'..))
         },

@@ -159,6 +159,10 @@ constrained_text! {
     SessionName, 2..=64, r"[\w+=,.@-]*", name
 }
 constrained_text! {
+    /// The name of a federated user (`Name` of GetFederationToken).
+    FederatedUserName, 2..=32, r"[\w+=,.@-]*", name
+}
+constrained_text! {
     /// A source identity: set once, carried through every chained session. The pattern has no colon,
     /// so that the reserved prefix `aws:` cannot occur.
     SourceIdentity, 2..=64, r"[\w+=,.@-]*", name
@@ -259,6 +263,10 @@ mod tests {
         check::<UserName>("a/b", pattern(r"[\w+=,.@-]+"));
         check::<UserName>("é", pattern(r"[\w+=,.@-]+"));
         check::<SessionName>("a", Err(Invalid::TooShort { min: 2 }));
+        check::<FederatedUserName>("a", Err(Invalid::TooShort { min: 2 }));
+        check::<FederatedUserName>(&"a".repeat(32), Ok(()));
+        check::<FederatedUserName>(&"a".repeat(33), Err(Invalid::TooLong { max: 32 }));
+        check::<FederatedUserName>("ann/b", pattern(r"[\w+=,.@-]*"));
         check::<SessionName>("Session1:2", pattern(r"[\w+=,.@-]*"));
         check::<ExternalId>("urn:x/y", Ok(()));
         check::<ExternalId>("x y", pattern(r"[\w+=,.@:\/-]*"));

@@ -35,7 +35,7 @@ enum Who {
     Root { arn: Arn, account: AccountId },
     User { arn: Arn, id: UniqueId, account: AccountId },
     RoleSession { role_arn: Arn, role_id: UniqueId, session_arn: Arn, account: AccountId },
-    FederatedUser { arn: Arn, account: AccountId, creator_arn: Arn, creator_id: UniqueId },
+    FederatedUser { arn: Arn, account: AccountId, creator: Option<(Arn, UniqueId)> },
     Service { name: String },
     Federated { provider: String },
 }
@@ -43,7 +43,7 @@ enum Who {
 impl Caller {
     /// Reads a principal that asks for an action: an ARN, twelve digits for a root user, a service
     /// or provider by its domain, or `*`. The context may know more of it than its ARN says;
-    /// `creator` is the user behind a federated user.
+    /// `creator` is the user behind a federated user, or the root user by its ARN.
     ///
     /// # Errors
     /// In plain words, when no such principal can ask for anything.
@@ -141,9 +141,12 @@ impl Who {
             }
             IamResource::FederatedUser(name) => {
                 UserName::parse(name).map_err(|_| wrong())?;
-                let creator_arn = creator_of(&arn, account, creator)?;
-                let creator_id = placeholder(UniqueIdKind::User, &creator_arn);
-                Ok(Self::FederatedUser { account, creator_arn, creator_id, arn })
+                let creator = creator_of(&arn, account, creator)?;
+                let creator = creator.map(|arn| {
+                    let id = placeholder(UniqueIdKind::User, &arn);
+                    (arn, id)
+                });
+                Ok(Self::FederatedUser { account, creator, arn })
             }
             IamResource::Other(resource) => {
                 let is_provider = arn.service() == "iam"
@@ -169,13 +172,9 @@ impl Who {
                     account: *account,
                 }
             }
-            Self::FederatedUser { arn, account, creator_arn, creator_id } => {
-                Principal::FederatedUser {
-                    arn,
-                    account: *account,
-                    creator_arn,
-                    creator_id: *creator_id,
-                }
+            Self::FederatedUser { arn, account, creator } => {
+                let creator = creator.as_ref().map(|(arn, id)| (arn, *id));
+                Principal::FederatedUser { arn, account: *account, creator }
             }
             Self::Service { name } => Principal::Service { name },
             Self::Federated { provider } => Principal::Federated { provider },
@@ -290,15 +289,22 @@ fn role_behind(session: &Arn, account: AccountId, name: &RoleName, context: &Con
     given.unwrap_or_else(|| Arn::role(session.partition(), account, &Path::default(), name))
 }
 
-/// The user who asked for a federated session.
-fn creator_of(session: &Arn, account: AccountId, creator: Option<&str>) -> Result<Arn, String> {
+/// The user who asked for a federated session; `None` for the root user.
+fn creator_of(
+    session: &Arn,
+    account: AccountId,
+    creator: Option<&str>,
+) -> Result<Option<Arn>, String> {
     let Some(text) = creator else {
-        return nobody(session.partition(), account);
+        return nobody(session.partition(), account).map(Some);
     };
-    let arn = Arn::parse(text).ok().filter(|arn| {
-        matches!(arn.iam_resource(), IamResource::User(_)) && arn.account() == Some(account)
-    });
-    arn.ok_or_else(|| format!("the creator `{text}` is not a user of the federated user's account"))
+    let arn = Arn::parse(text).ok();
+    let arn = arn.filter(|arn| arn.account() == Some(account) && arn.region().is_empty());
+    match arn.as_ref().map(Arn::iam_resource) {
+        Some(IamResource::User(_)) => Ok(arn),
+        Some(IamResource::Root) => Ok(None),
+        _ => Err(format!("the creator `{text}` is not a user of the federated user's account")),
+    }
 }
 
 /// A user whom no policy can name: nobody's name has a star.
@@ -466,7 +472,36 @@ mod tests {
         let ann = "arn:aws:iam::123456789012:user/Ann";
         let parse = |creator| Caller::parse(carol, "s3:GetObject", Some(creator), &context);
         assert!(parse(ann).is_ok());
-        assert!(parse("arn:aws:iam::210987654321:user/Ann").is_err());
+        for bad in [
+            "arn:aws:iam::210987654321:user/Ann",
+            "arn:aws:iam::210987654321:root",
+            "arn:aws:iam:eu-west-1:123456789012:root",
+            "arn:aws:iam::123456789012:role/app",
+            "123456789012",
+            "root",
+        ] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    /// Somebody whom the root user federated has no creator, as in live decisions: identity
+    /// policies do not speak for them.
+    #[test]
+    fn the_root_user_federates_too() {
+        let carol = "arn:aws:sts::123456789012:federated-user/Carol";
+        let (root, ann) = ("arn:aws:iam::123456789012:root", "arn:aws:iam::123456789012:user/Ann");
+        for (creator, want) in [
+            (Some(root), None),
+            (Some(ann), Some(ann)),
+            // One whom nobody can name, but a user: as long as it is not said who it was.
+            (None, Some("arn:aws:iam::123456789012:user/*")),
+        ] {
+            let context = Context::new();
+            let caller = Caller::parse(carol, "s3:GetObject", creator, &context).unwrap();
+            let Principal::FederatedUser { creator, .. } = caller.principal() else { panic!() };
+            assert_eq!(creator.map(|(arn, _)| arn.as_str()), want);
+            assert_eq!(caller.principal().has_own_policies(), want.is_some());
+        }
     }
 
     #[test]

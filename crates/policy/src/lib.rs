@@ -90,6 +90,7 @@ pub use evaluate::{Decision, Denial, decide};
 pub use explain::{Detail, Element, Explanation, Outcome, StatementReport, explain};
 pub use json::MAX_CHARACTERS;
 pub use malformed::{Malformed, Position};
+pub use message::{Extent, Told};
 pub use policy::{Kind, Policy};
 pub use principal::NamedPrincipal;
 pub use request::{Attached, Layer, Layers, Principal, Request};

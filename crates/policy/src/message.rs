@@ -13,10 +13,47 @@ use crate::explain::{Explanation, Outcome, StatementReport, caller};
 use crate::request::{Layer, Principal, Request};
 use crate::{Effect, Value};
 
+/// The condition key of who asks by its unique id.
+const USER_ID: &str = "aws:userid";
+
+/// How much of an explanation a message tells.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Extent {
+    /// Most of the matched statements, the first ones.
+    pub statements: usize,
+    /// Most of the condition keys of the request, the first ones.
+    pub conditions: usize,
+}
+
+impl Extent {
+    /// All of it.
+    pub const WHOLE: Self = Self { statements: usize::MAX, conditions: usize::MAX };
+}
+
+/// Of what a message tells.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Told {
+    /// Of a request that was made.
+    Request,
+    /// Of one that was only simulated: a member `simulated` says so, which is none of AWS's.
+    Simulation {
+        /// Whether the unique id of a user or role was given. Otherwise it is made up, and left out.
+        id_given: bool,
+    },
+}
+
 impl Explanation<'_> {
     /// The message of `DecodeAuthorizationMessage` for a request that was explained. Where a
     /// statement denies, only those that do are listed as matched.
     pub fn to_json(&self, request: &Request<'_>) -> String {
+        self.to_json_within(request, Extent::WHOLE, Told::Request)
+    }
+
+    /// The same, no longer than `extent` says. When something is left out for that, a last member
+    /// `truncated` says so: it is none of AWS's, and never there otherwise.
+    pub fn to_json_within(&self, request: &Request<'_>, extent: Extent, of: Told) -> String {
+        let without_id = of == Told::Simulation { id_given: false }
+            && matches!(request.principal, Principal::User { .. } | Principal::RoleSession { .. });
         let explicit = self.denies_explicitly();
         let matched = self.statements.iter().filter(|statement| {
             matches!(statement.outcome, Outcome::Matched)
@@ -24,26 +61,32 @@ impl Explanation<'_> {
                 && (!explicit || statement.effect == Effect::Deny)
         });
         let allowed = self.decision == Decision::Allowed;
-        let conditions = request.context.iter().map(|(key, values)| {
+        let is_shown = |key: &str| !(without_id && key.eq_ignore_ascii_case(USER_ID));
+        let shown = || request.context.iter().filter(|(key, _)| is_shown(key));
+        let conditions = shown().map(|(key, values)| {
             let key = text(key);
             let values = items(values.iter().map(|value| value_of(&value.text())));
             format!(r#"{{"key":{key},"values":{values}}}"#)
         });
+        let truncated = matched.clone().nth(extent.statements).is_some()
+            || shown().nth(extent.conditions).is_some();
         format!(
             concat!(
                 r#"{{"allowed":{},"explicitDeny":{},"matchedStatements":{},"failures":{},"#,
                 r#""context":{{"principal":{{"id":{},"arn":{}}},"action":{},"resource":{},"#,
-                r#""conditions":{}}}}}"#
+                r#""conditions":{}}}{}{}}}"#
             ),
             allowed,
             explicit,
-            items(matched.map(statement)),
+            items(matched.map(statement).take(extent.statements)),
             items(std::iter::empty()),
-            text(&principal_id(request)),
+            text(&if without_id { String::new() } else { principal_id(request) }),
             text(&principal_arn(request)),
             text(request.action),
             text(request.resource),
-            items(conditions),
+            items(conditions.take(extent.conditions)),
+            if of == Told::Request { "" } else { r#","simulated":true"# },
+            if truncated { r#","truncated":true"# } else { "" },
         )
     }
 }
@@ -116,7 +159,7 @@ fn principal_arn(request: &Request<'_>) -> String {
 
 /// What `aws:userid` says, or else the id of the principal.
 fn principal_id(request: &Request<'_>) -> String {
-    if let Some([Value::Text(id)]) = request.context.get("aws:userid") {
+    if let Some([Value::Text(id)]) = request.context.get(USER_ID) {
         return id.to_string();
     }
     match request.principal {

@@ -277,6 +277,10 @@ pub(crate) fn meant_but(named: &[NamedPrincipal], effect: Effect, caller: &Princ
                 || match caller {
                     Principal::Root { .. } => at(Grant::Account),
                     Principal::User { .. } => at(Grant::Account) && at(Grant::Entity),
+                    // The root user who made it is the account.
+                    Principal::FederatedUser { creator: None, .. } => {
+                        at(Grant::Account) && at(Grant::Direct)
+                    }
                     Principal::RoleSession { .. } | Principal::FederatedUser { .. } => {
                         at(Grant::Account) && at(Grant::Entity) && at(Grant::Direct)
                     }
@@ -303,7 +307,7 @@ fn entity_of<'a>(caller: &Principal<'a>) -> Option<(&'a Arn, UniqueId)> {
     match *caller {
         Principal::User { arn, id, .. } => Some((arn, id)),
         Principal::RoleSession { role_arn, role_id, .. } => Some((role_arn, role_id)),
-        Principal::FederatedUser { creator_arn, creator_id, .. } => Some((creator_arn, creator_id)),
+        Principal::FederatedUser { creator, .. } => creator,
         Principal::Anonymous
         | Principal::Root { .. }
         | Principal::Service { .. }

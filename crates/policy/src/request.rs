@@ -44,10 +44,9 @@ pub enum Principal<'a> {
         arn: &'a Arn,
         /// The account.
         account: AccountId,
-        /// The ARN of the user who made the session.
-        creator_arn: &'a Arn,
-        /// The unique id of that user.
-        creator_id: UniqueId,
+        /// The ARN and the unique id of the user who made the session; `None` when the root user
+        /// did, to whom identity policies do not apply.
+        creator: Option<(&'a Arn, UniqueId)>,
     },
     /// A service that acts for itself, for instance `ec2.amazonaws.com`.
     Service {
@@ -74,9 +73,14 @@ impl Principal<'_> {
     }
 
     /// Whether identity policies and a permissions boundary speak for the principal: the root user
-    /// needs none, and those from outside have none.
+    /// needs none, nor does whom it federates, and those from outside have none.
     pub(crate) fn has_own_policies(&self) -> bool {
-        matches!(self, Self::User { .. } | Self::RoleSession { .. } | Self::FederatedUser { .. })
+        matches!(
+            self,
+            Self::User { .. }
+                | Self::RoleSession { .. }
+                | Self::FederatedUser { creator: Some(_), .. }
+        )
     }
 
     /// Whether service control policies bind the principal: they bind users, roles and root users,

@@ -235,7 +235,8 @@ impl<'a> Fields<'a> {
         if bytes > rule.max && text.chars().count() > rule.max {
             fail(format!("Member must have length less than or equal to {}", rule.max));
         }
-        if !(rule.fits)(text) {
+        // A pattern that wants a character at least fails for none, too.
+        if !(rule.fits)(text) || (text.is_empty() && rule.pattern.ends_with('+')) {
             fail(format!("Member must satisfy regular expression pattern: {}", rule.pattern));
         }
         valid.then_some(text)
@@ -362,6 +363,17 @@ mod tests {
             read,
             None,
             r"2 validation errors detected: Value 'has a space' at 'roleSessionName' failed to satisfy constraint: Member must have length less than or equal to 8; Value 'has a space' at 'roleSessionName' failed to satisfy constraint: Member must satisfy regular expression pattern: [\w+=,.@-]*",
+        );
+        // A pattern that wants a character is not fitted by none.
+        let read = |fields: &mut Fields<'_>| {
+            fields.text("A", &TextRule { min: 1, pattern: "[a-z]+", ..ANY }).is_some()
+        };
+        check("A=a", read, true, "");
+        check(
+            "A=",
+            read,
+            false,
+            "2 validation errors detected: Value '' at 'a' failed to satisfy constraint: Member must have length greater than or equal to 1; Value '' at 'a' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-z]+",
         );
         // Lengths are in characters.
         let read = |fields: &mut Fields<'_>| {

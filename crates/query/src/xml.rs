@@ -13,17 +13,17 @@ use thiserror::Error;
 
 /// The room that a reply starts with, in bytes: enough for new credentials with their token, so
 /// that the usual reply is written without being moved, and no copy of a secret stays behind.
-const REPLY: usize = 5 << 10;
+pub(crate) const REPLY: usize = 5 << 10;
 
 /// The room for an error reply around its message.
-const ERROR: usize = 512;
+pub(crate) const ERROR: usize = 512;
 
-/// Why a value was not written as XML. This is a defect of the program, not of a request.
+/// Why a value was not written as a reply. This is a defect of the program, not of a request.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
-pub enum XmlError {
+pub enum ReplyError {
     /// A type that the protocol has no form for.
-    #[error("{0} cannot be written as XML")]
+    #[error("{0} has no form in a reply")]
     Unsupported(&'static str),
     /// The name of a field or operation is not the name of an XML element.
     #[error("`{0}` is no element name")]
@@ -33,13 +33,13 @@ pub enum XmlError {
     Custom(String),
 }
 
-impl serde::ser::Error for XmlError {
+impl serde::ser::Error for ReplyError {
     fn custom<T: Display>(message: T) -> Self {
         Self::Custom(message.to_string())
     }
 }
 
-impl From<fmt::Error> for XmlError {
+impl From<fmt::Error> for ReplyError {
     fn from(_: fmt::Error) -> Self {
         // Writing to a string cannot fail; a `Display` that reports failure can.
         Self::Unsupported("a value that does not print")
@@ -64,7 +64,7 @@ pub fn to_xml<T: Serialize>(
     namespace: &str,
     result: Option<&T>,
     request_id: &str,
-) -> Result<String, XmlError> {
+) -> Result<String, ReplyError> {
     let mut out = String::with_capacity(REPLY);
     let response = Name { stem: operation, suffix: "Response" };
     response.check()?;
@@ -200,7 +200,7 @@ struct Name<'a> {
 
 impl Name<'_> {
     /// Names come from our types; one that is no XML name would break the document.
-    fn check(self) -> Result<(), XmlError> {
+    fn check(self) -> Result<(), ReplyError> {
         let mut bytes = self.stem.bytes();
         let first = bytes
             .next()
@@ -209,7 +209,7 @@ impl Name<'_> {
         if first && bytes.all(letter) {
             Ok(())
         } else {
-            Err(XmlError::Name([self.stem, self.suffix].concat()))
+            Err(ReplyError::Name([self.stem, self.suffix].concat()))
         }
     }
 
@@ -237,7 +237,7 @@ struct Element<'a> {
 }
 
 impl<'a> Element<'a> {
-    fn open(self) -> Result<Contents<'a>, XmlError> {
+    fn open(self) -> Result<Contents<'a>, ReplyError> {
         self.name.check()?;
         self.out.push('<');
         self.name.push(self.out);
@@ -245,7 +245,7 @@ impl<'a> Element<'a> {
         Ok(Contents { out: self.out, name: self.name })
     }
 
-    fn number(self, negative: bool, magnitude: u64) -> Result<(), XmlError> {
+    fn number(self, negative: bool, magnitude: u64) -> Result<(), ReplyError> {
         let contents = self.open()?;
         if negative {
             contents.out.push('-');
@@ -266,7 +266,7 @@ impl Contents<'_> {
         Element { out: self.out, name: Name { stem: name, suffix: "" }, optional }
     }
 
-    fn close(self) -> Result<(), XmlError> {
+    fn close(self) -> Result<(), ReplyError> {
         self.name.close(self.out);
         Ok(())
     }
@@ -274,7 +274,7 @@ impl Contents<'_> {
 
 macro_rules! numbers {
     ($($method:ident: $type:ty as $wide:ident),*) => {
-        $(fn $method(self, value: $type) -> Result<(), XmlError> {
+        $(fn $method(self, value: $type) -> Result<(), ReplyError> {
             self.$wide(value.into())
         })*
     };
@@ -282,14 +282,14 @@ macro_rules! numbers {
 
 impl<'a> Serializer for Element<'a> {
     type Ok = ();
-    type Error = XmlError;
+    type Error = ReplyError;
     type SerializeSeq = Contents<'a>;
     type SerializeMap = Contents<'a>;
     type SerializeStruct = Contents<'a>;
-    type SerializeTuple = Impossible<(), XmlError>;
-    type SerializeTupleStruct = Impossible<(), XmlError>;
-    type SerializeTupleVariant = Impossible<(), XmlError>;
-    type SerializeStructVariant = Impossible<(), XmlError>;
+    type SerializeTuple = Impossible<(), ReplyError>;
+    type SerializeTupleStruct = Impossible<(), ReplyError>;
+    type SerializeTupleVariant = Impossible<(), ReplyError>;
+    type SerializeStructVariant = Impossible<(), ReplyError>;
 
     numbers! {
         serialize_i8: i8 as serialize_i64,
@@ -300,41 +300,41 @@ impl<'a> Serializer for Element<'a> {
         serialize_u32: u32 as serialize_u64
     }
 
-    fn serialize_i64(self, value: i64) -> Result<(), XmlError> {
+    fn serialize_i64(self, value: i64) -> Result<(), ReplyError> {
         self.number(value < 0, value.unsigned_abs())
     }
 
-    fn serialize_u64(self, value: u64) -> Result<(), XmlError> {
+    fn serialize_u64(self, value: u64) -> Result<(), ReplyError> {
         self.number(false, value)
     }
 
-    fn serialize_bool(self, value: bool) -> Result<(), XmlError> {
+    fn serialize_bool(self, value: bool) -> Result<(), ReplyError> {
         self.serialize_str(if value { "true" } else { "false" })
     }
 
-    fn serialize_str(self, value: &str) -> Result<(), XmlError> {
+    fn serialize_str(self, value: &str) -> Result<(), ReplyError> {
         let contents = self.open()?;
         push_escaped(contents.out, value);
         contents.close()
     }
 
-    fn serialize_char(self, value: char) -> Result<(), XmlError> {
+    fn serialize_char(self, value: char) -> Result<(), ReplyError> {
         self.serialize_str(value.encode_utf8(&mut [0; 4]))
     }
 
-    fn serialize_none(self) -> Result<(), XmlError> {
+    fn serialize_none(self) -> Result<(), ReplyError> {
         if self.optional {
             Ok(())
         } else {
-            Err(XmlError::Unsupported("a missing value in a list or map"))
+            Err(ReplyError::Unsupported("a missing value in a list or map"))
         }
     }
 
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), XmlError> {
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), ReplyError> {
         value.serialize(self)
     }
 
-    fn serialize_unit_struct(self, _: &'static str) -> Result<(), XmlError> {
+    fn serialize_unit_struct(self, _: &'static str) -> Result<(), ReplyError> {
         self.open()?.close()
     }
 
@@ -343,7 +343,7 @@ impl<'a> Serializer for Element<'a> {
         _: &'static str,
         _: u32,
         variant: &'static str,
-    ) -> Result<(), XmlError> {
+    ) -> Result<(), ReplyError> {
         self.serialize_str(variant)
     }
 
@@ -351,36 +351,36 @@ impl<'a> Serializer for Element<'a> {
         self,
         _: &'static str,
         value: &T,
-    ) -> Result<(), XmlError> {
+    ) -> Result<(), ReplyError> {
         value.serialize(self)
     }
 
-    fn serialize_seq(self, _: Option<usize>) -> Result<Contents<'a>, XmlError> {
+    fn serialize_seq(self, _: Option<usize>) -> Result<Contents<'a>, ReplyError> {
         self.open()
     }
 
-    fn serialize_map(self, _: Option<usize>) -> Result<Contents<'a>, XmlError> {
+    fn serialize_map(self, _: Option<usize>) -> Result<Contents<'a>, ReplyError> {
         self.open()
     }
 
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Contents<'a>, XmlError> {
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Contents<'a>, ReplyError> {
         self.open()
     }
 
-    fn serialize_f32(self, _: f32) -> Result<(), XmlError> {
-        Err(XmlError::Unsupported("a floating-point number"))
+    fn serialize_f32(self, _: f32) -> Result<(), ReplyError> {
+        Err(ReplyError::Unsupported("a floating-point number"))
     }
 
-    fn serialize_f64(self, _: f64) -> Result<(), XmlError> {
-        Err(XmlError::Unsupported("a floating-point number"))
+    fn serialize_f64(self, _: f64) -> Result<(), ReplyError> {
+        Err(ReplyError::Unsupported("a floating-point number"))
     }
 
-    fn serialize_bytes(self, _: &[u8]) -> Result<(), XmlError> {
-        Err(XmlError::Unsupported("bytes"))
+    fn serialize_bytes(self, _: &[u8]) -> Result<(), ReplyError> {
+        Err(ReplyError::Unsupported("bytes"))
     }
 
-    fn serialize_unit(self) -> Result<(), XmlError> {
-        Err(XmlError::Unsupported("a unit"))
+    fn serialize_unit(self) -> Result<(), ReplyError> {
+        Err(ReplyError::Unsupported("a unit"))
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
@@ -389,20 +389,20 @@ impl<'a> Serializer for Element<'a> {
         _: u32,
         _: &'static str,
         _: &T,
-    ) -> Result<(), XmlError> {
-        Err(XmlError::Unsupported("an enum with contents"))
+    ) -> Result<(), ReplyError> {
+        Err(ReplyError::Unsupported("an enum with contents"))
     }
 
-    fn serialize_tuple(self, _: usize) -> Result<Self::SerializeTuple, XmlError> {
-        Err(XmlError::Unsupported("a tuple"))
+    fn serialize_tuple(self, _: usize) -> Result<Self::SerializeTuple, ReplyError> {
+        Err(ReplyError::Unsupported("a tuple"))
     }
 
     fn serialize_tuple_struct(
         self,
         _: &'static str,
         _: usize,
-    ) -> Result<Self::SerializeTupleStruct, XmlError> {
-        Err(XmlError::Unsupported("a tuple"))
+    ) -> Result<Self::SerializeTupleStruct, ReplyError> {
+        Err(ReplyError::Unsupported("a tuple"))
     }
 
     fn serialize_tuple_variant(
@@ -411,8 +411,8 @@ impl<'a> Serializer for Element<'a> {
         _: u32,
         _: &'static str,
         _: usize,
-    ) -> Result<Self::SerializeTupleVariant, XmlError> {
-        Err(XmlError::Unsupported("an enum with contents"))
+    ) -> Result<Self::SerializeTupleVariant, ReplyError> {
+        Err(ReplyError::Unsupported("an enum with contents"))
     }
 
     fn serialize_struct_variant(
@@ -421,11 +421,11 @@ impl<'a> Serializer for Element<'a> {
         _: u32,
         _: &'static str,
         _: usize,
-    ) -> Result<Self::SerializeStructVariant, XmlError> {
-        Err(XmlError::Unsupported("an enum with contents"))
+    ) -> Result<Self::SerializeStructVariant, ReplyError> {
+        Err(ReplyError::Unsupported("an enum with contents"))
     }
 
-    fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<(), XmlError> {
+    fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<(), ReplyError> {
         let contents = self.open()?;
         write!(Escaping(contents.out), "{value}")?;
         contents.close()
@@ -444,50 +444,50 @@ impl Write for Escaping<'_> {
 
 impl SerializeStruct for Contents<'_> {
     type Ok = ();
-    type Error = XmlError;
+    type Error = ReplyError;
 
     fn serialize_field<T: Serialize + ?Sized>(
         &mut self,
         name: &'static str,
         value: &T,
-    ) -> Result<(), XmlError> {
+    ) -> Result<(), ReplyError> {
         value.serialize(self.element(name, true))
     }
 
-    fn end(self) -> Result<(), XmlError> {
+    fn end(self) -> Result<(), ReplyError> {
         self.close()
     }
 }
 
 impl SerializeSeq for Contents<'_> {
     type Ok = ();
-    type Error = XmlError;
+    type Error = ReplyError;
 
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), XmlError> {
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), ReplyError> {
         value.serialize(self.element("member", false))
     }
 
-    fn end(self) -> Result<(), XmlError> {
+    fn end(self) -> Result<(), ReplyError> {
         self.close()
     }
 }
 
 impl SerializeMap for Contents<'_> {
     type Ok = ();
-    type Error = XmlError;
+    type Error = ReplyError;
 
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), XmlError> {
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), ReplyError> {
         self.out.push_str("<entry>");
         key.serialize(self.element("key", false))
     }
 
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), XmlError> {
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), ReplyError> {
         value.serialize(self.element("value", false))?;
         close(self.out, "entry");
         Ok(())
     }
 
-    fn end(self) -> Result<(), XmlError> {
+    fn end(self) -> Result<(), ReplyError> {
         self.close()
     }
 }
@@ -573,7 +573,7 @@ mod tests {
         value: &'static str,
     }
 
-    fn one<T: Serialize>(value: T) -> Result<String, XmlError> {
+    fn one<T: Serialize>(value: T) -> Result<String, ReplyError> {
         #[derive(Serialize)]
         struct One<T> {
             #[serde(rename = "V")]
@@ -652,7 +652,7 @@ mod tests {
             Three { a: u8 },
         }
         fn check<T: Serialize>(value: T, what: &'static str) {
-            assert_eq!(one(value), Err(XmlError::Unsupported(what)));
+            assert_eq!(one(value), Err(ReplyError::Unsupported(what)));
         }
         check(1.5_f32, "a floating-point number");
         check(1.5_f64, "a floating-point number");
@@ -680,14 +680,14 @@ mod tests {
             #[serde(rename = "a><b")]
             a: u8,
         }
-        assert_eq!(one(Bad { a: 1 }), Err(XmlError::Name("a><b".to_owned())));
+        assert_eq!(one(Bad { a: 1 }), Err(ReplyError::Name("a><b".to_owned())));
         for bad in ["", "<x>", "1a", "a b", "-a"] {
             let name = format!("{bad}Response");
             let result = to_xml::<u8>(bad, STS, None, ID);
             if bad.is_empty() {
                 assert!(result.is_ok());
             } else {
-                assert_eq!(result, Err(XmlError::Name(name)));
+                assert_eq!(result, Err(ReplyError::Name(name)));
             }
         }
         assert!(error_xml("\"<", "Sender", "C", "M", "i").contains("xmlns=\"&quot;&lt;\""));

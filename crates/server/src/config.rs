@@ -12,6 +12,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use daypass_api::Regions;
+use daypass_api::{RateLimit, RateLimits};
 use daypass_directory::Quotas;
 use daypass_names::{AccessKeyId, AccessKeyKind, AccountId, Constrained, Region, SecretAccessKey};
 use jiff::SignedDuration;
@@ -20,6 +22,8 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::proxies::Proxies;
+use crate::rate_limit_settings;
+use crate::regions;
 
 /// Where the server listens unless told otherwise: reachable from this machine only.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:4700";
@@ -65,6 +69,10 @@ pub struct Layer {
     pub tls_key: Option<PathBuf>,
     /// Addresses or CIDR blocks whose `X-Forwarded-*` headers are believed.
     pub trusted_proxies: Option<Vec<String>>,
+    /// The Regions that there are, each as `REGION` or `REGION:opt-in`.
+    pub regions: Option<Vec<String>>,
+    /// The host names of endpoints, each as `HOST=REGION` or `HOST=global`.
+    pub endpoints: Option<Vec<String>>,
     /// The Regions that a signature's scope may name.
     pub signing_regions: Option<Vec<String>>,
     /// Whether a signature's scope may have an empty Region.
@@ -95,6 +103,12 @@ pub struct Layer {
     pub managed_policies: Option<PathBuf>,
     /// Quotas of every account, each as `NAME=NUMBER`.
     pub quotas: Option<Vec<String>>,
+    /// The rate limit of each principal: `RATE`, `RATE:BURST` or `off`.
+    pub rate_limit_principal: Option<String>,
+    /// The rate limit of each account.
+    pub rate_limit_account: Option<String>,
+    /// The rate limit of unproven requests from each address.
+    pub rate_limit_address: Option<String>,
     /// Address and port of the metrics listener.
     pub metrics_listen: Option<String>,
     /// What is logged, as a `tracing` filter.
@@ -162,6 +176,8 @@ impl Layer {
             tls_cert: self.tls_cert.or(lower.tls_cert),
             tls_key: self.tls_key.or(lower.tls_key),
             trusted_proxies: self.trusted_proxies.or(lower.trusted_proxies),
+            regions: self.regions.or(lower.regions),
+            endpoints: self.endpoints.or(lower.endpoints),
             signing_regions: self.signing_regions.or(lower.signing_regions),
             allow_empty_region: self.allow_empty_region.or(lower.allow_empty_region),
             admin_access_key_id: self.admin_access_key_id.or(lower.admin_access_key_id),
@@ -176,6 +192,9 @@ impl Layer {
             trail_keep_mib: self.trail_keep_mib.or(lower.trail_keep_mib),
             managed_policies: self.managed_policies.or(lower.managed_policies),
             quotas: self.quotas.or(lower.quotas),
+            rate_limit_principal: self.rate_limit_principal.or(lower.rate_limit_principal),
+            rate_limit_account: self.rate_limit_account.or(lower.rate_limit_account),
+            rate_limit_address: self.rate_limit_address.or(lower.rate_limit_address),
             metrics_listen: self.metrics_listen.or(lower.metrics_listen),
             log: self.log.or(lower.log),
             log_format: self.log_format.or(lower.log_format),
@@ -245,6 +264,8 @@ pub struct Config {
     pub tls: Option<TlsFiles>,
     /// Whose `X-Forwarded-*` headers are believed.
     pub trusted_proxies: Proxies,
+    /// The Regions that there are, if they are configured; `region` is then the global one.
+    pub regions: Option<Regions>,
     /// The Regions that a scope may name; `None` is any.
     pub signing_regions: Option<Vec<Region>>,
     /// Whether a scope may have an empty Region.
@@ -270,6 +291,8 @@ pub struct Config {
     pub managed_policies: Option<PathBuf>,
     /// How much every account may hold.
     pub quotas: Quotas,
+    /// Who may ask how often.
+    pub rate_limits: RateLimits,
     /// Where metrics are served, if anywhere.
     pub metrics_listen: Option<SocketAddr>,
     /// What is logged, as a `tracing` filter.
@@ -353,7 +376,19 @@ impl Config {
         };
         let trusted_proxies = Proxies::parse(&layer.trusted_proxies.unwrap_or_default())
             .map_err(|fault| ConfigFault::setting("trusted_proxies", fault))?;
+        let regions = regions::parse(&region, layer.regions, layer.endpoints)?;
         let signing_regions = layer.signing_regions.map(|regions| parse_regions(&regions));
+        let allow_empty_region = layer.allow_empty_region.unwrap_or(false);
+        let idle = match (signing_regions.is_some(), allow_empty_region) {
+            (true, _) => Some("signing_regions"),
+            (false, true) => Some("allow_empty_region"),
+            (false, false) => None,
+        };
+        if let (Some(_), Some(name)) = (&regions, idle) {
+            let reason = "it has no say beside `regions`, which names every Region that a signature \
+                          can be for: leave it out";
+            return Err(ConfigFault::setting(name, reason));
+        }
         let (admin_key, exposed_secret_file) = parse_admin_key(
             layer.admin_access_key_id,
             layer.admin_secret_access_key,
@@ -376,8 +411,9 @@ impl Config {
             region,
             tls,
             trusted_proxies,
+            regions,
             signing_regions: signing_regions.transpose()?,
-            allow_empty_region: layer.allow_empty_region.unwrap_or(false),
+            allow_empty_region,
             admin_key,
             exposed_secret_file,
             kek,
@@ -397,6 +433,19 @@ impl Config {
             },
             managed_policies: layer.managed_policies,
             quotas: parse_quotas(&layer.quotas.unwrap_or_default())?,
+            rate_limits: RateLimits {
+                principal: parse_rate_limit(
+                    "rate_limit_principal",
+                    layer.rate_limit_principal,
+                    None,
+                )?,
+                account: parse_rate_limit("rate_limit_account", layer.rate_limit_account, None)?,
+                address: parse_rate_limit(
+                    "rate_limit_address",
+                    layer.rate_limit_address,
+                    Some(RateLimit::ADDRESS),
+                )?,
+            },
             metrics_listen: layer
                 .metrics_listen
                 .map(|text| parse_address("metrics_listen", "127.0.0.1:4701", &text))
@@ -494,7 +543,7 @@ pub enum ConfigFault {
 }
 
 impl ConfigFault {
-    fn setting(name: &'static str, reason: impl ToString) -> Self {
+    pub(crate) fn setting(name: &'static str, reason: impl ToString) -> Self {
         Self::Setting { name, reason: reason.to_string() }
     }
 
@@ -528,6 +577,15 @@ fn parse_quotas(given: &[String]) -> Result<Quotas, ConfigFault> {
             })?;
         quotas.with(name, number).map_err(|fault| ConfigFault::setting("quotas", fault))
     })
+}
+
+fn parse_rate_limit(
+    name: &'static str,
+    text: Option<String>,
+    default: Option<RateLimit>,
+) -> Result<Option<RateLimit>, ConfigFault> {
+    let Some(text) = text else { return Ok(default) };
+    rate_limit_settings::parse(&text).map_err(|reason| ConfigFault::setting(name, reason))
 }
 
 fn parse_audit(text: &str) -> Result<bool, ConfigFault> {
@@ -567,12 +625,13 @@ fn parse_account(text: &str) -> Result<AccountId, ConfigFault> {
     }
 }
 
-fn parse_region(name: &'static str, text: &str) -> Result<Region, ConfigFault> {
+pub(crate) fn parse_region(name: &'static str, text: &str) -> Result<Region, ConfigFault> {
     Region::parse(text).map_err(|_| {
         ConfigFault::setting(
             name,
             format!(
-                "`{text}` is not a Region name: 1 to 64 lower-case letters, digits and hyphens"
+                "`{text}` is not a Region name: 1 to 64 letters, digits, hyphens, dots and \
+                 underscores"
             ),
         )
     })

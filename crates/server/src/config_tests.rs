@@ -1,5 +1,7 @@
 //! The settings, source by source.
 
+use daypass_api::RegionKind;
+
 use super::*;
 
 fn parse(text: &str) -> Result<Layer, ConfigFault> {
@@ -25,6 +27,7 @@ fn without_any_setting_the_defaults_hold() {
     assert_eq!(config.region.as_str(), "us-east-1");
     assert_eq!(config.tls, None);
     assert!(config.trusted_proxies.is_empty());
+    assert!(config.regions.is_none());
     assert_eq!(config.signing_regions, None);
     assert!(!config.allow_empty_region);
     assert!(config.admin_key.is_none());
@@ -33,6 +36,7 @@ fn without_any_setting_the_defaults_hold() {
     assert!(!config.strict_audit);
     assert_eq!(config.trail_keep_for, Some(SignedDuration::from_hours(24 * 90)));
     assert_eq!(config.trail_keep_bytes, Some(10 << 30));
+    assert_eq!(config.rate_limits, RateLimits::default());
     assert_eq!(config.metrics_listen, None);
     assert_eq!((config.log.as_str(), config.log_format), ("info", LogFormat::Text));
 }
@@ -52,6 +56,21 @@ fn quotas_and_managed_policies_are_set() {
     ] {
         let refused = resolve(text, "").unwrap_err().to_string();
         assert!(refused.contains(says), "{text}: {refused}");
+    }
+}
+
+#[test]
+fn rate_limits_are_set_and_turned_off() {
+    let config = resolve(
+        "rate_limit_principal = '100:300'\nrate_limit_address = 'off'",
+        "rate_limit_principal = 'off'\nrate_limit_account = '7'",
+    );
+    let limit = |rate, burst| Some(RateLimit::new(rate, burst).unwrap());
+    let want = RateLimits { principal: limit(100, 300), account: limit(7, 35), address: None };
+    assert_eq!(config.unwrap().rate_limits, want);
+    for name in ["rate_limit_principal", "rate_limit_account", "rate_limit_address"] {
+        let refused = resolve(&format!("{name} = 'fast'"), "").unwrap_err().to_string();
+        assert!(refused.starts_with(&format!("setting `{name}`: `fast` is no rate")), "{refused}");
     }
 }
 
@@ -146,6 +165,77 @@ fn the_upper_layer_wins_setting_by_setting() {
     for (file, from_file, given, from_given, shown) in rows {
         assert_eq!(shown(&resolve("", file).unwrap()), from_file, "{file}");
         assert_eq!(shown(&resolve(given, file).unwrap()), from_given, "{given} over {file}");
+    }
+}
+
+/// Which Regions there are, and what each is for accounts.
+#[test]
+fn regions_and_their_endpoints_are_set() {
+    let three = "regions = ['eu-central-1', ' eu-west-1 ', 'me-south-1:opt-in']\n\
+                 region = 'eu-central-1'\n";
+    let hosts = "endpoints = ['sts.example.org=global', 'sts.me.example.org = me-south-1']";
+    let config = resolve(hosts, three).unwrap();
+    let regions = config.regions.unwrap();
+    let shown: Vec<_> =
+        regions.iter().map(|region| (region.name().as_str(), region.kind())).collect();
+    let want = [
+        ("eu-central-1", RegionKind::Global),
+        ("eu-west-1", RegionKind::Default),
+        ("me-south-1", RegionKind::OptIn),
+    ];
+    assert_eq!(shown, want);
+    // The flag or variable wins over the file.
+    let config = resolve("regions = ['us-east-1']", "regions = ['a']").unwrap();
+    assert!(config.regions.unwrap().find("us-east-1").is_some());
+    for (text, says) in [
+        ("regions = []", "setting `regions`: the list is empty"),
+        ("regions = ['eu-west-1']", "setting `regions`: `us-east-1`, the Region of the deployment"),
+        (
+            "regions = ['us-east-1:opt-in']",
+            "setting `regions`: the global Region `us-east-1` cannot",
+        ),
+        ("regions = ['us-east-1:optin']", "not of the form REGION or REGION:opt-in"),
+        ("regions = ['us-east-1', 'us-east-1']", "setting `regions`: `us-east-1` is there twice"),
+        ("regions = ['us-east-1', 'Global']", "stands for the global endpoint"),
+        (
+            "regions = ['us-east-1', 'EU-North-1']",
+            "setting `regions`: `EU-North-1` cannot be the name of a Region: 1 to 64 lower-case",
+        ),
+        ("regions = ['us-east-1', 'a.b:opt-in']", "setting `regions`: `a.b` cannot be the name"),
+        ("regions = ['us-east-1', 'aws-global']", "setting `regions`: `aws-global` cannot be the"),
+        (
+            "region = 'aws-global'\nregions = ['aws-global']",
+            "setting `regions`: `aws-global` cannot be the name of a Region",
+        ),
+        ("regions = ['us-east-1', 'a b']", "setting `regions`: `a b` is not a Region name"),
+        ("endpoints = ['sts.example.org=global']", "`endpoints` needs `regions` as well"),
+        (
+            "regions = ['us-east-1']\nsigning_regions = ['us-east-1']",
+            "setting `signing_regions`: it has no say beside `regions`",
+        ),
+        (
+            "regions = ['us-east-1']\nallow_empty_region = true",
+            "setting `allow_empty_region`: it has no say beside `regions`",
+        ),
+    ] {
+        let refused = resolve(text, "").unwrap_err().to_string();
+        assert!(refused.contains(says), "{text}: {refused}");
+    }
+    for (endpoint, says) in [
+        ("sts.example.org", "not of the form HOST=REGION"),
+        ("STS.example.org=global", "in small letters and without a port"),
+        ("sts.example.org:443=global", "in small letters and without a port"),
+        ("*.example.org=global", "not of the form HOST=REGION"),
+        ("h=", "setting `endpoints`: `` is not a Region name"),
+        ("h=eu-north-1", "setting `endpoints`: `h` stands for `eu-north-1`, which is none"),
+        ("h=EU-West-1", "setting `endpoints`: `h` stands for `EU-West-1`, which is none"),
+        ("h=aws-global", "setting `endpoints`: `h` stands for `aws-global`, which is none"),
+        ("h=Global", "`h` stands for `Global`, which is none"),
+        ("h=global', 'h=eu-west-1", "setting `endpoints`: `h` is there twice"),
+    ] {
+        let refused =
+            resolve(&format!("endpoints = ['{endpoint}']"), three).unwrap_err().to_string();
+        assert!(refused.contains(says), "{endpoint}: {refused}");
     }
 }
 

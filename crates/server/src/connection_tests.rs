@@ -131,6 +131,87 @@ async fn a_large_reply_must_be_read() {
     }
 }
 
+/// A frame of HTTP/2 (RFC 9113, section 4.1).
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+/// The client's part of the opening: the preface, and settings with what it lets a stream send at
+/// first.
+fn opening(window: u32) -> Vec<u8> {
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    let window = [&[0, 4][..], &window.to_be_bytes()].concat();
+    [PREFACE, &frame(4, 0, 0, &window)].concat()
+}
+
+/// `GET /` of the host `x`, in the words of HPACK's static table (RFC 7541, appendix A).
+fn request(stream: u32) -> Vec<u8> {
+    const END_OF_STREAM_AND_HEADERS: u8 = 0x5;
+    frame(1, END_OF_STREAM_AND_HEADERS, stream, b"\x82\x86\x84\x01\x01x")
+}
+
+/// What a connection of HTTP/2 holds for replies that nobody reads is bounded in time as well: for
+/// whoever lets nothing be sent (no window), a little, or as much as the connection takes and no
+/// more, on one stream or on many, and goes on to talk meanwhile.
+#[tokio::test(start_paused = true)]
+async fn a_large_reply_must_be_read_over_http_2_too() {
+    const PING: [u8; 8] = *b"not read";
+    let room = Arc::new(());
+    let app = Recorder { room: Some(Arc::clone(&room)), ..Recorder::default() };
+    let edge = Arc::new(Edge::new(Arc::new(app), Proxies::default()));
+    let is_free = || Arc::strong_count(&room) == 2;
+    for (window, streams) in [(0, 1), (1, 1), (65_535, 1), (0x7fff_ffff, 1), (0, STREAMS_MAX)] {
+        let mut client = connect_to(Arc::clone(&edge), Protocol::Http2);
+        client.stream.write_all(&opening(window)).await.unwrap();
+        for number in 0..streams {
+            client.stream.write_all(&request(2 * number + 1)).await.unwrap();
+        }
+        let asked = || edge.app().received.lock().unwrap().len();
+        while asked() < usize::try_from(streams).unwrap() {
+            assert!(!client.server.is_finished(), "{window} {streams}");
+            tokio::task::yield_now().await;
+        }
+        edge.app().received.lock().unwrap().clear();
+        for _ in 0..2 {
+            tokio::time::sleep(HEAD_TIMEOUT).await;
+            client.stream.write_all(&frame(6, 0, 0, &PING)).await.unwrap();
+            assert!(!is_free(), "{window}");
+        }
+        let Client { server, stop, opened, stream } = client;
+        server.await.unwrap();
+        let after = opened.elapsed();
+        assert!((HEAD_TIMEOUT * 2..=SEND_TIMEOUT).contains(&after), "{window}: {after:?}");
+        // What sends a reply is a task of its own, which has to notice.
+        for _ in 0..1000 {
+            tokio::task::yield_now().await;
+        }
+        assert!(is_free(), "{window} {streams}");
+        drop((stop, stream));
+    }
+}
+
+/// And whoever reads may stay: each stream is let send more as it is read.
+#[tokio::test(start_paused = true)]
+async fn a_large_reply_that_is_read_over_http_2_costs_no_connection() {
+    let room = Arc::new(());
+    let app = Recorder { room: Some(Arc::clone(&room)), ..Recorder::default() };
+    let edge = Arc::new(Edge::new(Arc::new(app), Proxies::default()));
+    let mut client = connect_to(Arc::clone(&edge), Protocol::Http2);
+    let whole_connection = frame(8, 0, 0, &0x7fff_0000_u32.to_be_bytes());
+    client.stream.write_all(&opening(0x7fff_ffff)).await.unwrap();
+    client.stream.write_all(&whole_connection).await.unwrap();
+    client.stream.write_all(&request(1)).await.unwrap();
+    let mut read = Vec::new();
+    while !read.ends_with(b"handled") {
+        assert_ne!(client.stream.read_buf(&mut read).await.unwrap(), 0, "cut off");
+    }
+    assert!(read.len() > 4 << 20);
+    let (_, after) = client.rest().await;
+    assert!((IDLE_TIMEOUT..IDLE_TIMEOUT + LAST_WORDS * 2).contains(&after), "{after:?}");
+    assert_eq!(Arc::strong_count(&room), 2);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_silent_http_2_connection_ends() {
     let mut client = connect(Protocol::Http2);

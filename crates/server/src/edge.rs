@@ -227,6 +227,7 @@ impl<A: Answer> Edge<A> {
             id,
             at,
             source_ip: origin.address,
+            source_is_shared: self.proxies.stands_for_many(peer.address, &head.headers),
             secure_transport: origin.tls,
             method: head.method,
             headers: with_host(head.headers, head.version, &head.uri),

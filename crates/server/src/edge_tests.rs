@@ -169,7 +169,12 @@ async fn a_named_proxy_is_believed_and_refused_when_it_talks_rubbish() {
     edge.answer(peer("10.0.0.1"), request("198.51.100.1")).await;
     let received = edge.app.received.lock().unwrap().pop().unwrap();
     assert_eq!(received.source_ip.to_string(), "198.51.100.1");
-    assert!(received.secure_transport);
+    assert!(received.secure_transport && !received.source_is_shared);
+    // Also when it tells an address of this machine; only if it tells none, nobody answers for it.
+    edge.answer(peer("10.0.0.1"), request("127.0.0.1")).await;
+    assert!(!edge.app.received.lock().unwrap().pop().unwrap().source_is_shared);
+    edge.answer(peer("10.0.0.1"), Request::get("/").body(Empty::<Bytes>::new()).unwrap()).await;
+    assert!(edge.app.received.lock().unwrap().pop().unwrap().source_is_shared);
     let response = edge.answer(peer("10.0.0.1"), request("unknown")).await;
     assert_eq!(response.status(), StatusCode::IM_A_TEAPOT);
     assert!(edge.app.received.lock().unwrap().is_empty());

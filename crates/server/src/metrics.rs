@@ -57,6 +57,11 @@ struct KindLabel {
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct LimitLabel {
+    limit: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct RingLabel {
     ring: &'static str,
 }
@@ -207,6 +212,8 @@ pub(crate) struct Gathered {
     pub(crate) outbox: u64,
     /// Revocations in force.
     pub(crate) revocations: u64,
+    /// Requests refused by each rate limit.
+    pub(crate) throttled: Vec<(&'static str, u64)>,
     /// The store, when there is one in a file.
     pub(crate) store: Option<StoreGauge>,
 }
@@ -267,6 +274,11 @@ impl Gathered {
         gauge(&mut to, "revocations", "Revocations in force", self.revocations);
         self.rings(&mut to);
         self.trail.register(&mut to);
+        let throttled = Family::<LimitLabel, Counter>::default();
+        for (limit, count) in &self.throttled {
+            throttled.get_or_create(&LimitLabel { limit }).inc_by(*count);
+        }
+        to.register("throttled", "Requests refused for their rate, by limit", throttled);
         if let Some(store) = &self.store {
             store.register(&mut to);
         }

@@ -112,6 +112,7 @@ fn gathered() -> Gathered {
         },
         outbox: 4,
         revocations: 5,
+        throttled: vec![("principal", 8), ("address", 9)],
         store: Some(StoreGauge {
             commits: 6,
             conflicts: 7,
@@ -158,6 +159,8 @@ fn what_happened_and_what_is_can_be_read_back() {
     check("healthy", &[], 1.0);
     check("outbox_records", &[], 4.0);
     check("revocations", &[], 5.0);
+    check("throttled_total", &[("limit", "principal")], 8.0);
+    check("throttled_total", &[("limit", "address")], 9.0);
     check("ring_key_age_seconds", &[("ring", "sessions")], 86_400.0);
     check("ring_keys", &[("ring", "sessions"), ("state", "retired")], 2.0);
     check("trail_waiting_lines", &[], 3.0);

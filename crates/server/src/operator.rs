@@ -1,11 +1,13 @@
 //! Operating a running server: the commands of `daypass account`, `service`, `keys`, `revoke`,
-//! `backup`, `export`, `import` and `status`, which come through a socket in the data folder.
+//! `backup`, `export`, `import` and `status`, and `daypass policy simulate --encode`, which come
+//! through a socket in the data folder.
 //!
 //! Nothing opens the store behind the server's back. Who may command is decided by who may reach
 //! the socket (module `socket`); every command is recorded with the user id that gave it (module
 //! `journal`), also one that is refused. An answer is given only when the effect is durable and in
 //! force.
 
+mod account_regions;
 mod accounts;
 mod backup;
 mod client;
@@ -16,6 +18,7 @@ mod import;
 mod journal;
 mod keys;
 mod listing;
+mod message;
 pub mod protocol;
 mod refusal;
 mod revoke;

@@ -65,6 +65,18 @@ impl Proxies {
         self.0.iter().any(|net| net.contains(&address))
     }
 
+    /// Whether nothing tells which of many clients a request is of that `peer` handed over: it is a
+    /// named proxy and says nothing of the client, or this machine.
+    ///
+    /// SECURITY: the address that a proxy tells makes no difference, whosever it is: a client whose
+    /// own address is in a block of proxies writes what it likes there.
+    pub(crate) fn stands_for_many(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
+        match self.trusts(peer) {
+            true => !headers.contains_key("x-forwarded-for"),
+            false => peer.to_canonical().is_loopback(),
+        }
+    }
+
     /// The rightmost address that is not a named proxy's; when all are, the leftmost.
     fn address(&self, peer: IpAddr, headers: &HeaderMap) -> Result<IpAddr, ForwardedFault> {
         let mut address = peer;
@@ -230,6 +242,34 @@ mod tests {
         check("10.1.1.1", &[(PROTO, "http")], Ok(("10.1.1.1", false)));
         check("10.1.1.1", &[(PROTO, "http, https")], Ok(("10.1.1.1", false)));
         check("10.1.1.1", &[(PROTO, "https"), (PROTO, "http")], Ok(("10.1.1.1", false)));
+    }
+
+    #[test]
+    fn only_who_says_nothing_of_the_client_stands_for_many() {
+        let proxies = proxies(&["10.0.0.0/8", "::1"]).unwrap();
+        for (peer, forwarded, stands_for_many) in [
+            ("10.1.1.1", None, true),
+            ("::ffff:10.1.1.1", None, true),
+            ("::1", None, true),
+            ("127.0.0.1", None, true),
+            ("::ffff:127.0.0.1", None, true),
+            ("192.0.2.7", None, false),
+            // Whatever address a named proxy tells.
+            ("10.1.1.1", Some("198.51.100.1"), false),
+            ("10.1.1.1", Some("10.9.9.9"), false),
+            ("10.1.1.1", Some("127.0.0.1, 10.9.9.9"), false),
+            ("::1", Some("127.0.0.1"), false),
+            // A stranger's field counts for nothing.
+            ("127.0.0.1", Some("198.51.100.1"), true),
+            ("192.0.2.7", Some("127.0.0.1"), false),
+        ] {
+            let mut headers = HeaderMap::new();
+            if let Some(forwarded) = forwarded {
+                headers.insert("x-forwarded-for", HeaderValue::from_static(forwarded));
+            }
+            let peer = peer.parse().unwrap();
+            assert_eq!(proxies.stands_for_many(peer, &headers), stands_for_many, "{peer}");
+        }
     }
 
     #[test]

@@ -121,7 +121,15 @@ impl Server {
                 }
                 // A start that was cut short may have left it undone.
                 founded::finish(folder.path())?;
-                directory.accounts().await?.iter().map(|account| account.id).collect()
+                let found = directory.accounts_at_start().await?;
+                for account in found.unindexed {
+                    tracing::error!(
+                        %account,
+                        "the index of closed accounts had lost this one: it is closed, and in the \
+                         index again; `daypass check` finds what else is damaged"
+                    );
+                }
+                found.accounts.iter().map(|account| account.id).collect()
             }
         };
         let url = client_url(address, tls.is_some());
@@ -136,9 +144,11 @@ impl Server {
             settings: Settings {
                 partition,
                 region: config.region.clone(),
+                regions: config.regions,
                 signing_regions: config.signing_regions,
                 allow_empty_region: config.allow_empty_region,
                 strict_audit: config.strict_audit,
+                rate_limits: config.rate_limits,
             },
         });
         let app = Arc::new(app?);

@@ -37,6 +37,7 @@ const ALL_REGIONS: u64 = 18;
 const DELIVERY: u64 = 19;
 const ORIGIN_ACCOUNT: u64 = 20;
 const ORIGIN_PROVIDER: u64 = 21;
+const PADDING: u64 = 22;
 
 /// Room for the fields of a session that has all of them, without those of no fixed length.
 const FIXED_ROOM: usize = 256;
@@ -113,6 +114,20 @@ pub(crate) fn encode(
     Ok(packed.map(|packed| percent(packed.len())))
 }
 
+/// Appends a field of zeros, which says nothing, so that the contents have at least `length` bytes;
+/// nothing when they have. It is the last field, and may make them two bytes longer than that.
+pub(crate) fn pad(out: &mut Vec<u8>, length: usize) {
+    /// Bytes of the field's number, and of a length below 128.
+    const LEAST: usize = 2;
+    let lacking = length.saturating_sub(out.len());
+    if lacking == 0 {
+        return;
+    }
+    // A longer length takes one byte more: there is no field of exactly 130 bytes.
+    let zeros = lacking.saturating_sub(if lacking > LEAST + 127 { LEAST + 1 } else { LEAST });
+    put_field_of(out, PADDING, |out| out.resize(out.len() + zeros, 0));
+}
+
 /// Room for a session: what is written fits, but for ancestors with long access key ids.
 pub(crate) fn room(session: &Session, packed: Option<&[u8]>) -> usize {
     let text = |text: Option<&str>| text.map_or(0, str::len);
@@ -177,6 +192,8 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Session, OpenCause> {
             DELIVERY => optional.delivery = Some(text(value)?.to_owned()),
             ORIGIN_ACCOUNT => optional.origin_account = Some(read_account(exact(value)?)?),
             ORIGIN_PROVIDER => optional.origin_provider = Some(exact(value)?),
+            PADDING if value.iter().all(|byte| *byte == 0) => {}
+            PADDING => return Err(OpenCause::Contents("the padding is not of zeros")),
             _ => return Ok(false),
         }
         Ok(true)

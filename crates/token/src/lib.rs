@@ -17,6 +17,7 @@ mod deflate;
 mod fault;
 mod fields;
 mod kek;
+mod message;
 mod packed;
 mod ring;
 mod seal;
@@ -26,11 +27,12 @@ mod tests;
 
 pub use fault::{OpenCause, OpenFault, SealFault};
 pub use kek::{Fingerprint, KekFault, KeyEncryptionKey, UnwrapFault};
-pub use packed::PACKED_LIMIT;
+pub use message::{MAX_MESSAGE, MAX_MESSAGE_TEXT, Message, open_message, seal_message};
+pub use packed::{PACKED_LIMIT, TAGS_LIMIT};
 pub use ring::{KeyRing, Nonce, RingFault, RingKey, RingKeyId, SessionId};
 pub use seal::{
     MAX_EXPORT, MAX_TOKEN, MAX_VALUE, Opened, Purpose, Sealed, open_export, open_session,
-    open_value, seal_export, seal_session, seal_value, sealed_by,
+    open_value, seal_export, seal_session, seal_session_padded, seal_value, sealed_by,
 };
 pub use session::{
     Ancestor, MAX_CHAIN_DEPTH, Origin, OriginKind, Session, SessionKind, SessionPolicies, Tag,

@@ -5,6 +5,7 @@
 //! does not publish its own: the fields are written one behind the other and compressed with raw
 //! DEFLATE (RFC 1951) when that makes them shorter.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
 use daypass_names::UniqueId;
@@ -21,10 +22,15 @@ use crate::{OpenCause, SealFault, Session, SessionPolicies, Tag};
 /// and leaves two thirds of the longest token to everything else.
 pub const PACKED_LIMIT: usize = 1024;
 
+/// Most bytes that session tags and transitive keys may take before packing, without what frames
+/// them. Every session of a chain hands them on, and each record of an issued session repeats
+/// them: text that packs to nothing is still that long there.
+pub const TAGS_LIMIT: usize = 4096;
+
 /// Most bytes before packing: an inline policy of 2,048 characters, ten managed policies, fifty
 /// tags of 128 and 256 characters and fifty transitive keys, of four bytes each, fit with room.
 /// What inflates to more is refused before it is inflated.
-const PLAIN_LIMIT: usize = 160 * 1024;
+pub(crate) const PLAIN_LIMIT: usize = 160 * 1024;
 
 const PLAIN: u8 = 0;
 const DEFLATED: u8 = 1;
@@ -54,23 +60,35 @@ pub(crate) fn pack(session: &Session) -> Result<Option<Vec<u8>>, SealFault> {
     if plain.is_empty() {
         return Ok(None);
     }
-    if plain.len() > PLAIN_LIMIT {
+    if plain.len() > PLAIN_LIMIT || tag_bytes(session) > TAGS_LIMIT {
         // Too large even if it were to compress well: the share that is told is uncompressed.
         return Err(SealFault::PackedPolicyTooLarge { percent: percent(plain.len()) });
     }
-    let mut packed = Vec::with_capacity(plain.len() + 1);
-    packed.push(DEFLATED);
-    put_varint(&mut packed, plain.len() as u64);
-    let room = plain.len().saturating_sub(packed.len());
-    if !deflate(&plain, room, &mut packed) {
-        packed.clear();
-        packed.push(PLAIN);
-        packed.extend_from_slice(&plain);
-    }
+    let packed = compress(&plain);
     if packed.len() > PACKED_LIMIT {
         return Err(SealFault::PackedPolicyTooLarge { percent: percent(packed.len()) });
     }
     Ok(Some(packed))
+}
+
+/// A byte that says how, then `plain`: compressed if that makes it shorter, else as it is.
+pub(crate) fn compress(plain: &[u8]) -> Vec<u8> {
+    let mut packed = Vec::with_capacity(plain.len() + 1);
+    packed.push(DEFLATED);
+    put_varint(&mut packed, plain.len() as u64);
+    let room = plain.len().saturating_sub(packed.len());
+    if !deflate(plain, room, &mut packed) {
+        packed.clear();
+        packed.push(PLAIN);
+        packed.extend_from_slice(plain);
+    }
+    packed
+}
+
+/// What tags and transitive keys take, unpacked.
+fn tag_bytes(session: &Session) -> usize {
+    let tags = session.tags.iter().map(|tag| tag.key.len() + tag.value.len());
+    tags.chain(session.transitive_tag_keys.iter().map(String::len)).sum()
 }
 
 /// The share of [`PACKED_LIMIT`] in percent, rounded up.
@@ -83,12 +101,17 @@ pub(crate) fn unpack(packed: &[u8], session: &mut Session) -> Result<(), OpenCau
     if packed.len() > PACKED_LIMIT {
         return Err(OpenCause::Contents("the packed part is too long"));
     }
+    read(&decompress(packed)?, session)
+}
+
+/// What [`compress`] was given, of at most [`PLAIN_LIMIT`] bytes if it was compressed.
+pub(crate) fn decompress(packed: &[u8]) -> Result<Cow<'_, [u8]>, OpenCause> {
     let mut input = Input(packed);
     match input.byte()? {
-        PLAIN => read(input.0, session),
+        PLAIN => Ok(Cow::Borrowed(input.0)),
         DEFLATED => {
             let length = input.varint()?;
-            read(&inflate(input.0, length)?, session)
+            Ok(Cow::Owned(inflate(input.0, length)?))
         }
         _ => Err(OpenCause::Contents("the packing is unknown")),
     }

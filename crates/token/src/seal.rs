@@ -30,7 +30,7 @@ pub const MAX_EXPORT: usize = 64 << 20;
 const VERSION: u8 = 1;
 
 /// Bytes in front of the ciphertext.
-const HEADER_LENGTH: usize = 1 + 4 + Nonce::LENGTH;
+pub(crate) const HEADER_LENGTH: usize = 1 + 4 + Nonce::LENGTH;
 
 /// Associated data up to this length is put together without memory from the heap: that of every
 /// session, whose access key id has at most 128 characters.
@@ -138,9 +138,32 @@ pub fn seal_session(
     access_key_id: &AccessKeyId,
     session: &Session,
 ) -> Result<Sealed, SealFault> {
+    seal_session_padded(ring, nonce, access_key_id, session, 0)
+}
+
+/// The same with a token of at least `least` characters: what it lacks is filled up inside the
+/// seal.
+///
+/// # Errors
+/// As for [`seal_session`]; [`SealFault::TokenTooLong`] also when `least` is more than
+/// [`MAX_TOKEN`].
+pub fn seal_session_padded(
+    ring: &KeyRing,
+    nonce: Nonce,
+    access_key_id: &AccessKeyId,
+    session: &Session,
+    least: usize,
+) -> Result<Sealed, SealFault> {
+    if least > MAX_TOKEN {
+        return Err(SealFault::TokenTooLong { length: least });
+    }
     let mut sealed = Vec::new();
     let behind = HEADER_LENGTH + TAG_LENGTH;
     let packed_percent = body::encode(session, &mut sealed, behind)?;
+    // The fewest bytes that base64 writes in so many characters: three in each four, and of the
+    // last four one is enough.
+    let least = (least.div_ceil(4) * 3).saturating_sub(2);
+    body::pad(&mut sealed, least.saturating_sub(behind));
     let length = BASE64.encode_len(sealed.len() + behind);
     if length > MAX_TOKEN {
         return Err(SealFault::TokenTooLong { length });

@@ -253,6 +253,35 @@ fn random_session() -> impl Strategy<Value = Session> {
     })
 }
 
+/// Every length that can be asked for is reached, by at most three characters more, and what is
+/// filled up says nothing.
+#[test]
+fn a_token_is_as_long_as_it_is_asked_to_be() {
+    let sealed = |least| seal_session_padded(&ring(), nonce(1), &key_id(), &plain(), least);
+    let shortest = sealed(0).unwrap().token.len();
+    // Around its own length, and where the length of the padding takes one byte more.
+    let around = (0..16).chain(shortest - 4..shortest + 220).chain(4080..=MAX_TOKEN);
+    for least in around {
+        let sealed = sealed(least).unwrap();
+        let length = sealed.token.len();
+        let want = least.max(shortest)..=least.max(shortest) + 3;
+        assert!(want.contains(&length) && length <= MAX_TOKEN, "{least}: {length}");
+        assert_eq!(usize::from(sealed.utilization_percent), (length * 100).div_ceil(MAX_TOKEN));
+        let opened = open_session(&ring(), &sealed.token, &key_id()).unwrap();
+        assert_eq!(opened.session, plain());
+    }
+    assert_eq!(sealed(shortest).unwrap().token, sealed(0).unwrap().token);
+    for (padding, opens) in [(&[][..], true), (&[0; 9], true), (&[0, 0, 1], false)] {
+        let mut contents = encoded(&plain());
+        put_field(&mut contents, 22, padding);
+        let opened = open_session(&ring(), &seal_contents(&contents), &key_id());
+        assert_eq!(opened.is_ok(), opens, "{padding:?}");
+    }
+    assert_eq!(sealed(MAX_TOKEN).unwrap().token.len(), MAX_TOKEN);
+    let length = MAX_TOKEN + 1;
+    assert_eq!(sealed(length).unwrap_err(), SealFault::TokenTooLong { length });
+}
+
 /// Packing what does not get shorter must leave nothing behind that a later session meets. With a
 /// compressor whose stream was cut off it did, and after some hundred sessions no session with a
 /// policy could be sealed on that thread.
@@ -839,6 +868,26 @@ fn the_packed_part_has_its_share() {
         Err(SealFault::PackedPolicyTooLarge { percent }) => assert!(percent > 19_000, "{percent}"),
         other => panic!("{other:?}"),
     }
+    // Tags that pack to nothing are still as long as they are in every record.
+    let tag = |key: &str, length: usize| Tag { key: key.into(), value: "x".repeat(length) };
+    for (length, transitive, fits) in [
+        (TAGS_LIMIT - 1, None, true),
+        (TAGS_LIMIT, None, false),
+        (TAGS_LIMIT - 1, Some("k"), false),
+    ] {
+        let session = Session {
+            tags: vec![tag("k", length)],
+            transitive_tag_keys: transitive.into_iter().map(str::to_owned).collect(),
+            ..plain()
+        };
+        match seal_session(&ring(), nonce(1), &key_id(), &session) {
+            Ok(_) => assert!(fits, "{length}"),
+            Err(SealFault::PackedPolicyTooLarge { percent }) => {
+                assert!(!fits && percent > 400, "{length}: {percent}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
     // The smallest packed part takes one percent, not none.
     let empty = Session { session_policies: Some(SessionPolicies::default()), ..plain() };
     assert_eq!(seal(&empty).packed_policy_size, Some(1));
@@ -899,6 +948,9 @@ fn the_format_is_what_it_was() {
     // opens.
     let token = include_str!("../tests/golden/full.token").trim_end();
     assert_eq!(open_session(&ring(), token, &key_id()).unwrap().session, full());
+
+    let padded = seal_session_padded(&ring(), nonce(1), &key_id(), &plain(), 1000).unwrap();
+    assert_eq!(padded.token, include_str!("../tests/golden/padded.token").trim_end());
 
     let value = seal_value(&ring(), Purpose::StoredSecret, b"owner", nonce(3), b"value").unwrap();
     assert_eq!(

@@ -15,6 +15,7 @@ use crate::authorise::{Need, Permit};
 use crate::decode::required;
 use crate::noting::noting;
 use crate::operation::{Effect, Operation, Recorded, Void};
+use crate::regions::token_version;
 
 /// Actions on the account have no resource.
 fn need(call: &Authenticated<'_>, action: &'static str) -> Vec<Need> {
@@ -175,7 +176,7 @@ impl Operation for GetAccountSummary {
         let versions = directory.policy_versions_in_use(account).await?;
         let (devices, devices_in_use) = directory.mfa_device_counts(account).await?;
         let root_keys = u64::from(!directory.account(account).await?.root_access_keys.is_empty());
-        let token_version = match directory.token_version(account).await? {
+        let token_version = match token_version(call.app, account).await? {
             TokenVersion::V1 => 1,
             TokenVersion::V2 => 2,
         };

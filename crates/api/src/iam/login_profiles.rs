@@ -292,7 +292,10 @@ impl Operation for ChangePassword {
                 Ok((needs, own.found().cloned()))
             }
             // SECURITY: whoever may not change passwords does not learn who could.
-            Identity::Root(_) | Identity::RoleSession { .. } | Identity::Service(_) => {
+            Identity::FederatedUser(_)
+            | Identity::Root(_)
+            | Identity::RoleSession { .. }
+            | Identity::Service(_) => {
                 Ok((vec![Need::new(ACTION, "*", call.caller.account())], None))
             }
         }

@@ -119,7 +119,10 @@ pub(crate) async fn user(
         Identity::User(user) => {
             Ok(Named { name: user.name.to_string(), found: Some(user.clone()) })
         }
-        Identity::Root(_) | Identity::RoleSession { .. } | Identity::Service(_) => Err(Fault::new(
+        Identity::FederatedUser(_)
+        | Identity::Root(_)
+        | Identity::RoleSession { .. }
+        | Identity::Service(_) => Err(Fault::new(
             Code::ValidationError,
             "Must specify userName when calling with non-User credentials",
         )),

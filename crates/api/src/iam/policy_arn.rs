@@ -162,15 +162,39 @@ impl ByArn {
     ) -> Result<Vec<Need>, Fault> {
         match self.owner {
             Owner::Account(_) => Ok(self.need(call, action)),
-            Owner::Aws => {
-                let (caller, arn) = (call.caller.shown(), &self.arn);
-                let text = format!(
-                    "User: {caller} is not authorized to perform: {action} on resource: policy {arn}"
-                );
-                let cause = "a policy of AWS cannot be changed";
-                Err(Fault::new(Code::AccessDenied, text).because(cause))
-            }
+            Owner::Aws => Err(self.refusal(call, action, "a policy of AWS cannot be changed")),
         }
+    }
+
+    /// What changing what the policy says needs: as [`ByArn::change_need`].
+    ///
+    /// SECURITY: a session does not edit its own bound (CVE-2024-24747), whatever its policies
+    /// allow: one that may edit a managed session policy of its own is bounded by nothing.
+    ///
+    /// # Errors
+    /// As for [`ByArn::change_need`], and `AccessDenied` for a session policy of the caller.
+    pub(crate) fn edit_need(
+        &self,
+        call: &Authenticated<'_>,
+        action: &'static str,
+    ) -> Result<Vec<Need>, Fault> {
+        let bounds =
+            call.caller.session().and_then(|session| session.facts.session_policies.as_ref());
+        if let (Some(bounds), Some(policy)) = (bounds, &self.found)
+            && bounds.managed.contains(&policy.id)
+        {
+            return Err(self.refusal(call, action, "the policy bounds the session that calls"));
+        }
+        self.change_need(call, action)
+    }
+
+    /// The refusal of what nobody may do to the policy, or not this caller.
+    fn refusal(&self, call: &Authenticated<'_>, action: &str, cause: &'static str) -> Fault {
+        let (caller, arn) = (call.caller.shown(), &self.arn);
+        let text = format!(
+            "User: {caller} is not authorized to perform: {action} on resource: policy {arn}"
+        );
+        Fault::new(Code::AccessDenied, text).because(cause)
     }
 
     /// The policy, or AWS's answer that there is none.

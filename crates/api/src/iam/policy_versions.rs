@@ -2,7 +2,8 @@
 //! SetDefaultPolicyVersion, DeletePolicyVersion.
 //!
 //! SECURITY: a new version, or an old one put in force, can grant everything to whoever has the
-//! policy. Each is an action of its own on the policy's ARN; those of AWS cannot be changed.
+//! policy. Each is an action of its own on the policy's ARN; those of AWS cannot be changed, and no
+//! session changes what one of its own session policies says.
 
 use std::marker::PhantomData;
 
@@ -122,7 +123,7 @@ impl Operation for CreatePolicyVersion {
         input: &CreateInput,
     ) -> Result<(Vec<Need>, ByArn), Fault> {
         let policy = ByArn::find(call, &input.policy).await?;
-        Ok((policy.change_need(call, "iam:CreatePolicyVersion")?, policy))
+        Ok((policy.edit_need(call, "iam:CreatePolicyVersion")?, policy))
     }
 
     async fn perform(call: &Authenticated<'_>, permit: &Permit<Self>) -> Result<OneVersion, Fault> {
@@ -261,6 +262,9 @@ pub(crate) trait Change: std::fmt::Debug + Send + Sync + 'static {
     /// The operation, without and with its service.
     const OPERATION: [&'static str; 2];
 
+    /// Whether the policy may say something else afterwards.
+    const EDITS: bool;
+
     fn make(
         directory: &Directory,
         policy: &ManagedPolicy,
@@ -276,6 +280,8 @@ pub(crate) struct Delete;
 
 impl Change for Delete {
     const OPERATION: [&'static str; 2] = ["DeletePolicyVersion", "iam:DeletePolicyVersion"];
+    // The version in force cannot be deleted.
+    const EDITS: bool = false;
 
     async fn make(
         directory: &Directory,
@@ -294,6 +300,7 @@ pub(crate) struct SetDefault;
 
 impl Change for SetDefault {
     const OPERATION: [&'static str; 2] = ["SetDefaultPolicyVersion", "iam:SetDefaultPolicyVersion"];
+    const EDITS: bool = true;
 
     async fn make(
         directory: &Directory,
@@ -329,7 +336,12 @@ impl<C: Change> Operation for ChangeVersion<C> {
         input: &VersionInput,
     ) -> Result<(Vec<Need>, ByArn), Fault> {
         let policy = ByArn::find(call, &input.policy).await?;
-        Ok((policy.change_need(call, C::OPERATION[1])?, policy))
+        let [_, action] = C::OPERATION;
+        let needs = match C::EDITS {
+            true => policy.edit_need(call, action)?,
+            false => policy.change_need(call, action)?,
+        };
+        Ok((needs, policy))
     }
 
     async fn perform(call: &Authenticated<'_>, permit: &Permit<Self>) -> Result<Void, Fault> {

@@ -12,16 +12,16 @@
 use std::sync::Arc;
 
 use daypass_directory::{
-    AssertionEncryptionMode, Directory, DirectoryError, Entity, MAX_PAGE, NewSamlMetadata,
-    NewSamlPrivateKey, NewSamlProvider, SamlProvider, SamlProviderChange, Seen, StoredMetadata,
-    Tag,
+    AssertionEncryptionMode, Directory, DirectoryError, Entity, MAX_METADATA_CHARACTERS, MAX_PAGE,
+    NewSamlMetadata, NewSamlPrivateKey, NewSamlProvider, SamlProvider, SamlProviderChange, Seen,
+    StoredMetadata, Tag, UNLIMITED_METADATA,
 };
 use daypass_federation::saml::{MAX_PEM, Metadata, MetadataFault, PrivateKey};
 use daypass_names::{
     AccountId, Arn, Constrained, SamlId, SamlProviderName, UniqueId, UniqueIdKind,
 };
 use daypass_query::{Fields, TextRule};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::named;
@@ -37,7 +37,7 @@ use crate::turns::Turns;
 use crate::{Code, Fault};
 
 /// Most characters of a metadata document.
-const MAX_METADATA: usize = 10_000_000;
+const MAX_METADATA: usize = MAX_METADATA_CHARACTERS;
 
 /// Most bytes of the body of a request that carries one: every character percent-encoded, and room
 /// for everything else that there may be.
@@ -55,9 +55,6 @@ const PRIVATE_KEY: TextRule = TextRule {
     pattern: r"[\u0009\u000A\u000D\u0020-\u00FF]+",
     fits: |text| text.chars().all(|c| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{ff}')),
 };
-
-/// How long metadata holds that does not say it.
-const HUNDRED_YEARS: SignedDuration = SignedDuration::from_hours(36_525 * 24);
 
 /// Most bytes of a reply beside its document.
 const REPLY: usize = 64 << 10;
@@ -139,7 +136,7 @@ async fn metadata(call: &Authenticated<'_>) -> Result<Option<NewSamlMetadata>, F
 }
 
 fn hundred_years_behind(now: Timestamp) -> Result<Timestamp, Fault> {
-    let until = now.checked_add(HUNDRED_YEARS);
+    let until = now.checked_add(UNLIMITED_METADATA);
     until.map_err(|error| Fault::internal(format!("the end of metadata: {error}")))
 }
 
@@ -242,7 +239,7 @@ impl Operation for CreateSamlProvider {
             name: name.clone(),
             metadata,
             encryption: *encryption,
-            private_key,
+            private_keys: private_key.into_iter().collect(),
             tags: tags.clone(),
             created: call.now,
         };
@@ -371,7 +368,7 @@ async fn document(
         let stored = call.app.directory.saml_metadata(provider).await;
         let stored = outcome(arn, stored)?;
         // Beside the document there is its reply, which grows to at most twice its size.
-        let reply = in_xml(&stored.document).saturating_add(REPLY);
+        let reply = in_reply(&stored.document).saturating_add(REPLY);
         let most = stored.document.len().saturating_add(reply.saturating_mul(2));
         if call.holds_memory(most) {
             return Ok(stored);
@@ -383,13 +380,12 @@ async fn document(
     Err(Fault::new(Code::ServiceUnavailable, "The provider is being changed. Please try again."))
 }
 
-/// How many bytes a text has in XML: as a reply escapes it, or a few more.
-fn in_xml(text: &str) -> usize {
+/// How many bytes a text has in a reply, in XML or JSON: as it is escaped there, or a few more.
+fn in_reply(text: &str) -> usize {
     let size = |byte| match byte {
-        b'"' | b'\'' => 6,
-        b'\t' | b'\n' => 1,
-        0..b' ' | b'&' => 5,
-        b'<' | b'>' => 4,
+        b'"' | b'\'' | b'&' | b'<' | b'>' => 6,
+        b'\t' | b'\n' | b'\\' => 2,
+        0..b' ' => 6,
         _ => 1,
     };
     text.bytes().map(size).fold(0, usize::saturating_add)

@@ -7,12 +7,11 @@
 //!
 //! IAM user guide, page "Service-linked roles".
 
-use daypass_directory::{DirectoryError, NewServiceLinkedRole, Role};
+use daypass_directory::{DirectoryError, LinkedService, NewServiceLinkedRole, Role};
 use daypass_names::{Constrained, PolicyName, RoleDescription, RoleName, UniqueId, UniqueIdKind};
 use daypass_query::{Fields, TextRule};
 use serde::Serialize;
 
-use super::linked_services::{LinkedService, unknown_role_name};
 use super::named::{self, Named};
 use super::roles::OneRole;
 use crate::authenticate::Authenticated;
@@ -57,7 +56,7 @@ impl CreateInput {
         let suffix = self.suffix.as_deref();
         match self.service() {
             Some(service) => service.role_name(suffix),
-            None => unknown_role_name(suffix),
+            None => LinkedService::unknown_role_name(suffix),
         }
     }
 }
@@ -115,8 +114,9 @@ impl Operation for CreateServiceLinkedRole {
             id: UniqueId::from_random(UniqueIdKind::Role, call.app.random.array()?),
             name,
             service: service.principal.to_owned(),
-            policy,
+            policy: Some(policy),
             description: input.description.clone(),
+            tags: Vec::new(),
             created: call.now,
         };
         let note = noting(call, permit, |role: &Role| OneRole::made(role));

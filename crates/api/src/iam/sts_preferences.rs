@@ -1,8 +1,9 @@
 //! SetSecurityTokenServicePreferences: the version of the account's session tokens.
 //!
 //! Tokens of version 1 are good in the Regions that an account has by default, those of version 2 in
-//! every Region. Here no Region has to be enabled, so that both are good everywhere; which one it
-//! is stands in the token, and in the account's summary.
+//! every Region; those of Regional endpoints are good in every Region, whatever the account prefers.
+//! While no Regions are configured none has to be enabled, so that both are good everywhere. Which one
+//! it is stands in the token, and in the account's summary.
 
 use daypass_directory::TokenVersion;
 use daypass_query::Fields;

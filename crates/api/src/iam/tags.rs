@@ -103,7 +103,7 @@ pub(crate) fn check(tags: &[Tag]) -> Result<(), Fault> {
 }
 
 /// A key as [`TagKey::is_same`] and the names of condition keys compare it: letter by letter.
-fn lower(key: &TagKey) -> String {
+pub(crate) fn lower(key: &TagKey) -> String {
     key.as_str().chars().flat_map(char::to_lowercase).collect()
 }
 

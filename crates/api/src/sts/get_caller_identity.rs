@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::Fault;
 use crate::authenticate::Authenticated;
 use crate::authorise::{Need, Permit};
-use crate::operation::{Effect, Operation};
+use crate::operation::{Effect, Operation, Sessions};
 
 /// AWS STS API reference, "GetCallerIdentity".
 #[derive(Debug)]
@@ -23,6 +23,7 @@ pub(crate) struct Output {
 impl Operation for GetCallerIdentity {
     const NAME: &'static str = "GetCallerIdentity";
     const EFFECT: Effect = Effect::Reads;
+    const SESSIONS: Sessions = Sessions::All;
     type Input = ();
     type Subject = ();
     type Output = Output;

@@ -6,21 +6,20 @@ use daypass_token::{Session, SessionKind};
 use serde::Serialize;
 
 use super::mfa;
+use crate::Fault;
 use crate::authenticate::Authenticated;
 use crate::authorise::{Need, Permit};
-use crate::caller::{Caller, Identity};
-use crate::decode::unsupported;
-use crate::issue::{Credentials, SHORTEST, issue, session};
-use crate::operation::{Effect, Operation, Recorded};
-use crate::{Code, Fault};
+use crate::caller::Identity;
+use crate::issue::{Credentials, LeastSize, SHORTEST, issue, session};
+use crate::operation::{Effect, Operation, Recorded, Sessions};
 
-/// What a user gets when nothing is asked for, in seconds.
-const DEFAULT: i64 = 43_200;
+/// What a user gets when nothing is asked for, in seconds. Federated users get the same.
+pub(super) const DEFAULT: i64 = 43_200;
 /// The longest session, in seconds.
-const LONGEST: i64 = 129_600;
+pub(super) const LONGEST: i64 = 129_600;
 
 /// The longest session of the root user, in seconds, and what it gets when nothing is asked for.
-const ROOT: i64 = 3600;
+pub(super) const LONGEST_OF_ROOT: i64 = 3600;
 
 /// AWS STS API reference, "GetSessionToken". No policy can grant or deny it.
 #[derive(Debug)]
@@ -30,6 +29,7 @@ pub(crate) struct GetSessionToken;
 pub(crate) struct Input {
     duration: Option<i64>,
     mfa: mfa::Shown,
+    least_size: LeastSize,
 }
 
 #[derive(Debug, Serialize)]
@@ -43,26 +43,21 @@ pub(crate) struct Output {
 impl Operation for GetSessionToken {
     const NAME: &'static str = "GetSessionToken";
     const EFFECT: Effect = Effect::Grants;
-    const RECORDED: &'static [Recorded] =
-        &[Recorded::Number("DurationSeconds"), Recorded::Text("SerialNumber")];
+    const SESSIONS: Sessions = Sessions::None;
+    const RECORDED: &'static [Recorded] = &[
+        Recorded::Number("DurationSeconds"),
+        Recorded::Text("SerialNumber"),
+        Recorded::Number("MinimumSessionTokenSize"),
+    ];
     type Input = Input;
     /// The one-time password that was shown, still to be taken.
     type Subject = Option<MatchedCode>;
     type Output = Output;
 
     fn decode(fields: &mut Fields<'_>) -> Option<Input> {
-        unsupported(fields, &["MinimumSessionTokenSize"]);
         let duration = fields.integer("DurationSeconds", SHORTEST, LONGEST);
         let mfa = mfa::decode(fields);
-        Some(Input { duration, mfa })
-    }
-
-    fn admits(caller: &Caller) -> Result<(), Fault> {
-        if caller.session().is_some() {
-            let message = "Cannot call GetSessionToken with session credentials";
-            return Err(Fault::new(Code::AccessDenied, message));
-        }
-        Ok(())
+        Some(Input { duration, mfa, least_size: LeastSize::decode(fields) })
     }
 
     async fn needs(
@@ -77,25 +72,29 @@ impl Operation for GetSessionToken {
         let asked = permit.input().duration;
         let (kind, whose, duration) = match caller.identity() {
             // What is longer is cut, not refused.
-            Identity::Root(root) => {
-                (SessionKind::Root, (root.account, None), asked.unwrap_or(ROOT).min(ROOT))
-            }
+            Identity::Root(root) => (
+                SessionKind::Root,
+                (root.account, None),
+                asked.unwrap_or(LONGEST_OF_ROOT).min(LONGEST_OF_ROOT),
+            ),
             Identity::User(user) => {
                 (SessionKind::User, (user.account, Some(user.id)), asked.unwrap_or(DEFAULT))
             }
-            Identity::RoleSession { .. } | Identity::Service(_) => {
+            Identity::FederatedUser(_) | Identity::RoleSession { .. } | Identity::Service(_) => {
                 return Err(Fault::internal("a long-term key without a user"));
             }
         };
         let code = permit.subject().as_ref();
+        let base = session(call, kind, whose, duration).await?;
         mfa::take(call, code).await?;
         let issued = issue(
             call,
             &Session {
                 creating_access_key: Some(caller.access_key_id().clone()),
                 mfa_at_s: code.map(|_| call.now.as_second()),
-                ..session(call, kind, whose, duration).await?
+                ..base
             },
+            permit.input().least_size,
         )?;
         Ok(Output {
             credentials: issued.credentials,

@@ -109,20 +109,42 @@ async fn cve_2020_16250_and_16251_a_request_and_its_reply_have_one_meaning() {
         let answer = world.send(received).await;
         assert_eq!(code(&answer), (400, Some("InvalidQueryParameter")), "{query} {body}");
     }
-    // No header moves the action or the form of the reply.
+    // No header moves the action, and `Accept` alone the form of the reply.
     let mut received =
         world.unsigned(Method::POST, "/", &format!("Action=GetCallerIdentity&{version}"));
     for (name, value) in [
         ("x-action", "GetSessionToken"),
         ("x-amz-target", "AWSSecurityTokenService.GetSessionToken"),
         ("x-http-method-override", "GET"),
-        ("accept", "application/json"),
+        ("content-type", "application/json"),
     ] {
         received.headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
     world.sign(&mut received, &world.admin, "sts");
     let answer = world.send(received).await.ok();
     assert!(answer.body.starts_with("<GetCallerIdentityResponse"), "{}", answer.body);
+    let mut received =
+        world.unsigned(Method::POST, "/", &format!("Action=GetCallerIdentity&{version}"));
+    let json = HeaderValue::from_static("application/json");
+    received.headers.insert(HeaderName::from_static("accept"), json);
+    world.sign(&mut received, &world.admin, "sts");
+    let answer = world.send(received).await.ok();
+    let read: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+    let members: Vec<_> = read.as_object().unwrap().keys().collect();
+    assert_eq!(members, ["GetCallerIdentityResponse"], "{}", answer.body);
+    // Nor is anything of it an element to who reads it as XML all the same.
+    let path = "/<GetCallerIdentityResponse><Arn>boss&amp;</Arn></GetCallerIdentityResponse>/";
+    let create = [("Action", "CreateUser"), ("UserName", "Eve"), ("Path", path)];
+    world.iam(&world.admin, &create).await.ok();
+    let mut received =
+        world.unsigned(Method::POST, "/", "Action=GetUser&UserName=Eve&Version=2010-05-08");
+    let json = HeaderValue::from_static("application/json");
+    received.headers.insert(HeaderName::from_static("accept"), json);
+    world.sign(&mut received, &world.admin, "iam");
+    let answer = world.send(received).await.ok();
+    assert!(!answer.body.contains(['<', '>', '&']), "{}", answer.body);
+    let read: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!(read["GetUserResponse"]["GetUserResult"]["User"]["Path"], path);
     // What a caller chooses is text in a reply, never an element of it.
     let forged = format!("</Message><Arn>arn:aws:iam::{ACCOUNT}:user/admin</Arn>");
     let ann = world.user("Ann", None).await;
@@ -284,6 +306,93 @@ async fn cve_2024_24747_a_session_cannot_edit_its_own_bound() {
     for edit in &edits("Editor")[..3] {
         world.iam(&session, &borrowed(edit)).await.ok();
     }
+}
+
+/// CVE-2024-24747 again: nor the managed policies that bound it, although they allow it to.
+#[tokio::test]
+async fn cve_2024_24747_a_session_cannot_edit_its_managed_bound() {
+    let world = World::new().await;
+    let everything = statement("Allow", "*", "*");
+    world.role("Editor", &trust_account(), Some(&everything)).await;
+    let edits = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Resource":"*","Action":[
+        "iam:CreatePolicyVersion","iam:SetDefaultPolicyVersion","iam:DeletePolicyVersion",
+        "iam:DeletePolicy","sts:AssumeRole"]}}"#;
+    let arn = |name: &str| format!("arn:aws:iam::{ACCOUNT}:policy/team/{name}");
+    let (bound, other, unused) = (arn("Bound"), arn("Other"), arn("Unused"));
+    let document = ("PolicyDocument", everything.as_str());
+    for (name, arn) in [("Bound", &bound), ("Other", &other), ("Unused", &unused)] {
+        let create = [
+            ("Action", "CreatePolicy"),
+            ("PolicyName", name),
+            ("Path", "/team/"),
+            ("PolicyDocument", edits),
+        ];
+        world.iam(&world.admin, &create).await.ok();
+        let wide = [("Action", "CreatePolicyVersion"), ("PolicyArn", arn.as_str()), document];
+        world.iam(&world.admin, &wide).await.ok();
+    }
+    let look = async || {
+        let list = [("Action", "ListPolicyVersions"), ("PolicyArn", bound.as_str())];
+        let answer = world.iam(&world.admin, &list).await.ok();
+        answer.body.split_once("<ResponseMetadata>").unwrap().0.to_owned()
+    };
+    let before = look().await;
+    let first = ("PolicyArns.member.1.arn", bound.as_str());
+    let second = ("PolicyArns.member.2.arn", other.as_str());
+    let alone = world.assume(&world.admin, "Editor", &[first]).await.ok().credentials();
+    let beside = world.assume(&world.admin, "Editor", &[first, second, ("Policy", edits)]).await;
+    let beside = beside.ok().credentials();
+    // What it chains under the same bound has it for its own.
+    let chained = world.assume(&alone, "Editor", &[first]).await.ok().credentials();
+    let refused = async |session: &Credentials, action: &str, arn: &str, more: &[_]| {
+        let mut call = vec![("Action", action), ("PolicyArn", arn)];
+        call.extend_from_slice(more);
+        let text = format!(
+            "User: arn:aws:sts::{ACCOUNT}:assumed-role/Editor/session-1 is not authorized to \
+             perform: iam:{action} on resource: policy {arn}"
+        );
+        world.iam(session, &call).await.refused(403, "AccessDenied", &text);
+    };
+    let in_force = ("SetAsDefault", "true");
+    let version = |id| ("VersionId", id);
+    for session in [&alone, &beside, &chained] {
+        refused(session, "CreatePolicyVersion", &bound, &[document, in_force]).await;
+        refused(session, "CreatePolicyVersion", &bound, &[document]).await;
+        for id in ["v1", "v2", "v9"] {
+            refused(session, "SetDefaultPolicyVersion", &bound, &[version(id)]).await;
+        }
+        assert_eq!(code(&world.iam(session, LIST_USERS).await), DENIED);
+    }
+    refused(&beside, "SetDefaultPolicyVersion", &other, &[version("v2")]).await;
+    assert_eq!(look().await, before);
+    let records = world.records();
+    let of_edits = records.iter().filter(|record| record["eventName"] == "CreatePolicyVersion");
+    assert!(of_edits.filter(|record| record["errorCode"] == "AccessDenied").count() >= 6);
+
+    // A federated user does not come as far.
+    let federate = [("Action", "GetFederationToken"), ("Name", "Carol"), first];
+    let federated = world.sts(&world.admin, &federate).await.ok().credentials();
+    let edit =
+        [("Action", "SetDefaultPolicyVersion"), ("PolicyArn", bound.as_str()), version("v2")];
+    assert_eq!(code(&world.iam(&federated, &edit).await), UNKNOWN);
+
+    // It may edit others, and whom they do not bound may edit them: a session that it chained
+    // without them, which is what the policy itself allowed, too.
+    let free = world.assume(&alone, "Editor", &[]).await.ok().credentials();
+    for (session, arn) in [(&alone, &unused), (&alone, &other), (&free, &bound)] {
+        for id in ["v2", "v1"] {
+            let set =
+                [("Action", "SetDefaultPolicyVersion"), ("PolicyArn", arn.as_str()), version(id)];
+            world.iam(session, &set).await.ok();
+        }
+    }
+    // What takes rights away is no escape.
+    for (action, more) in [("DeletePolicyVersion", Some(version("v2"))), ("DeletePolicy", None)] {
+        let mut call = vec![("Action", action), ("PolicyArn", bound.as_str())];
+        call.extend(more);
+        world.iam(&alone, &call).await.ok();
+    }
+    assert_eq!(world.assume(&alone, "Editor", &[]).await.status, 403);
 }
 
 /// The inline policy `p` of a role, as a reply holds it.
@@ -495,7 +604,7 @@ async fn cve_2023_28432_nothing_returns_the_configuration() {
             handing_out.insert(row.name());
         }
     }
-    let want = ["AssumeRole", "CreateAccessKey", "GetSessionToken"];
+    let want = ["AssumeRole", "CreateAccessKey", "GetFederationToken", "GetSessionToken"];
     assert_eq!(handing_out.into_iter().collect::<Vec<_>>(), want);
 }
 
@@ -620,8 +729,8 @@ async fn minio_py_1510_no_parameter_value_in_the_cause_of_a_validation_error() {
     }
     // GetCallerIdentity, GetAccountSummary, the two of the credential report, the two that read and
     // delete the password policy and the two that list providers have no parameters;
-    // GetServiceLinkedRoleDeletionStatus takes any text.
-    assert_eq!(seen.len(), operations().len() - 9, "{seen:?}");
+    // GetServiceLinkedRoleDeletionStatus and DecodeAuthorizationMessage take any text.
+    assert_eq!(seen.len(), operations().len() - 10, "{seen:?}");
 }
 
 /// RustFS GHSA-6r96: headers and parameters of the client became condition keys that only the

@@ -4,6 +4,7 @@ use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rsa::{KeySize, PrivateDecryptingKey};
 use bytes::Bytes;
 use data_encoding::BASE64;
+use daypass_directory::{Scope, SessionRef};
 use daypass_federation::saml::Digest;
 use http::Method;
 
@@ -424,6 +425,21 @@ async fn only_what_carries_a_document_may_be_large() {
     assert_eq!(body_max(&world, &of(&session)).await, large);
     world.pass(901);
     assert_eq!(body_max(&world, &of(&session)).await, small);
+
+    // A credential that was revoked, or whose account is closed, is none.
+    let first = world.assume(&world.admin, "Reader", &ask).await.ok().credentials();
+    let second = world.assume(&world.admin, "Reader", &ask).await.ok().credentials();
+    assert_eq!(body_max(&world, &of(&first)).await, large);
+    let session = SessionRef::AccessKey(first.access_key_id.clone());
+    super::revocation::revoke(&world, Scope::Session(session), 9).await;
+    assert_eq!(body_max(&world, &of(&first)).await, small);
+    assert_eq!(body_max(&world, &of(&second)).await, large);
+    super::accounts::close(&world, ACCOUNT).await;
+    for closed in [&second, &world.admin] {
+        assert_eq!(body_max(&world, &of(closed)).await, small);
+    }
+    super::accounts::reopen(&world, ACCOUNT).await;
+    assert_eq!(body_max(&world, &of(&world.admin)).await, large);
 
     // A second action behind what was asked about is refused with the whole.
     let body = format!("{body}{padding}&Action=GetUser");

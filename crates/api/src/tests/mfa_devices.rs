@@ -9,8 +9,9 @@ use zeroize::Zeroizing;
 use super::world::{ACCOUNT, Answer, World, statement, trust, trust_account};
 
 const WRONG: &str = "Authentication code for device is not valid.";
-const WRONG_IN_STS: &str = "MultiFactorAuthentication failed with invalid MFA one time pass code. ";
-const UNKNOWN_IN_STS: &str = "MultiFactorAuthentication failed, unable to validate MFA code.  \
+pub(super) const WRONG_IN_STS: &str =
+    "MultiFactorAuthentication failed with invalid MFA one time pass code. ";
+pub(super) const UNKNOWN_IN_STS: &str = "MultiFactorAuthentication failed, unable to validate MFA code.  \
                               Please verify your MFA serial number is valid and associated with \
                               this user.";
 
@@ -20,7 +21,7 @@ async fn admin(world: &World, params: &[(&str, &str)]) -> Answer {
 
 /// What an authenticator app holds.
 pub(super) struct Phone {
-    serial: String,
+    pub(super) serial: String,
     seed: Seed,
 }
 
@@ -42,7 +43,7 @@ impl Phone {
     }
 
     /// A new device of a user.
-    async fn of_user(world: &World, name: &str, user: &str) -> Self {
+    pub(super) async fn of_user(world: &World, name: &str, user: &str) -> Self {
         let phone = Self::new(world, name).await;
         phone.enable(world, &world.admin, user).await.ok();
         phone
@@ -70,7 +71,7 @@ impl Phone {
     }
 
     /// A session with the present code.
-    async fn sign_in(&self, world: &World, user: &Credentials) -> Answer {
+    pub(super) async fn sign_in(&self, world: &World, user: &Credentials) -> Answer {
         self.sign_in_with(world, user, &self.code(world, 0)).await
     }
 

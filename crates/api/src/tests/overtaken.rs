@@ -1,7 +1,15 @@
 //! Writes whose decision others overtake before the commit: what was decided is not so any more,
 //! and must not be done.
 
-use super::world::{ACCOUNT, World, statement};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use daypass_audit::Trail;
+use daypass_store::memory::Memory;
+use daypass_store::{Answer, Changes, Commit, Entry, Key, Revision, Store};
+use tokio::sync::Notify;
+
+use super::world::{ACCOUNT, World, statement, trust_account};
 
 const ROUNDS: usize = 10;
 
@@ -107,6 +115,117 @@ async fn a_tag_that_says_whose_it_is_is_claimed_once() {
         let delete = [("Action", "DeleteAccessKey"), ("UserName", "Thing"), ("AccessKeyId", &key)];
         world.iam(&world.admin, &delete).await.ok();
         world.iam(&world.admin, &[("Action", "DeleteUser"), ("UserName", "Thing")]).await.ok();
+    }
+}
+
+/// A store that holds the next commit once it is closed: what it holds was decided already.
+#[derive(Debug, Default)]
+struct Gate {
+    inner: Memory,
+    closed: AtomicBool,
+    arrived: Notify,
+    opened: Notify,
+}
+
+impl Store for Gate {
+    fn get<'a>(&'a self, key: &'a Key) -> Answer<'a, Option<Entry>> {
+        self.inner.get(key)
+    }
+
+    fn scan<'a>(
+        &'a self,
+        prefix: &'a [u8],
+        after: Option<&'a Key>,
+        limit: usize,
+    ) -> Answer<'a, Vec<(Key, Entry)>> {
+        self.inner.scan(prefix, after, limit)
+    }
+
+    fn commit(&self, commit: Commit) -> Answer<'_, Revision> {
+        Box::pin(async move {
+            if self.closed.swap(false, Ordering::SeqCst) {
+                self.arrived.notify_one();
+                self.opened.notified().await;
+            }
+            self.inner.commit(commit).await
+        })
+    }
+
+    fn changes(&self, since: Revision, limit: usize) -> Answer<'_, Changes> {
+        self.inner.changes(since, limit)
+    }
+}
+
+/// A write of a session that is decided while a managed session policy allows it is not done when
+/// that policy is narrowed or deleted before the commit.
+#[tokio::test]
+async fn no_write_outruns_a_managed_session_policy() {
+    let gate = Arc::new(Gate::default());
+    let world = World::on(Arc::<Gate>::clone(&gate), Trail::memory()).await;
+    world.role("Admin", &trust_account(), Some(&statement("Allow", "*", "*"))).await;
+    let (wide, narrow) =
+        (statement("Allow", "iam:TagUser", "*"), statement("Deny", "iam:TagUser", "*"));
+    let policy = format!("arn:aws:iam::{ACCOUNT}:policy/Bound");
+    let policy = ("PolicyArn", policy.as_str());
+    let (v1, v2, v3) = (("VersionId", "v1"), ("VersionId", "v2"), ("VersionId", "v3"));
+    let version = ("Action", "CreatePolicyVersion");
+    let narrowed = ("PolicyDocument", narrow.as_str());
+    let set_default = ("Action", "SetDefaultPolicyVersion");
+    let delete_version = ("Action", "DeletePolicyVersion");
+    // Of each round: the change, whether the write is refused, and what is undone behind it.
+    let rounds: [(Vec<_>, bool, Vec<Vec<_>>); 4] = [
+        // v2, which is not in force, says nothing.
+        (vec![version, policy, narrowed], false, vec![]),
+        (vec![set_default, policy, v2], true, vec![vec![set_default, policy, v1]]),
+        (
+            vec![version, policy, narrowed, ("SetAsDefault", "true")],
+            true,
+            vec![
+                vec![set_default, policy, v1],
+                vec![delete_version, policy, v2],
+                vec![delete_version, policy, v3],
+            ],
+        ),
+        (vec![("Action", "DeletePolicy"), policy], true, vec![]),
+    ];
+    let create =
+        [("Action", "CreatePolicy"), ("PolicyName", "Bound"), ("PolicyDocument", wide.as_str())];
+    world.iam(&world.admin, &create).await.ok();
+    let bound = [("PolicyArns.member.1.arn", policy.1)];
+    let session = world.assume(&world.admin, "Admin", &bound).await.ok().credentials();
+    world.user("Ann", None).await;
+    // A write that counts nothing in the account: those that do wait for each other.
+    let key = ("Tags.member.1.Key", "team");
+    let tag = [("Action", "TagUser"), ("UserName", "Ann"), key, ("Tags.member.1.Value", "a")];
+    let untag = [("Action", "UntagUser"), ("UserName", "Ann"), ("TagKeys.member.1", "team")];
+    for (change, is_refused, undo) in rounds {
+        gate.closed.store(true, Ordering::SeqCst);
+        let changing = async {
+            gate.arrived.notified().await;
+            world.iam(&world.admin, &change).await.ok();
+            gate.opened.notify_one();
+        };
+        let making = async {
+            let answer = world.iam(&session, &tag).await;
+            // One that was not held is for the assertions, not to be waited for.
+            gate.arrived.notify_one();
+            answer
+        };
+        let (answer, ()) = tokio::join!(making, changing);
+        let list = [("Action", "ListUserTags"), ("UserName", "Ann")];
+        let is_tagged = world.iam(&world.admin, &list).await.ok().body.contains("team");
+        assert_eq!(is_tagged, !is_refused, "{change:?}");
+        if is_refused {
+            assert_eq!((answer.status, answer.text("Code")), (403, Some("AccessDenied")));
+            let text = answer.text("Message").unwrap();
+            assert!(text.contains(" with an explicit deny in a session policy"), "{text}");
+        } else {
+            answer.ok();
+            world.iam(&world.admin, &untag).await.ok();
+        }
+        for call in undo {
+            world.iam(&world.admin, &call).await.ok();
+        }
     }
 }
 

@@ -41,6 +41,9 @@ pub(super) fn parameters(operation: &str) -> Vec<(&'static str, String)> {
             ("RoleArn", format!("arn:aws:iam::{ACCOUNT}:role/Reader")),
             ("RoleSessionName", "session-1".to_owned()),
         ],
+        "DecodeAuthorizationMessage" => vec![("EncodedMessage", "AQAB".to_owned())],
+        "GetAccessKeyInfo" => vec![("AccessKeyId", "AKIAIOSFODNN7EXAMPLE".to_owned())],
+        "GetFederationToken" => vec![("Name", "Bob".to_owned())],
         "GetCallerIdentity" | "GetSessionToken" | "ListUsers" | "ListRoles" => Vec::new(),
         "CreateUser" | "GetUser" | "DeleteUser" | "CreateAccessKey" | "ListAccessKeys"
         | "ListUserPolicies" => vec![user],
@@ -189,7 +192,7 @@ pub(super) fn parameters(operation: &str) -> Vec<(&'static str, String)> {
 
 /// Operations that no policy can refuse.
 fn needs_no_permission(operation: &str) -> bool {
-    matches!(operation, "GetCallerIdentity" | "GetSessionToken")
+    matches!(operation, "GetAccessKeyInfo" | "GetCallerIdentity" | "GetSessionToken")
 }
 
 pub(super) fn operations() -> Vec<(Service, &'static dyn AnyOperation)> {

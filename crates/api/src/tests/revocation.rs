@@ -33,7 +33,7 @@ fn new(world: &World, scope: Scope, random: u8) -> NewRevocation {
     }
 }
 
-async fn revoke(world: &World, scope: Scope, random: u8) -> String {
+pub(super) async fn revoke(world: &World, scope: Scope, random: u8) -> String {
     let new = new(world, scope, random);
     world.app.directory.revoke(new, &noted::<Revocation>).await.unwrap().id.clone()
 }

@@ -16,7 +16,7 @@ use super::world::{ACCOUNT, ADMIN_SECRET, World, noted, statement, trust};
 const JOBS: &str = "jobs.example.com";
 
 /// A service with a key.
-async fn service(
+pub(super) async fn service(
     world: &World,
     name: &str,
     principals: &[&str],
@@ -153,6 +153,43 @@ async fn a_service_assumes_the_roles_that_trust_it() {
     let missing = own("Missing");
     let got = assume(&world, &jobs, &missing, &[]).await;
     got.refused(403, "AccessDenied", &refusal(&missing));
+}
+
+/// A service with several principals is told what the one lacks that got furthest.
+#[tokio::test]
+async fn a_service_is_told_what_its_nearest_principal_lacks() {
+    const SECOND: &str = "jobs.second.example";
+    let world = World::new().await;
+    let (_, jobs) = service(&world, "jobs", &[JOBS, SECOND], &[ACCOUNT]).await;
+    let all =
+        [("Tags.member.1.Key", "team"), ("Tags.member.1.Value", "a"), ("SourceIdentity", "Ann")];
+    // Who may what, and what is said to be lacking.
+    for (allowed, parameters, want) in [
+        (vec![(JOBS, "sts:AssumeRole")], &all[..2], "sts:TagSession"),
+        (vec![(SECOND, "sts:AssumeRole")], &all[..2], "sts:TagSession"),
+        (vec![(JOBS, "sts:AssumeRole")], &all[2..], "sts:SetSourceIdentity"),
+        (vec![(SECOND, "sts:AssumeRole")], &all[2..], "sts:SetSourceIdentity"),
+        (vec![(JOBS, "sts:AssumeRole"), (SECOND, "sts:TagSession")], &all[..2], "sts:TagSession"),
+        (vec![(JOBS, "sts:TagSession"), (SECOND, "sts:AssumeRole")], &all[..2], "sts:TagSession"),
+        (
+            vec![(JOBS, "sts:AssumeRole"), (JOBS, "sts:TagSession"), (SECOND, "sts:AssumeRole")],
+            &all[..],
+            "sts:SetSourceIdentity",
+        ),
+        (vec![(JOBS, "sts:TagSession")], &all[..2], "sts:AssumeRole"),
+        (vec![("jobs.third.example", "sts:AssumeRole")], &all[..], "sts:AssumeRole"),
+    ] {
+        let statements = allowed.iter().map(|(service, action)| {
+            json!({ "Effect": "Allow", "Principal": { "Service": service }, "Action": action })
+        });
+        let statements: Vec<_> = statements.collect();
+        let trust = json!({ "Version": "2012-10-17", "Statement": statements }).to_string();
+        set_trust(&world, &trust).await;
+        let role = own("Job");
+        let text = format!("User: {JOBS} is not authorized to perform: {want} on resource: {role}");
+        println!("{allowed:?}");
+        assume(&world, &jobs, &role, parameters).await.refused(403, "AccessDenied", &text);
+    }
 }
 
 #[tokio::test]

@@ -251,24 +251,6 @@ async fn a_second_factor_that_nobody_can_check_is_refused() {
 }
 
 #[tokio::test]
-async fn what_is_not_acted_on_is_not_ignored() {
-    let world = World::new().await;
-    world.role("Reader", &trust_account(), None).await;
-    for parameter in [
-        ("Tags.member.1.Key", "Tags"),
-        ("TransitiveTagKeys.member.1", "TransitiveTagKeys"),
-        ("PolicyArns.member.1.arn", "PolicyArns"),
-        ("SourceIdentity", "SourceIdentity"),
-        ("ProvidedContexts.member.1.ProviderArn", "ProvidedContexts"),
-        ("MinimumSessionTokenSize", "MinimumSessionTokenSize"),
-    ] {
-        let answer = world.assume(&world.admin, "Reader", &[(parameter.0, "x1")]).await;
-        let text = format!("The parameter {} is not supported by this server yet.", parameter.1);
-        answer.refused(400, "ValidationError", &text);
-    }
-}
-
-#[tokio::test]
 async fn every_failed_constraint_is_reported_at_once() {
     let world = World::new().await;
     let answer = world

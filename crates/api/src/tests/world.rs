@@ -20,7 +20,7 @@ use daypass_token::KeyEncryptionKey;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{App, Clock, Parts, Random, RandomFault, Received, Settings};
+use crate::{App, Clock, Parts, Random, RandomFault, RateLimits, Received, Settings};
 
 pub(super) const ACCOUNT: &str = "123456789012";
 pub(super) const ADMIN_KEY: &str = "AKIAIOSFODNN7EXAMPLE";
@@ -149,9 +149,11 @@ impl World {
             settings: Settings {
                 partition,
                 region: Region::parse("us-east-1").unwrap(),
+                regions: None,
                 signing_regions: None,
                 allow_empty_region: false,
                 strict_audit: false,
+                rate_limits: RateLimits::default(),
             },
         })
         .unwrap();
@@ -224,6 +226,7 @@ impl World {
             id: self.app.request_id(),
             at: self.now(),
             source_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            source_is_shared: true,
             secure_transport: false,
             method,
             uri: target.parse::<Uri>().unwrap(),
@@ -385,7 +388,7 @@ pub(super) fn statement(effect: &str, action: &str, resource: &str) -> String {
     )
 }
 
-fn encode(text: &str) -> String {
+pub(super) fn encode(text: &str) -> String {
     text.bytes()
         .map(|byte| {
             if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {

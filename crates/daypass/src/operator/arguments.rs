@@ -8,7 +8,8 @@ use daypass_server::operator::protocol;
 /// Commands that go to a running server.
 #[derive(Debug, Subcommand)]
 pub(crate) enum OperatorCommand {
-    /// Make, list, close and open accounts of a running server, and give keys to their root users.
+    /// Make, list, close and open accounts of a running server, give keys to their root users, and
+    /// enable Regions for them.
     Account(Account),
     /// Copy the store of a running server to a new file, while it goes on.
     ///
@@ -179,6 +180,13 @@ pub(crate) enum AccountCommand {
     /// List the accounts, closed ones too.
     #[command(after_long_help = NOTES)]
     List,
+    /// List, enable and disable the Regions of an account, of a server with `--regions`.
+    ///
+    /// A Region that is configured as opt-in is an account's when it was enabled for it, and STS with
+    /// it. The others every account has, and can have its STS switched off there, but for the Region
+    /// of the global endpoint. Where STS is off, no credentials of the account are issued.
+    #[command(subcommand)]
+    Region(RegionCommand),
     /// Open a closed account again.
     #[command(after_long_help = NOTES)]
     Reopen {
@@ -193,6 +201,39 @@ pub(crate) enum AccountCommand {
     /// delete the key afterwards.
     #[command(subcommand)]
     RootKey(RootKeyCommand),
+}
+
+/// What `daypass account region` does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RegionCommand {
+    /// Disable an opt-in Region for an account, or switch its STS off in another Region.
+    ///
+    /// From the next request on. Disabled: credentials of the account are refused there, and none are
+    /// issued. Without STS: none are issued there; those that there are work on.
+    #[command(after_long_help = NOTES)]
+    Disable(AccountRegion),
+    /// Enable an opt-in Region for an account, or switch its STS on in another Region.
+    #[command(after_long_help = NOTES)]
+    Enable(AccountRegion),
+    /// List the Regions that there are, and what the account has there.
+    #[command(after_long_help = NOTES)]
+    List {
+        /// Id of the account, twelve digits
+        #[arg(long, value_name = "DIGITS")]
+        account: String,
+    },
+}
+
+/// A Region of an account.
+#[derive(Args, Debug)]
+pub(crate) struct AccountRegion {
+    /// Id of the account, twelve digits
+    #[arg(long, value_name = "DIGITS")]
+    pub(crate) account: String,
+
+    /// Name of the Region
+    #[arg(long, value_name = "REGION")]
+    pub(crate) region: String,
 }
 
 /// What `daypass account root-key` does.
@@ -433,9 +474,9 @@ pub(crate) enum KeysCommand {
     },
     /// Declare a key compromised, or all that were made before an instant.
     ///
-    /// Of the ring `sessions`: every session that such a key sealed is refused from then on. Of the
-    /// ring `data`: stored secrets are sealed anew, and access keys should be replaced. If the key
-    /// was active, a new one takes its place.
+    /// Of the ring `sessions`: every session that such a key sealed is refused from then on, and so
+    /// is every encoded authorization message. Of the ring `data`: stored secrets are sealed anew,
+    /// and access keys should be replaced. If the key was active, a new one takes its place.
     #[command(after_long_help = NOTES)]
     Compromise {
         /// Number of the key, as `daypass keys list` shows it
@@ -483,6 +524,10 @@ pub(crate) struct Revoke {
 #[derive(Debug, Subcommand)]
 pub(crate) enum RevokeCommand {
     /// End everything that began with a long-term access key; the key itself works on.
+    ///
+    /// An active key can make new sessions at once, which this revocation does not end: deactivate
+    /// it first (aws iam update-access-key --status Inactive), or do it afterwards and then revoke
+    /// once more.
     AccessKey {
         /// Id of the key, AKIA…
         #[arg(value_name = "ID")]
@@ -565,6 +610,10 @@ pub(crate) enum RevokeCommand {
         id: String,
     },
     /// End all sessions of a user; its long-term access keys work on.
+    ///
+    /// An active key can make new sessions at once, which this revocation does not end: deactivate
+    /// the keys first (aws iam update-access-key --status Inactive), or do it afterwards and then
+    /// revoke once more.
     User {
         /// Name or ARN of the user
         #[arg(value_name = "NAME")]

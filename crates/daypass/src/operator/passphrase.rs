@@ -66,10 +66,13 @@ fn asked(words: &str) -> anyhow::Result<Zeroizing<String>> {
     err.flush()?;
     let mut text = Zeroizing::new(String::with_capacity(MOST + 1));
     let most = u64::try_from(MOST).unwrap_or(u64::MAX);
-    io::stdin().lock().take(most).read_line(&mut text)?;
+    let read = io::stdin().lock().take(most).read_line(&mut text)?;
     drop(unseen);
     writeln!(err)?;
-    Ok(text)
+    match read {
+        0 => bail!("no passphrase was given"),
+        _ => Ok(text),
+    }
 }
 
 /// While it is there the terminal does not show what is typed.

@@ -4,9 +4,9 @@ use std::fmt::Write;
 use std::path::Path;
 
 use daypass_server::operator::protocol::{
-    AccessKeyLine, AccountLine, Accounts, Action, Exported, ImportLine, Imported, KeyLine,
-    KeyState, Keys, Outcome, RevocationLine, Revocations, RootKeys, ServiceLine, Status, StoreLine,
-    TrailLine,
+    AccessKeyLine, AccountLine, AccountRegionLine, AccountRegionsTold, Accounts, Action, Exported,
+    ImportLine, Imported, KeyLine, KeyState, Keys, Outcome, RegionKindName, RevocationLine,
+    Revocations, RootKeys, ServiceLine, Status, StoreLine, TrailLine,
 };
 
 use crate::operator::credentials::NewKey;
@@ -28,6 +28,7 @@ pub(crate) fn outcome(outcome: &Outcome) -> String {
             format!("Account {} is {state}.\n{}", changed.account_id, notes(&changed.notes))
         }
         Outcome::AccountCreated(created) => format!("account {} made\n", created.account_id),
+        Outcome::AccountRegions(told) => account_regions(told),
         Outcome::Accounts(listed) => accounts(listed),
         Outcome::BackedUp(made) => {
             let first = format!("{}: {}\n", made.path.display(), size(made.bytes));
@@ -36,6 +37,7 @@ pub(crate) fn outcome(outcome: &Outcome) -> String {
         Outcome::Exported(made) => exported(made),
         Outcome::Imported(told) => imported(told),
         Outcome::Keys(listed) => keys(listed),
+        Outcome::MessageSealed(sealed) => format!("{}\n", sealed.encoded_message),
         Outcome::Revoked(revoked) => {
             let first = format!("Revoked and in force:\n{}", revocation(&revoked.revocation));
             first + &notes(&revoked.notes)
@@ -89,6 +91,7 @@ fn exported(made: &Exported) -> String {
         (made.policies, "policies"),
         (made.instance_profiles, "instance profiles"),
         (made.mfa_devices, "MFA devices"),
+        (made.oidc_providers + made.saml_providers, "identity providers"),
         (made.secrets, "secrets"),
     ];
     let counts: Vec<String> = kinds.iter().map(|(count, what)| format!("{count} {what}")).collect();
@@ -148,6 +151,25 @@ fn accounts(listed: &Accounts) -> String {
     };
     let rows: Vec<_> = listed.accounts.iter().map(row).collect();
     table(&["ACCOUNT", "MADE", "ALIAS", "ROOT KEYS", "STATE"], &rows) + truncated(listed.truncated)
+}
+
+fn account_regions(told: &AccountRegionsTold) -> String {
+    let row = |line: &AccountRegionLine| {
+        let kind = match line.kind {
+            RegionKindName::Default => "default",
+            RegionKindName::Global => "global",
+            RegionKindName::OptIn => "opt-in",
+        };
+        let (enabled, sts) = (line.enabled, line.sts_active);
+        vec![
+            line.region.clone(),
+            kind.to_owned(),
+            if enabled { "enabled" } else { "disabled" }.to_owned(),
+            if sts { "active" } else { "inactive" }.to_owned(),
+        ]
+    };
+    let rows: Vec<_> = told.regions.iter().map(row).collect();
+    table(&["REGION", "KIND", "STATE", "STS"], &rows) + &notes(&told.notes)
 }
 
 fn root_keys(listed: &RootKeys) -> String {
@@ -462,6 +484,25 @@ Mind this.
             let text = told(&format!(r#"{{"services": {{"services": [{service}]{truncated}}}}}"#));
             assert_eq!(text.ends_with("(There are more.)\n"), more, "{text}");
         }
+    }
+
+    #[test]
+    fn regions_are_a_table() {
+        let text = told(
+            r#"{"account-regions": {"account_id": "123456789012", "regions": [
+                {"region": "eu-west-1", "kind": "global", "enabled": true, "sts_active": true},
+                {"region": "eu-central-1", "kind": "default", "enabled": true, "sts_active": false},
+                {"region": "me-south-1", "kind": "opt-in", "enabled": false, "sts_active": false}
+            ], "notes": ["Mind this."]}}"#,
+        );
+        let want = "\
+REGION        KIND     STATE     STS
+eu-west-1     global   enabled   active
+eu-central-1  default  enabled   inactive
+me-south-1    opt-in   disabled  inactive
+Mind this.
+";
+        assert_eq!(text, want);
     }
 
     #[test]

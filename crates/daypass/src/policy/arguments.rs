@@ -17,7 +17,8 @@ pub(crate) enum PolicyCommand {
     /// Decide a request against policies, offline, and tell why.
     ///
     /// The question comes from flags, from a JSON file, or from both: a flag wins over the file.
-    /// With --cases, many questions are answered in one run.
+    /// With --cases, many questions are answered in one run. With --encode, a running server
+    /// decides, and its answer is an encoded authorization message.
     #[command(after_long_help = SIMULATE_NOTES)]
     Simulate(Box<Simulate>),
 }
@@ -41,6 +42,16 @@ A file of --cases has one case a line:
 
 and each is answered with one line: {\"id\", \"decision\", \"reason\"}, where the decision is
 `allowed`, `implicitDeny`, `explicitDeny` or, for a case that cannot be read, `error`.
+
+With --encode the question and the policies go to the running server, through the socket
+`operator.sock` in its data folder; only the server's own user and root may use it, and the command
+is recorded in the audit trail. The server's own engine decides. What is printed can be decoded for
+24 hours, by those of the account who may call sts:DecodeAuthorizationMessage:
+
+  message=$(daypass policy simulate --encode --request denied.json)
+  aws sts decode-authorization-message --encoded-message \"$message\"
+
+The question and its policies may have 65,536 bytes together, written as JSON.
 
 Exit status: 0 allowed, 1 denied, 2 an error. With --cases: 0 every line was answered, 2 the file
 could not be read or the answers not written to the end.";
@@ -79,7 +90,7 @@ pub(crate) struct Simulate {
         value_name = "FILE",
         conflicts_with_all = [
             "request", "principal", "creator", "action", "resource", "resource_account", "context",
-            "identity", "boundary", "session", "resource_policy", "trust", "scp", "rcp",
+            "identity", "boundary", "session", "resource_policy", "trust", "scp", "rcp", "encode",
         ]
     )]
     pub(crate) cases: Option<PathBuf>,
@@ -89,7 +100,7 @@ pub(crate) struct Simulate {
     #[arg(long, value_name = "ARN")]
     pub(crate) principal: Option<String>,
 
-    /// For a federated user, the ARN of the user who asked for the session
+    /// For a federated user, the ARN of the user, or the root user, who asked for the session
     #[arg(long, value_name = "ARN")]
     pub(crate) creator: Option<String>,
 
@@ -139,6 +150,21 @@ pub(crate) struct Simulate {
     /// whether it is listed or not
     #[arg(long, value_name = "FILE,…")]
     pub(crate) rcp: Vec<String>,
+
+    /// Have the running server decide, and print what it answers as an encoded authorization
+    /// message
+    #[arg(long)]
+    pub(crate) encode: bool,
+
+    /// With --encode, the account whose members may decode the message [default: the principal's]
+    #[arg(long, value_name = "DIGITS", requires = "encode")]
+    pub(crate) account: Option<String>,
+
+    // `requires` would ask for --encode wherever the variable is set.
+    /// With --encode, the data folder of the server [default: $XDG_DATA_HOME/daypass or
+    /// ~/.local/share/daypass, as for `daypass serve`]
+    #[arg(long, value_name = "DIR", env = "DAYPASS_DATA", hide_env_values = true)]
+    pub(crate) data: Option<PathBuf>,
 
     /// Print JSON for machines; answers to --cases are JSON anyway
     #[arg(long)]

@@ -17,7 +17,7 @@ use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use super::question::Library;
+use daypass_server::question::Library;
 
 use batch::Batch;
 

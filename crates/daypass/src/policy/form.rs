@@ -7,11 +7,10 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use daypass_server::question::{Draft, Given, RESOURCE_POLICY, Source};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
-
-use super::question::{Draft, Given, RESOURCE_POLICY, Source};
 
 /// A case whose parts have not been looked at, so that its id is known even if they are wrong.
 #[derive(Debug, Deserialize)]

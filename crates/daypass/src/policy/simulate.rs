@@ -1,11 +1,15 @@
-//! `daypass policy simulate`: one question, its answer and the explanation.
+//! `daypass policy simulate`: one question, its answer and the explanation; with `--encode` the
+//! running server answers it, with an encoded authorisation message.
 
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use daypass_names::AccountId;
 use daypass_policy::{Effect, Layer, Outcome, Position, StatementReport, Verdict};
+use daypass_server::operator::protocol::{Asked, MessageSealed};
+use daypass_server::question::{Answer, Draft, Given, Library, Question, Source};
 use serde_json::{Value, json};
 
 use super::arguments::Simulate;
@@ -14,7 +18,7 @@ use super::form::{Case, Lookup};
 use super::input;
 use super::outcome::Outcome as Ending;
 use super::output::Output;
-use super::question::{Answer, Draft, Given, Library, Question, Source};
+use crate::operator;
 
 /// Answers what the arguments ask.
 pub(crate) fn simulate(arguments: &Simulate, out: &mut Output<impl Write>) -> io::Result<Ending> {
@@ -22,13 +26,20 @@ pub(crate) fn simulate(arguments: &Simulate, out: &mut Output<impl Write>) -> io
         // There may be no end of cases: who stops reading ends the run.
         return answer_cases(path, out.bare());
     }
+    if arguments.encode {
+        return match encoded(arguments) {
+            Ok((sealed, note)) => {
+                if let Some(note) = note {
+                    super::complain(&note);
+                }
+                print_sealed(&sealed, arguments.json, out)
+            }
+            Err(reason) => refused(reason, arguments, out),
+        };
+    }
     let question = match question(arguments) {
         Ok(question) => question,
-        Err(reason) if arguments.json => {
-            print_json(out, &json!({"decision": "error", "reason": reason}))?;
-            return Ok(Ending::Faulty);
-        }
-        Err(reason) => return Ok(Ending::Failed(reason)),
+        Err(reason) => return refused(reason, arguments, out),
     };
     let answer = question.answer();
     if arguments.json {
@@ -40,6 +51,59 @@ pub(crate) fn simulate(arguments: &Simulate, out: &mut Output<impl Write>) -> io
         Verdict::Allowed => Ending::Good,
         Verdict::ImplicitDeny | Verdict::ExplicitDeny => Ending::Denied,
     })
+}
+
+/// There is no answer.
+fn refused(reason: String, arguments: &Simulate, out: &mut impl Write) -> io::Result<Ending> {
+    if !arguments.json {
+        return Ok(Ending::Failed(reason));
+    }
+    print_json(out, &json!({"decision": "error", "reason": reason}))?;
+    Ok(Ending::Faulty)
+}
+
+/// Has the running server answer what the arguments ask, and seal the explanation. Beside it, what to
+/// mind.
+fn encoded(arguments: &Simulate) -> Result<(MessageSealed, Option<String>), String> {
+    let (asked, own) = with_draft(arguments, |draft| {
+        let asked = Asked::from(draft);
+        // What is wrong with it is told here: the server records what it says.
+        let question = Draft::from(asked.clone()).into_question(&mut Library::default())?;
+        Ok((asked, question.account()))
+    })?;
+    let sealing =
+        || operator::seal_message(arguments.data.clone(), arguments.account.clone(), asked);
+    let sealed = crate::run(sealing).map_err(|error| error.to_string())?;
+    Ok((sealed, of_another_account(arguments.account.as_deref(), own)))
+}
+
+/// What to mind when the message is for another account than the principal's.
+fn of_another_account(given: Option<&str>, own: Option<AccountId>) -> Option<String> {
+    let (given, own) = (given?, own?);
+    (own.as_str() != given).then(|| {
+        format!(
+            "warning: the principal is of the account {own}, and the message is for {given} (--account)"
+        )
+    })
+}
+
+fn print_sealed(sealed: &MessageSealed, as_json: bool, out: &mut impl Write) -> io::Result<Ending> {
+    let MessageSealed { account_id, decision, encoded_message, life_seconds } = sealed;
+    if as_json {
+        print_json(
+            out,
+            &json!({
+                "decision": decision,
+                "account": account_id,
+                "encodedMessage": encoded_message,
+                "lifeSeconds": life_seconds,
+            }),
+        )?;
+    } else {
+        writeln!(out, "{encoded_message}")?;
+    }
+    let allowed = decision == Verdict::Allowed.as_str();
+    Ok(if allowed { Ending::Good } else { Ending::Denied })
 }
 
 fn answer_cases(path: &Path, out: &mut impl Write) -> io::Result<Ending> {
@@ -55,14 +119,22 @@ fn answer_cases(path: &Path, out: &mut impl Write) -> io::Result<Ending> {
 
 /// What the request file and the flags ask together.
 fn question(arguments: &Simulate) -> Result<Question, String> {
+    with_draft(arguments, |draft| draft.into_question(&mut Library::default()))
+}
+
+/// Does something with what the request file and the flags say together.
+fn with_draft<T>(
+    arguments: &Simulate,
+    act: impl FnOnce(Draft<'_>) -> Result<T, String>,
+) -> Result<T, String> {
     let Some(path) = &arguments.request else {
-        return with_flags(Draft::default(), arguments)?.into_question(&mut Library::default());
+        return act(with_flags(Draft::default(), arguments)?);
     };
     let text = input::read(path)?;
     let in_file = |reason| format!("{}: {reason}", input::name(path));
     let beside = Beside { folder: path.parent().unwrap_or(Path::new("")) };
     let draft = Case::read(&text).and_then(|case| case.draft(&beside)).map_err(in_file)?;
-    with_flags(draft, arguments)?.into_question(&mut Library::default())
+    act(with_flags(draft, arguments)?)
 }
 
 /// Policies that a request file names lie beside it.
@@ -309,6 +381,24 @@ mod tests {
 
     fn flags(flags: &[&str]) -> Result<Vec<(String, Given)>, String> {
         context(&flags.iter().map(|flag| (*flag).to_owned()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn a_message_for_a_strange_account_is_warned_of() {
+        let own = AccountId::parse("123456789012").ok();
+        for (given, own, warns) in [
+            (None, own, false),
+            (Some("123456789012"), own, false),
+            (Some("210987654321"), own, true),
+            // Somebody of no account has to have one named.
+            (Some("210987654321"), None, false),
+        ] {
+            let note = of_another_account(given, own);
+            assert_eq!(note.is_some(), warns, "{given:?} {own:?}");
+            let names =
+                |note: String| note.contains("123456789012") && note.contains("210987654321");
+            assert!(note.is_none_or(names));
+        }
     }
 
     #[test]

@@ -790,7 +790,7 @@ async fn private_keys_of_saml_providers_are_sealed_anew() {
             name: name(number),
             metadata: NewSamlMetadata { document: "x".into(), valid_until: at(9) },
             encryption: None,
-            private_key: Some(key),
+            private_keys: vec![key],
             tags: Vec::new(),
             created: at(0),
         };

@@ -99,13 +99,21 @@ impl Directory {
         &self,
         provider: &SamlProvider,
     ) -> Result<Vec<PrivateKey>, DirectoryError> {
-        let ring = self.data_keys.ring();
         let mut found = Vec::with_capacity(provider.private_keys.len());
         for listed in &provider.private_keys {
-            let key = keys::saml_private_key(provider.id, listed.id.as_str())?;
-            let Some(entry) = self.store.get(&key).await? else { continue };
-            found.push(opened(&ring, &key, &entry)?);
+            found.extend(self.saml_private_key(provider, &listed.id).await?);
         }
         Ok(found)
+    }
+
+    /// One private key of a SAML provider; none when it went since the provider was read.
+    pub(crate) async fn saml_private_key(
+        &self,
+        provider: &SamlProvider,
+        id: &SamlId,
+    ) -> Result<Option<PrivateKey>, DirectoryError> {
+        let key = keys::saml_private_key(provider.id, id.as_str())?;
+        let Some(entry) = self.store.get(&key).await? else { return Ok(None) };
+        opened(&self.data_keys.ring(), &key, &entry).map(Some)
     }
 }

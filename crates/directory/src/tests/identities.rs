@@ -162,7 +162,7 @@ async fn an_account_whose_closing_is_uncertain_is_closed() {
 
 /// What is damaged opens no account.
 #[tokio::test]
-async fn a_start_takes_the_stricter_of_the_index_and_the_record() {
+async fn the_stricter_of_the_index_and_the_record_is_taken() {
     let fixture = Fixture::new().await;
     let (here, there) = (account(ACCOUNT), account(OTHER));
     fixture.directory.load_revocations().await.unwrap();
@@ -175,7 +175,6 @@ async fn a_start_takes_the_stricter_of_the_index_and_the_record() {
         (&closed, false, true),
         (&open, true, true),
         (&open, false, false),
-        // Nobody knows.
         ("{", false, true),
     ] {
         fixture.overwrite(&record, record_is.as_bytes()).await;
@@ -185,9 +184,33 @@ async fn a_start_takes_the_stricter_of_the_index_and_the_record() {
         }
         let later = on(&fixture.store, 1);
         later.load_revocations().await.unwrap();
+        let found = later.accounts_at_start().await;
+        if record_is == "{" {
+            // Nobody knows: it does not start.
+            assert!(matches!(found, Err(DirectoryError::Corrupt { .. })), "{found:?}");
+            continue;
+        }
+        let found = found.unwrap();
+        assert_eq!(found.accounts.len(), 2);
+        let lost = record_is == closed && !indexed;
+        assert_eq!(found.unindexed, Vec::from_iter(lost.then_some(here)));
         assert_eq!(later.is_closed(here).unwrap(), want, "{record_is} {indexed}");
         assert!(!later.is_closed(there).unwrap());
-        if want && record_is != "{" {
+        if record_is == closed {
+            // The index has it again: the next start has nothing to tell.
+            assert_eq!(later.check().await.unwrap().findings, []);
+            let next = on(&fixture.store, 1);
+            next.load_revocations().await.unwrap();
+            assert!(next.is_closed(here).unwrap());
+            assert_eq!(next.accounts_at_start().await.unwrap().unindexed, []);
+            // Closing it again puts it back as well.
+            fixture.remove(&index).await;
+            assert_ne!(later.check().await.unwrap().findings, []);
+            let again = later.close_account(here, closing(), &Noted).await;
+            assert!(matches!(again, Err(DirectoryError::AccountClosed(_))), "{again:?}");
+            assert_eq!(later.check().await.unwrap().findings, []);
+        }
+        if want {
             later.reopen_account(here, &Noted).await.unwrap();
             assert!(!later.is_closed(here).unwrap());
             assert_eq!(later.check().await.unwrap().findings, []);

@@ -56,7 +56,7 @@ fn new_provider(name: &str, seed: u8, text: &str) -> NewSamlProvider {
         name: provider_name(name),
         metadata: document(text),
         encryption: None,
-        private_key: None,
+        private_keys: Vec::new(),
         tags: Vec::new(),
         created: now(),
     }
@@ -181,7 +181,7 @@ async fn private_keys_are_sealed_listed_and_two_at_the_most() {
     let fixture = Fixture::new().await;
     let new = NewSamlProvider {
         encryption: Some(AssertionEncryptionMode::Required),
-        private_key: Some(private_key(1)),
+        private_keys: vec![private_key(1)],
         ..new_provider("Corp", 1, "x")
     };
     fixture.directory.create_saml_provider(new, &Noted).await.unwrap();
@@ -267,7 +267,7 @@ async fn damage_is_found() {
     let fixture = Fixture::new().await;
     let long = "y".repeat(100_000);
     let new =
-        NewSamlProvider { private_key: Some(private_key(1)), ..new_provider("Corp", 1, &long) };
+        NewSamlProvider { private_keys: vec![private_key(1)], ..new_provider("Corp", 1, &long) };
     fixture.directory.create_saml_provider(new, &Noted).await.unwrap();
     assert_eq!(fixture.faults().await, []);
     let id = provider_id(1);

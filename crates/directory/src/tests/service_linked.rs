@@ -21,8 +21,9 @@ fn linked(name: &str, seed: u8) -> NewServiceLinkedRole {
         id: role_id(seed),
         name: role_name(name),
         service: "autoscaling.amazonaws.com".to_owned(),
-        policy: policy_name("AutoScalingServiceRolePolicy"),
+        policy: Some(policy_name("AutoScalingServiceRolePolicy")),
         description: None,
+        tags: Vec::new(),
         created: now(),
     }
 }

@@ -16,6 +16,7 @@ use super::document::{
     DOCUMENT_FORMAT, DOCUMENT_VERSION, Document, DocumentFault, GroupImage, InlineImage,
     MAX_ENTITIES, PolicyImage, ProfileImage, RoleImage, TagImage, UserImage, VersionImage, form,
 };
+use crate::service_linked;
 
 /// Most pages of a file.
 pub const MAX_PAGES: usize = 10_000;
@@ -277,13 +278,15 @@ impl Reading {
         }
         self.document.roles.push(RoleImage {
             name: role.role_name,
-            path: role.path,
             id: role.role_id,
             tags: tags(role.tags),
             boundary: role.permissions_boundary.map(|one| one.permissions_boundary_arn),
             inline_policies: inline(role.role_policy_list)?,
             attached_policies: attached(role.attached_managed_policies),
             trust_policy: text(&role.assume_role_policy_document)?,
+            // AWS lets nobody else be there, and tells it by nothing else.
+            service_linked: service_linked::is_linked_path(&role.path),
+            path: role.path,
             ..RoleImage::default()
         });
         Ok(())
@@ -336,7 +339,7 @@ impl Reading {
         self.document.account_id = account;
         self.document.notes = vec![
             "AWS's list does not tell access keys, passwords, MFA devices, identity providers, the \
-             alias, the password policy, and the descriptions and longest sessions of roles: a new \
+             alias, the password policy, the token version, and the descriptions and longest sessions of roles: a new \
              role has sessions of an hour."
                 .to_owned(),
             "Unique ids of AWS (AIDA…, AROA…) are not kept.".to_owned(),

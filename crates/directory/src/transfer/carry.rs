@@ -3,15 +3,16 @@
 
 use std::collections::BTreeMap;
 
-use daypass_names::{AccountAlias, AccountId, Constrained, UniqueId, UniqueIdKind};
+use daypass_names::{AccountAlias, AccountId, Constrained, SamlId, UniqueId, UniqueIdKind};
 use daypass_store::Revision;
 use jiff::Timestamp;
 
 use super::document::{Document, RoleImage, UserImage};
 use super::plan::{Action, Plan, Step, Thing};
 use super::put::refused;
+use super::put_providers::NewSaml;
 use super::put_user::{NewDevice, UserSecrets};
-use super::secrets::{KeySecret, OpenedSecrets, PasswordSecret, SeedSecret};
+use super::secrets::{KeySecret, OpenedSecrets, PasswordSecret, SamlKeySecret, SeedSecret};
 use super::survey::Survey;
 use crate::keys::Noun;
 use crate::{
@@ -28,6 +29,8 @@ pub struct Bringing<'a> {
     keys: BTreeMap<&'a str, &'a KeySecret>,
     passwords: BTreeMap<String, &'a PasswordSecret>,
     seeds: BTreeMap<String, &'a SeedSecret>,
+    /// By lower-case name of the SAML provider and id.
+    saml_keys: BTreeMap<(String, &'a str), &'a SamlKeySecret>,
     /// The places of the devices of users that are made, by the lower-case names of the users.
     devices: BTreeMap<String, Vec<usize>>,
     now: Timestamp,
@@ -55,6 +58,7 @@ impl<'a> Bringing<'a> {
         let keys = secrets.into_iter().flat_map(|all| &all.access_keys);
         let passwords = secrets.into_iter().flat_map(|all| &all.passwords);
         let seeds = secrets.into_iter().flat_map(|all| &all.mfa_seeds);
+        let saml_keys = secrets.into_iter().flat_map(|all| &all.saml_keys);
         Self {
             document,
             account: survey.account,
@@ -62,6 +66,7 @@ impl<'a> Bringing<'a> {
             keys: keys.map(|key| (key.id.as_str(), key)).collect(),
             passwords: passwords.map(|one| (lower(&one.user), one)).collect(),
             seeds: seeds.map(|one| (lower(&one.device), one)).collect(),
+            saml_keys: saml_keys.map(|one| ((lower(&one.provider), &*one.id), one)).collect(),
             devices,
             now,
         }
@@ -114,7 +119,16 @@ impl Directory {
             }
             Thing::PasswordPolicy => {
                 let policy = document.password_policy.ok_or_else(gone)?;
-                self.set_password_policy(account, policy, &noting).await?;
+                self.put_password_policy(account, policy, &noting).await?;
+            }
+            Thing::TokenVersion => {
+                let version = document.token_version.ok_or_else(gone)?;
+                self.put_token_version(account, version.into(), &noting).await?;
+            }
+            Thing::Regions => {
+                let regions = document.regions.as_ref().ok_or_else(gone)?;
+                let regions = regions.parse().map_err(refused)?.ok_or_else(gone)?;
+                self.put_regions(account, &regions, &noting).await?;
             }
             Thing::Alias => {
                 let alias = AccountAlias::parse(&step.name)
@@ -131,15 +145,33 @@ impl Directory {
                 let id = UniqueId::from_random(UniqueIdKind::Group, drawn(random)?);
                 self.put_group(account, image, id, left_out, now, &noting).await?;
             }
+            Thing::OidcProvider => {
+                let image = document.oidc_providers.get(step.index).ok_or_else(gone)?;
+                let id = UniqueId::from_random(UniqueIdKind::OidcProvider, drawn(random)?);
+                let noting = |_: &crate::OidcProvider| note(&brought);
+                self.put_oidc_provider(account, image, id, now, &noting).await?;
+            }
+            Thing::SamlProvider => {
+                let new = bringing.saml_provider(step.index, random)?.ok_or_else(gone)?;
+                let noting = |_: &crate::SamlProvider| note(&brought);
+                self.put_saml_provider(account, new, now, &noting).await?;
+            }
             Thing::Role => {
                 let image = document.roles.get(step.index).ok_or_else(gone)?;
-                if task.only_make {
+                if image.service_linked {
                     let id = UniqueId::from_random(UniqueIdKind::Role, drawn(random)?);
-                    self.make_role(account, image, id, now, &noting).await?;
+                    let noting = |_: &Role| note(&brought);
+                    let has_policy =
+                        !plan.without_policy.contains(&image.name.to_ascii_lowercase())
+                            && !image.attached_policies.is_empty();
+                    self.put_linked_role(account, image, (id, now), has_policy, &noting).await?;
+                } else if task.only_make {
+                    let id = UniqueId::from_random(UniqueIdKind::Role, drawn(random)?);
+                    self.make_role(account, (image, document.sha256()), id, now, &noting).await?;
                 } else {
                     let at = self.role_to_fill(account, image).await?;
                     let known = (&plan.meant, left_out);
-                    self.fill_role(account, image, at, known, &noting).await?;
+                    self.fill_role(account, (image, document.sha256()), at, known, &noting).await?;
                 }
             }
             Thing::User => {
@@ -176,7 +208,7 @@ impl Directory {
             Some(id) => self.entity_by_id::<Role>(account, id).await?,
             None => None,
         };
-        match role.filter(|role| role.trust.unfinished) {
+        match role.filter(|role| role.trust.unfinished.is_some()) {
             Some(role) => Ok((role.id, role.revision)),
             None => Err(DirectoryError::Overtaken),
         }
@@ -211,6 +243,28 @@ impl<'a> Bringing<'a> {
             secrets.password = self.passwords.get(&lower).copied();
         }
         Ok(secrets)
+    }
+
+    fn saml_provider(
+        &self,
+        index: usize,
+        random: Fill<'_>,
+    ) -> Result<Option<NewSaml<'a>>, DirectoryError> {
+        let Some(image) = self.document.saml_providers.get(index) else { return Ok(None) };
+        let lower = image.name.to_ascii_lowercase();
+        let mut keys = Vec::new();
+        for key in &image.private_keys {
+            if let Some(secret) = self.saml_keys.get(&(lower.clone(), key.key_id.as_str())) {
+                keys.push((*secret, drawn(random)?));
+            }
+        }
+        Ok(Some(NewSaml {
+            image,
+            id: UniqueId::from_random(UniqueIdKind::SamlProvider, drawn(random)?),
+            uuid: SamlId::from_random(drawn(random)?),
+            metadata_until: self.plan.metadata.get(&index).and_then(|read| read.until),
+            keys,
+        }))
     }
 
     fn device(

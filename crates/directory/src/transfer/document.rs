@@ -4,7 +4,11 @@
 //! name or ARN, never by an id of the store. Refused are members that nobody knows: what a newer
 //! Daypass wrote, a boundary say, must not be passed over by an older one.
 
+use std::collections::HashMap;
+use std::hash::Hash;
+
 use aws_lc_rs::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
+use data_encoding::HEXLOWER;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -12,7 +16,8 @@ use thiserror::Error;
 
 use super::aws_details;
 use super::secrets::Sealed;
-use crate::PasswordPolicy;
+use crate::record::{EncryptionRecord, TokenVersionRecord};
+use crate::{AccountRegions, MAX_SAML_METADATA, PasswordPolicy};
 
 /// What the member `format` says.
 pub const DOCUMENT_FORMAT: &str = "daypass-account";
@@ -52,10 +57,20 @@ pub struct Document {
     pub(crate) alias: Option<String>,
     #[serde(default)]
     pub(crate) password_policy: Option<PasswordPolicy>,
+    /// Absent when the account never said one.
+    #[serde(default)]
+    pub(crate) token_version: Option<TokenVersionRecord>,
+    /// Absent when the account never said anything of them.
+    #[serde(default)]
+    pub(crate) regions: Option<RegionsImage>,
     #[serde(default)]
     pub(crate) policies: Vec<PolicyImage>,
     #[serde(default)]
     pub(crate) groups: Vec<GroupImage>,
+    #[serde(default)]
+    pub(crate) oidc_providers: Vec<OidcImage>,
+    #[serde(default)]
+    pub(crate) saml_providers: Vec<SamlImage>,
     #[serde(default)]
     pub(crate) roles: Vec<RoleImage>,
     #[serde(default)]
@@ -69,6 +84,12 @@ pub struct Document {
     /// Of the bytes in front of the secrets; none when these do not stand as an export puts them.
     #[serde(skip)]
     pub(crate) open_digest: Option<OpenDigest>,
+    /// Whether it tells all identity providers of its account: AWS's list tells none.
+    #[serde(skip)]
+    pub(crate) tells_providers: bool,
+    /// Of the whole file, in hexadecimal.
+    #[serde(skip)]
+    pub(crate) sha256: String,
     /// The documents in force of AWS managed policies that AWS told, by ARN: they are not brought in,
     /// but say whether a policy that is not here denies anything.
     #[serde(skip)]
@@ -76,6 +97,24 @@ pub struct Document {
     /// What was left out while the document was read.
     #[serde(skip)]
     pub(crate) notes: Vec<String>,
+}
+
+/// What an account said of Regions: each list ordered, none twice.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct RegionsImage {
+    #[serde(default)]
+    pub(crate) enabled: Vec<String>,
+    #[serde(default)]
+    pub(crate) without_sts: Vec<String>,
+}
+
+impl RegionsImage {
+    /// Nothing when they say nothing.
+    pub(crate) fn parse(&self) -> Result<Option<AccountRegions>, String> {
+        let regions = AccountRegions::from_texts(&self.enabled, &self.without_sts)?;
+        Ok((!regions.is_silent()).then_some(regions))
+    }
 }
 
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -234,6 +273,54 @@ pub(crate) struct DeviceImage {
     pub(crate) user: Option<String>,
 }
 
+/// An OpenID Connect provider.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct OidcImage {
+    /// With its `https://`.
+    pub(crate) url: String,
+    #[serde(default)]
+    pub(crate) created: String,
+    /// In the order in which they were added.
+    #[serde(default)]
+    pub(crate) client_ids: Vec<String>,
+    #[serde(default)]
+    pub(crate) thumbprints: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) tags: Vec<TagImage>,
+}
+
+/// A SAML provider, without its private keys.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct SamlImage {
+    pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) created: String,
+    /// The document as it was given.
+    pub(crate) metadata: String,
+    /// Until when that holds, for one that does not say it.
+    #[serde(default)]
+    pub(crate) valid_until: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) assertion_encryption_mode: Option<EncryptionRecord>,
+    /// Oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) private_keys: Vec<SamlKeyImage>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) tags: Vec<TagImage>,
+}
+
+/// A private key of a SAML provider, without the key.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct SamlKeyImage {
+    /// It is kept.
+    pub(crate) key_id: String,
+    #[serde(default)]
+    pub(crate) created: String,
+}
+
 /// What a user, group or role has that decides over its rights.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rights<'a> {
@@ -328,7 +415,7 @@ impl Document {
     /// # Errors
     /// [`DocumentFault`].
     pub fn read(bytes: &[u8]) -> Result<Self, DocumentFault> {
-        let document = match Head::of(bytes) {
+        let mut document = match Head::of(bytes) {
             Some(Head { format: Some(format), version }) if format == DOCUMENT_FORMAT => {
                 match version.as_ref().map(Value::as_u64) {
                     Some(Some(version)) if version == u64::from(DOCUMENT_VERSION) => {}
@@ -344,6 +431,7 @@ impl Document {
                 if document.secrets.is_some() {
                     document.open_digest = open_digest(bytes);
                 }
+                document.tells_providers = true;
                 document
             }
             Some(Head { format: Some(_), .. }) => {
@@ -353,7 +441,13 @@ impl Document {
             _ => aws_details::read(bytes)?,
         };
         document.check()?;
+        document.sha256 = HEXLOWER.encode(digest(&SHA256, bytes).as_ref());
         Ok(document)
+    }
+
+    /// The SHA-256 of the whole file, in hexadecimal.
+    pub fn sha256(&self) -> &str {
+        &self.sha256
     }
 
     /// The account that the document is of.
@@ -386,6 +480,8 @@ impl Document {
             + self.users.len()
             + self.instance_profiles.len()
             + self.mfa_devices.len()
+            + self.oidc_providers.len()
+            + self.saml_providers.len()
     }
 
     /// Whether there is none.
@@ -396,6 +492,11 @@ impl Document {
     fn check(&self) -> Result<(), DocumentFault> {
         if self.len() > MAX_ENTITIES {
             return Err(DocumentFault::TooLarge);
+        }
+        // SECURITY: left out, they would leave on what was switched off.
+        if let Some(Err(why)) = self.regions.as_ref().map(RegionsImage::parse) {
+            let reason = format!("its Regions: {why}");
+            return Err(DocumentFault::Form { reason });
         }
         let policies = self.policies.iter().flat_map(|policy| &policy.versions);
         let inline = self.groups.iter().map(|group| &group.inline_policies);
@@ -408,12 +509,19 @@ impl Document {
             let reason = format!("a policy document has more than {MAX_POLICY_TEXT} bytes");
             return Err(DocumentFault::Form { reason });
         }
+        if self.saml_providers.iter().any(|one| one.metadata.len() > MAX_SAML_METADATA) {
+            let reason = format!("a metadata document has more than {MAX_SAML_METADATA} bytes");
+            return Err(DocumentFault::Form { reason });
+        }
         once("policies", self.policies.iter().map(|one| &one.name))?;
         once("groups", self.groups.iter().map(|one| &one.name))?;
         once("roles", self.roles.iter().map(|one| &one.name))?;
         once("users", self.users.iter().map(|one| &one.name))?;
         once("instance profiles", self.instance_profiles.iter().map(|one| &one.name))?;
         once("MFA devices", self.mfa_devices.iter().map(|one| &one.name))?;
+        once("SAML providers", self.saml_providers.iter().map(|one| &one.name))?;
+        // Of URLs the case counts.
+        once_exactly("OpenID Connect providers", self.oidc_providers.iter().map(|one| &*one.url))?;
         let keys = self.users.iter().flat_map(|user| &user.access_keys);
         once("access keys", keys.map(|key| &key.id))
     }
@@ -423,9 +531,16 @@ fn once<'a>(
     kind: &'static str,
     names: impl Iterator<Item = &'a String>,
 ) -> Result<(), DocumentFault> {
-    let mut seen = std::collections::HashMap::new();
+    once_exactly(kind, names.map(|name| name.to_ascii_lowercase()))
+}
+
+fn once_exactly<T: Eq + Hash>(
+    kind: &'static str,
+    names: impl Iterator<Item = T>,
+) -> Result<(), DocumentFault> {
+    let mut seen = HashMap::new();
     for (name, second) in names.zip(1..) {
-        if let Some(first) = seen.insert(name.to_ascii_lowercase(), second) {
+        if let Some(first) = seen.insert(name, second) {
             return Err(DocumentFault::Twice { kind, first, second });
         }
     }

@@ -18,20 +18,27 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::document::{
-    DOCUMENT_END, DOCUMENT_FORMAT, DOCUMENT_VERSION, DeviceImage, OpenDigest, SECRETS_MEMBER,
-    UserImage,
+    DOCUMENT_END, DOCUMENT_FORMAT, DOCUMENT_VERSION, DeviceImage, OpenDigest, RegionsImage,
+    SECRETS_MEMBER, SamlImage, UserImage,
 };
-use super::secrets::{KeySecret, Owner, Passphrase, PasswordSecret, SALT, Secrets, SeedSecret};
+use super::secrets::{
+    KeySecret, Owner, Passphrase, PasswordSecret, SALT, SamlKeySecret, Secrets, SeedSecret,
+};
 use crate::directory::ATTEMPTS;
 use crate::keys;
 use crate::named::Listed;
+use crate::record::TokenVersionRecord;
 use crate::{
-    AccessKey, Directory, DirectoryError, LoginProfile, MfaDevice, PolicyScope, SecretsFault, User,
+    AccessKey, Directory, DirectoryError, LoginProfile, MfaDevice, PolicyScope, SamlProvider,
+    SecretsFault, User,
 };
 
 /// Entities that are read at once. A managed policy has five documents, a user may have 256 KiB of
 /// inline policies.
 const PAGE: usize = 20;
+
+/// SAML providers that are read at once: each may have some megabytes of metadata.
+const SAML_PAGE: usize = 1;
 
 /// What an export is made of.
 #[derive(Debug)]
@@ -65,7 +72,11 @@ pub struct ExportCounts {
     pub instance_profiles: u64,
     /// Virtual MFA devices.
     pub mfa_devices: u64,
-    /// Secrets: access keys, passwords and seeds.
+    /// OpenID Connect providers.
+    pub oidc_providers: u64,
+    /// SAML providers.
+    pub saml_providers: u64,
+    /// Secrets: access keys, passwords, seeds and private keys.
     pub secrets: u64,
 }
 
@@ -74,15 +85,19 @@ pub struct ExportCounts {
 enum Section {
     Policies,
     Groups,
+    Oidc,
+    Saml,
     Roles,
     Users,
     Profiles,
     Devices,
 }
 
-const SECTIONS: [(Section, &str); 6] = [
+const SECTIONS: [(Section, &str); 8] = [
     (Section::Policies, "policies"),
     (Section::Groups, "groups"),
+    (Section::Oidc, "oidcProviders"),
+    (Section::Saml, "samlProviders"),
     (Section::Roles, "roles"),
     (Section::Users, "users"),
     (Section::Profiles, "instanceProfiles"),
@@ -191,7 +206,14 @@ impl Export {
             Err(DirectoryError::NotFound(_)) => None,
             Err(error) => return Err(error),
         };
-        let members: [(&str, Value); 7] = [
+        let version = directory.chosen_token_version(account).await?;
+        let version = version.map(TokenVersionRecord::from);
+        let regions = &directory.account(account).await?.regions;
+        let regions = (!regions.is_silent()).then(|| {
+            let (enabled, without_sts) = regions.texts();
+            RegionsImage { enabled, without_sts }
+        });
+        let members: [(&str, Value); 9] = [
             ("format", DOCUMENT_FORMAT.into()),
             ("version", DOCUMENT_VERSION.into()),
             ("exportId", self.new.id.as_str().into()),
@@ -199,6 +221,8 @@ impl Export {
             ("accountId", account.to_string().into()),
             ("alias", alias.into()),
             ("passwordPolicy", json!(policy)),
+            ("tokenVersion", json!(version)),
+            ("regions", json!(regions)),
         ];
         for (index, (name, value)) in members.iter().enumerate() {
             let before = if index == 0 { "{\n  " } else { ",\n  " };
@@ -300,6 +324,35 @@ impl Export {
                 let page = directory.groups(account, all, after, PAGE);
                 tell!(page, group_image, groups, |group, _image| ())
             }
+            Section::Oidc => {
+                let page = directory.oidc_providers(account, after, PAGE).await?;
+                for provider in &page.items {
+                    let entry = Entry::of(number, &**provider, provider.created);
+                    if self.told.contains_key(&entry.key) {
+                        continue;
+                    }
+                    told.items.push(item(&Directory::oidc_image(provider))?);
+                    told.entries.push(entry);
+                    self.counts.oidc_providers += 1;
+                }
+                page.next
+            }
+            Section::Saml => {
+                let page = directory.saml_providers(account, after, SAML_PAGE).await?;
+                for provider in &page.items {
+                    let entry = Entry::of(number, &**provider, provider.created);
+                    if self.told.contains_key(&entry.key) {
+                        continue;
+                    }
+                    let stored = directory.saml_metadata(provider).await?;
+                    let image = Directory::saml_image(&stored.provider, stored.document);
+                    told.items.push(item(&image)?);
+                    told.entries.push(entry);
+                    self.counts.saml_providers += 1;
+                    self.private_keys_of(directory, &stored.provider, &image).await?;
+                }
+                page.next
+            }
             Section::Roles => {
                 let page = directory.roles(account, all, after, PAGE);
                 tell!(page, role_image, roles, |role, _image| ())
@@ -350,6 +403,8 @@ impl Export {
                 entries!(directory.managed_policies(account, scope, all, after, PAGE))
             }
             Section::Groups => entries!(directory.groups(account, all, after, PAGE)),
+            Section::Oidc => entries!(directory.oidc_providers(account, after, PAGE)),
+            Section::Saml => entries!(directory.saml_providers(account, after, PAGE)),
             Section::Roles => entries!(directory.roles(account, all, after, PAGE)),
             Section::Users => entries!(directory.users(account, all, after, PAGE)),
             Section::Profiles => {
@@ -436,6 +491,28 @@ impl Export {
         Ok(())
     }
 
+    async fn private_keys_of(
+        &mut self,
+        directory: &Directory,
+        provider: &SamlProvider,
+        image: &SamlImage,
+    ) -> Result<(), DirectoryError> {
+        if self.new.passphrase.is_none() {
+            return Ok(());
+        }
+        for listed in &provider.private_keys {
+            if let Some(key) = directory.saml_private_key(provider, &listed.id).await? {
+                self.secrets.saml_keys.push(SamlKeySecret {
+                    provider: image.name.clone(),
+                    id: listed.id.to_string(),
+                    key: BASE64.encode(key.expose_pkcs8()),
+                });
+                self.counts.secrets += 1;
+            }
+        }
+        Ok(())
+    }
+
     fn seed_of(&mut self, device: &MfaDevice, image: &DeviceImage) {
         if self.new.passphrase.is_none() {
             return;
@@ -475,7 +552,8 @@ impl Entry {
     fn of<T: Listed>(number: usize, entity: &T, created: Timestamp) -> Self {
         let about = entity.about();
         let name = about.name.to_string();
-        let lower = name.to_ascii_lowercase();
+        // Of URLs the case counts.
+        let lower = T::indexed(about.name);
         let label = Label { name, lower, path: about.path.to_string() };
         Self { key: (number, about.id), label, created }
     }

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::document::{Document, InlineImage, Rights};
 use super::plan::{Action, Plan, Step, Thing};
 use super::secrets::OpenedSecrets;
+use crate::record::{EncryptionRecord, TokenVersionRecord};
 
 /// Most entries of a list; how many more there are is counted.
 const LISTED: usize = 50;
@@ -26,6 +27,8 @@ pub struct Gives<'a> {
     keys: BTreeSet<(String, &'a str)>,
     /// Users, in lower case.
     passwords: BTreeSet<String>,
+    /// SAML providers, in lower case, and ids of their private keys.
+    private_keys: BTreeSet<(String, &'a str)>,
     /// The names of devices by their users, in lower case.
     devices: BTreeMap<String, Vec<&'a str>>,
     steps: BTreeMap<(Thing, &'a str), &'a Step>,
@@ -63,6 +66,27 @@ pub struct Given {
     versions: Vec<Digested>,
     #[serde(skip_serializing_if = "Option::is_none")]
     trust_policy_sha256: Option<String>,
+    /// Of a role that its service makes.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    service_linked: bool,
+    /// Of a provider.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    client_ids: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    thumbprints: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata_sha256: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    assertion_encryption_mode: Option<EncryptionRecord>,
+    /// The ids of private keys.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    private_keys: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_version: Option<TokenVersionRecord>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    enabled_regions: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    regions_without_sts: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     roles: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -91,6 +115,7 @@ impl<'a> Gives<'a> {
         let secrets = secrets.map(|opened| &opened.0);
         let all_keys = secrets.into_iter().flat_map(|all| &all.access_keys);
         let passwords = secrets.into_iter().flat_map(|all| &all.passwords);
+        let private_keys = secrets.into_iter().flat_map(|all| &all.saml_keys);
         let mut devices: BTreeMap<String, Vec<&str>> = BTreeMap::new();
         let is_made =
             |step: &&Step| step.thing == Thing::MfaDevice && step.action == Action::Create;
@@ -104,6 +129,7 @@ impl<'a> Gives<'a> {
             document,
             plan,
             keys: all_keys.map(|key| (lower(&key.user), &*key.id)).collect(),
+            private_keys: private_keys.map(|key| (lower(&key.provider), &*key.id)).collect(),
             passwords: passwords.map(|one| lower(&one.user)).collect(),
             devices,
             steps: plan.steps().iter().map(|step| ((step.thing, &*step.name), step)).collect(),
@@ -132,7 +158,15 @@ impl<'a> Gives<'a> {
             Thing::Role => {
                 if let Some(image) = self.document.roles.get(step.index) {
                     self.rights(&mut given, image.rights());
+                    if image.service_linked {
+                        // The policy of its service is all that it may have.
+                        let lower = image.name.to_ascii_lowercase();
+                        let has = !self.plan.without_policy.contains(&lower);
+                        let own = image.attached_policies.first().filter(|_| has);
+                        given.attached_policies = own.into_iter().cloned().collect();
+                    }
                     given.trust_policy_sha256 = Some(sha256(&image.trust_policy));
+                    given.service_linked = image.service_linked;
                 }
             }
             Thing::User => self.user(&mut given, step.index),
@@ -144,6 +178,34 @@ impl<'a> Gives<'a> {
             Thing::MfaDevice => {
                 let image = self.document.mfa_devices.get(step.index);
                 given.user = image.and_then(|image| image.user.clone());
+            }
+            Thing::OidcProvider => {
+                if let Some(image) = self.document.oidc_providers.get(step.index) {
+                    let (clients, prints) = (&image.client_ids, &image.thumbprints);
+                    given.client_ids = bounded(clients.iter().cloned(), &mut given.not_listed);
+                    given.thumbprints = bounded(prints.iter().cloned(), &mut given.not_listed);
+                }
+            }
+            Thing::SamlProvider => {
+                if let Some(image) = self.document.saml_providers.get(step.index) {
+                    let lower = image.name.to_ascii_lowercase();
+                    let keys = image.private_keys.iter().map(|key| key.key_id.as_str());
+                    let keys = keys.filter(|id| self.private_keys.contains(&(lower.clone(), *id)));
+                    let keys = keys.map(str::to_owned);
+                    let read = self.plan.metadata.get(&step.index);
+                    given.metadata_sha256 = read.map(|read| read.digest.to_string());
+                    given.assertion_encryption_mode = image.assertion_encryption_mode;
+                    given.private_keys = bounded(keys, &mut given.not_listed);
+                }
+            }
+            Thing::TokenVersion => given.token_version = self.document.token_version,
+            Thing::Regions => {
+                if let Some(image) = &self.document.regions {
+                    let (enabled, without) = (&image.enabled, &image.without_sts);
+                    given.enabled_regions = bounded(enabled.iter().cloned(), &mut given.not_listed);
+                    given.regions_without_sts =
+                        bounded(without.iter().cloned(), &mut given.not_listed);
+                }
             }
             Thing::Account | Thing::Alias | Thing::PasswordPolicy => {}
         }
@@ -205,10 +267,28 @@ impl Given {
             count("inline", self.inline_policies.len()),
             names("attached", &mut self.attached_policies.iter().map(String::as_str)),
             names("versions", &mut self.versions.iter().map(|one| one.name.as_str())),
+            names("clients", &mut self.client_ids.iter().map(String::as_str)),
+            match self.thumbprints.len() {
+                0 => None,
+                1 => Some("1 thumbprint".to_owned()),
+                more => Some(format!("{more} thumbprints")),
+            },
+            self.assertion_encryption_mode.map(|mode| match mode {
+                EncryptionRecord::Allowed => "encryption allowed".to_owned(),
+                EncryptionRecord::Required => "encryption required".to_owned(),
+            }),
+            self.token_version.map(|version| match version {
+                TokenVersionRecord::V1 => "v1Token".to_owned(),
+                TokenVersionRecord::V2 => "v2Token".to_owned(),
+            }),
+            self.service_linked.then(|| "what its service gives it".to_owned()),
+            names("private keys", &mut self.private_keys.iter().map(String::as_str)),
             names("roles", &mut self.roles.iter().map(String::as_str)),
             names("keys", &mut self.access_keys.iter().map(|key| key.id.as_str())),
             self.password.then(|| "password".to_owned()),
             names("devices", &mut self.mfa_devices.iter().map(String::as_str)),
+            names("enabled", &mut self.enabled_regions.iter().map(String::as_str)),
+            names("no STS in", &mut self.regions_without_sts.iter().map(String::as_str)),
             names("of", &mut self.user.as_deref().into_iter()),
         ];
         let parts: Vec<String> = parts.into_iter().flatten().collect();

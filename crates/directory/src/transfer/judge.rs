@@ -1,18 +1,20 @@
 //! Whether what a document holds can be: names, sizes, numbers, policies. The same rules as for the
 //! calls of the API, and with the same words where there are some. Pure functions.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::num::NonZeroU32;
 
 use daypass_names::{
-    Arn, Constrained, Path, PolicyDescription, PolicyName, RoleDescription, TagKey, TagValue,
+    Arn, ClientId, Constrained, IssuerUrl, Path, PolicyDescription, PolicyName, RoleDescription,
+    SamlId, SamlProviderName, TagKey, TagValue, Thumbprint,
 };
 use daypass_policy::{Kind as PolicyKind, Policy};
+use jiff::Timestamp;
 
-use super::document::{PolicyImage, Rights, RoleImage, TagImage};
+use super::document::{OidcImage, PolicyImage, Rights, RoleImage, SamlImage, TagImage};
 use crate::inline::{MAX_INLINE_POLICIES, MAX_INLINE_POLICY};
 use crate::service_linked::Protection;
-use crate::{Quotas, Tag, record};
+use crate::{MAX_METADATA_CHARACTERS, MAX_PRIVATE_KEYS, MAX_THUMBPRINTS, Quotas, Tag, record};
 
 /// The shortest and the longest that the sessions of a role may be, in seconds.
 const SESSION_SECONDS: std::ops::RangeInclusive<u32> = 3_600..=43_200;
@@ -36,13 +38,33 @@ pub(crate) struct WantedPolicy {
 }
 
 /// What decides over the rights of a user, group or role that can be.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct WantedRights {
     pub(crate) boundary: Option<Arn>,
     /// Ordered by name.
     pub(crate) inline: Vec<(PolicyName, String)>,
     pub(crate) attached: Vec<Arn>,
     pub(crate) tags: Vec<Tag>,
+}
+
+/// An OpenID Connect provider that can be.
+#[derive(Debug)]
+pub(crate) struct WantedOidc {
+    pub(crate) url: IssuerUrl,
+    pub(crate) client_ids: Vec<ClientId>,
+    pub(crate) thumbprints: Vec<Thumbprint>,
+    pub(crate) tags: Vec<Tag>,
+}
+
+impl WantedOidc {
+    /// Whether both take the same tokens: the order of their lists says nothing.
+    pub(crate) fn is_for_the_same(&self, other: &Self) -> bool {
+        let clients = |one: &Self| one.client_ids.iter().cloned().collect::<BTreeSet<_>>();
+        let prints = |one: &Self| {
+            one.thumbprints.iter().map(|print| *print.as_bytes()).collect::<BTreeSet<_>>()
+        };
+        self.url == other.url && clients(self) == clients(other) && prints(self) == prints(other)
+    }
 }
 
 /// The bounds of one kind of holder.
@@ -144,6 +166,60 @@ pub(crate) fn role(image: &RoleImage) -> Result<(Option<RoleDescription>, u32), 
         return Err("its longest session is none that a role can have".to_owned());
     }
     Ok((described(image.description.as_deref())?, seconds))
+}
+
+pub(crate) fn oidc_provider(image: &OidcImage, quotas: &Quotas) -> Result<WantedOidc, String> {
+    let url: IssuerUrl = record::constrained("its URL", &image.url)?;
+    if url.port().is_some() {
+        return Err(IssuerUrl::NOT_AN_ISSUER.to_owned());
+    }
+    let max = quotas.client_ids_per_oidc_provider;
+    if !u32::try_from(image.client_ids.len()).is_ok_and(|count| count <= max) {
+        return Err("it has too many client ids".to_owned());
+    }
+    if image.thumbprints.len() > MAX_THUMBPRINTS {
+        return Err("it has too many thumbprints".to_owned());
+    }
+    let client = |text: &String| record::constrained("a client id", text);
+    let print = |text: &String| Thumbprint::parse(text).map_err(|invalid| invalid.to_string());
+    let client_ids: Vec<ClientId> =
+        image.client_ids.iter().map(client).collect::<Result<_, _>>()?;
+    let thumbprints: Vec<Thumbprint> =
+        image.thumbprints.iter().map(print).collect::<Result<_, _>>()?;
+    if client_ids.iter().collect::<BTreeSet<_>>().len() < client_ids.len() {
+        return Err("it has a client id twice".to_owned());
+    }
+    let prints: BTreeSet<_> = thumbprints.iter().map(Thumbprint::as_bytes).collect();
+    if prints.len() < thumbprints.len() {
+        return Err("it has a thumbprint twice".to_owned());
+    }
+    Ok(WantedOidc { url, client_ids, thumbprints, tags: tags(&image.tags, quotas)? })
+}
+
+/// The name of a SAML provider that can be, but for its metadata, which takes long to read, and until
+/// when that held where it comes from, if the document says so.
+pub(crate) fn saml_provider(
+    image: &SamlImage,
+    quotas: &Quotas,
+) -> Result<(SamlProviderName, Option<Timestamp>), String> {
+    let name = record::constrained("its name", &image.name)?;
+    if image.metadata.chars().count() > MAX_METADATA_CHARACTERS {
+        return Err("its metadata is too large".to_owned());
+    }
+    if image.private_keys.len() > MAX_PRIVATE_KEYS {
+        return Err("it has too many private keys".to_owned());
+    }
+    let mut ids = HashSet::new();
+    for key in &image.private_keys {
+        record::constrained::<SamlId>("the id of a private key", &key.key_id)?;
+        if !ids.insert(&key.key_id) {
+            return Err("it has a private key twice".to_owned());
+        }
+    }
+    tags(&image.tags, quotas)?;
+    let until = Some(&*image.valid_until).filter(|text| !text.is_empty());
+    let until = until.map(record::timestamp).transpose();
+    Ok((name, until.map_err(|_| "its `validUntil` is no time".to_owned())?))
 }
 
 fn described<T: Constrained>(text: Option<&str>) -> Result<Option<T>, String> {

@@ -7,14 +7,15 @@ use daypass_policy::NamedPrincipal;
 use daypass_store::Key;
 
 use super::document::{
-    DeviceImage, GroupImage, InlineImage, KeyImage, PolicyImage, ProfileImage, RoleImage, TagImage,
-    UserImage, VersionImage,
+    DeviceImage, GroupImage, InlineImage, KeyImage, OidcImage, PolicyImage, ProfileImage,
+    RoleImage, SamlImage, SamlKeyImage, TagImage, UserImage, VersionImage,
 };
 use crate::directory::corrupt;
 use crate::keys::{self, Kind};
 use crate::{
-    AccessKey, AccessKeyStatus, Directory, DirectoryError, Group, InlinePolicy, InstanceProfile,
-    LoginProfile, ManagedPolicy, MfaDevice, Role, Tag, User,
+    AccessKey, AccessKeyStatus, AssertionEncryptionMode, Directory, DirectoryError, Group,
+    InlinePolicy, InstanceProfile, LoginProfile, ManagedPolicy, MfaDevice, OidcProvider, Role,
+    SamlProvider, Tag, User,
 };
 
 impl Directory {
@@ -137,6 +138,33 @@ impl Directory {
             tags: tags(&device.tags),
             user: user.map(|user| user.name.to_string()),
         })
+    }
+
+    pub(crate) fn oidc_image(provider: &OidcProvider) -> OidcImage {
+        OidcImage {
+            url: provider.url.to_string(),
+            created: provider.created.to_string(),
+            client_ids: provider.client_ids.iter().map(ToString::to_string).collect(),
+            thumbprints: provider.thumbprints.iter().map(ToString::to_string).collect(),
+            tags: tags(&provider.tags),
+        }
+    }
+
+    /// A SAML provider with `metadata`, which is its own or is not wanted.
+    pub(crate) fn saml_image(provider: &SamlProvider, metadata: String) -> SamlImage {
+        let key = |key: &crate::SamlPrivateKeyInfo| SamlKeyImage {
+            key_id: key.id.to_string(),
+            created: key.added.to_string(),
+        };
+        SamlImage {
+            name: provider.name.to_string(),
+            created: provider.created.to_string(),
+            metadata,
+            valid_until: provider.metadata.valid_until.to_string(),
+            assertion_encryption_mode: provider.encryption.map(AssertionEncryptionMode::record),
+            private_keys: provider.private_keys.iter().map(key).collect(),
+            tags: tags(&provider.tags),
+        }
     }
 
     /// SECURITY: what is attached is told whole, or the document would give more than there is.

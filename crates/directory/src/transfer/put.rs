@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use daypass_names::{AccountId, Path, RoleDescription, RoleName, UniqueId};
 use daypass_policy::{Kind as PolicyKind, Policy};
-use daypass_store::{Commit, Revision};
+use daypass_store::{Commit, Key, Revision};
 use jiff::Timestamp;
 
 use super::document::{GroupImage, PolicyImage, ProfileImage, RoleImage};
@@ -23,8 +23,9 @@ use crate::record::{
     PolicyRecord, RoleRecord, VersionRecord,
 };
 use crate::{
-    Directory, DirectoryError, Group, InstanceProfile, ManagedPolicy, Noting, PolicyOwner,
-    PolicyUsage, Role, tags,
+    Directory, DirectoryError, Group, InstanceProfile, LinkedService, ManagedPolicy,
+    NewServiceLinkedRole, Noting, PasswordPolicy, PolicyOwner, PolicyUsage, Role, TokenVersion,
+    service_linked, sts_preferences, tags,
 };
 
 /// Which managed policies somebody has.
@@ -234,30 +235,23 @@ impl Directory {
         Err(DirectoryError::Conflict)
     }
 
-    /// Makes a role that trusts nobody and has its boundary and nothing else.
+    /// Makes a role that trusts nobody and has its boundary and nothing else, from the file of the
+    /// SHA-256 `import`.
     pub(super) async fn make_role(
         &self,
         account: AccountId,
-        image: &RoleImage,
+        (image, import): (&RoleImage, &str),
         id: UniqueId,
         now: Timestamp,
         noting: &dyn Noting<()>,
     ) -> Result<(), DirectoryError> {
         let wanted = self.wanted_role(image)?;
-        let only_boundary = WantedRights { attached: Vec::new(), ..wanted.rights };
+        let only_boundary =
+            WantedRights { boundary: wanted.rights.boundary.clone(), ..WantedRights::default() };
         let _turn = self.counting(account).await;
         for _ in 0..ATTEMPTS {
             let after = self.held(account, &only_boundary, &BTreeSet::new()).await?;
-            let name = wanted.name.to_string();
-            let record = RoleRecord {
-                common: CommonRecord::new(account, id, name, &wanted.path, now),
-                boundary: after.boundary.as_ref().map(UniqueId::to_string),
-                description: wanted.description.as_ref().map(ToString::to_string),
-                max_session_duration: wanted.seconds,
-                trust: trust::nobody(),
-                tags: Vec::new(),
-                service_linked: false,
-            };
+            let record = wanted.begun((account, id), after.boundary, now, import);
             let role = self.made::<Role>(&record)?;
             let bytes = encode(&record).ok_or_else(too_large)?;
             let commit = self.creation(&role, bytes).await?;
@@ -271,10 +265,14 @@ impl Directory {
     }
 
     /// Makes a role that is there what a document has, its trust policy included.
+    ///
+    /// SECURITY: only one that is as [`Directory::make_role`] left it, from the same file. What
+    /// somebody gave it since, or took from it, is not undone, and what it was given lends its
+    /// rights to nobody.
     pub(super) async fn fill_role(
         &self,
         account: AccountId,
-        image: &RoleImage,
+        (image, import): (&RoleImage, &str),
         (id, seen): (UniqueId, Revision),
         (meant, left_out): (&Meant, &BTreeSet<String>),
         noting: &dyn Noting<()>,
@@ -290,6 +288,11 @@ impl Directory {
             let brought = self.bring_trust(account, &policy, meant, named).await?;
             let mut editing = self.edit_as_seen::<Role>(account, id, seen).await?;
             editing.value.require_unlinked()?;
+            let about = (account, id);
+            let begun = wanted.begun(about, after.boundary, editing.value.created, import);
+            if encode(&begun) != encode(&editing.record) {
+                return Err(DirectoryError::Overtaken);
+            }
             let before = had(&editing.value, editing.value.boundary);
             let record = &mut editing.record;
             fill(&mut record.common, (&image.name, &wanted.path), &wanted.rights, &after);
@@ -307,6 +310,75 @@ impl Directory {
             }
         }
         Err(DirectoryError::Conflict)
+    }
+
+    /// Makes a service-linked role as its service makes it.
+    ///
+    /// SECURITY: the name of the service is all that decides over its rights, and whether it has the
+    /// policy of the service, `has_policy`: that and no other.
+    pub(super) async fn put_linked_role(
+        &self,
+        account: AccountId,
+        image: &RoleImage,
+        (id, now): (UniqueId, Timestamp),
+        has_policy: bool,
+        noting: &dyn Noting<Role>,
+    ) -> Result<(), DirectoryError> {
+        let known = service_linked::service_at(&image.path).and_then(LinkedService::of);
+        let known = known.filter(|known| known.can_name(&image.name));
+        let known = known.ok_or_else(|| refused("no service makes such a role".to_owned()))?;
+        let policy = has_policy.then(|| record::constrained("its policy", known.policy));
+        let (description, _) = judge::role(image).map_err(refused)?;
+        let new = NewServiceLinkedRole {
+            account,
+            id,
+            name: record::constrained("the name", &image.name).map_err(refused)?,
+            service: known.principal.to_owned(),
+            policy: policy.transpose().map_err(refused)?,
+            description,
+            tags: judge::tags(&image.tags, &self.quotas).map_err(refused)?,
+            created: now,
+        };
+        self.create_service_linked_role(new, noting).await.map(|_| ())
+    }
+
+    /// Gives an account that has none a password policy.
+    pub(super) async fn put_password_policy(
+        &self,
+        account: AccountId,
+        policy: PasswordPolicy,
+        noting: &dyn Noting<()>,
+    ) -> Result<(), DirectoryError> {
+        policy.check_ranges().map_err(refused)?;
+        let bytes = encode(&policy).ok_or_else(too_large)?;
+        self.put_of_account(account, keys::password_policy(account)?, bytes, noting).await
+    }
+
+    /// Gives an account that never said one a version of its session tokens.
+    pub(super) async fn put_token_version(
+        &self,
+        account: AccountId,
+        version: TokenVersion,
+        noting: &dyn Noting<()>,
+    ) -> Result<(), DirectoryError> {
+        let bytes = sts_preferences::bytes(version)?;
+        self.put_of_account(account, keys::sts_preferences(account)?, bytes, noting).await
+    }
+
+    /// Writes what an account has once, unless it is there by now.
+    async fn put_of_account(
+        &self,
+        account: AccountId,
+        key: Key,
+        bytes: Vec<u8>,
+        noting: &dyn Noting<()>,
+    ) -> Result<(), DirectoryError> {
+        self.require_account(account).await?;
+        let commit = Commit::new().present(keys::account(account)?).absent(key.clone());
+        match self.commit_noted(commit.put(key, bytes), noting, &()).await? {
+            true => Ok(()),
+            false => Err(DirectoryError::Overtaken),
+        }
     }
 
     fn wanted_role(&self, image: &RoleImage) -> Result<WantedRole, DirectoryError> {
@@ -378,6 +450,27 @@ struct WantedRole {
     description: Option<RoleDescription>,
     seconds: u32,
     rights: WantedRights,
+}
+
+impl WantedRole {
+    /// The record of the role before it is filled.
+    fn begun(
+        &self,
+        (account, id): (AccountId, UniqueId),
+        boundary: Option<UniqueId>,
+        created: Timestamp,
+        import: &str,
+    ) -> RoleRecord {
+        RoleRecord {
+            common: CommonRecord::new(account, id, self.name.to_string(), &self.path, created),
+            boundary: boundary.as_ref().map(UniqueId::to_string),
+            description: self.description.as_ref().map(ToString::to_string),
+            max_session_duration: self.seconds,
+            trust: trust::nobody(import),
+            tags: Vec::new(),
+            service_linked: false,
+        }
+    }
 }
 
 impl Role {

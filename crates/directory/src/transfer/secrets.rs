@@ -123,6 +123,8 @@ pub(crate) struct Secrets {
     pub(crate) access_keys: Vec<KeySecret>,
     pub(crate) passwords: Vec<PasswordSecret>,
     pub(crate) mfa_seeds: Vec<SeedSecret>,
+    #[serde(default)]
+    pub(crate) saml_keys: Vec<SamlKeySecret>,
 }
 
 #[derive(Clone, Deserialize, Serialize, Zeroize, ZeroizeOnDrop)]
@@ -160,6 +162,16 @@ pub(crate) struct SeedSecret {
     pub(crate) drift: i64,
 }
 
+/// A private key of a SAML provider.
+#[derive(Clone, Deserialize, Serialize, Zeroize, ZeroizeOnDrop)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct SamlKeySecret {
+    pub(crate) provider: String,
+    pub(crate) id: String,
+    /// PKCS #8, in base64.
+    pub(crate) key: String,
+}
+
 macro_rules! hidden {
     ($($secret:ident)*) => {
         $(impl fmt::Debug for $secret {
@@ -170,20 +182,22 @@ macro_rules! hidden {
     };
 }
 
-hidden!(KeySecret PasswordSecret SeedSecret Secrets);
+hidden!(KeySecret PasswordSecret SamlKeySecret SeedSecret Secrets);
 
 impl Secrets {
     /// How many there are of each kind.
-    pub(crate) fn marks(&self) -> [usize; 3] {
-        [self.access_keys.len(), self.passwords.len(), self.mfa_seeds.len()]
+    pub(crate) fn marks(&self) -> [usize; 4] {
+        let Self { access_keys, passwords, mfa_seeds, saml_keys } = self;
+        [access_keys.len(), passwords.len(), mfa_seeds.len(), saml_keys.len()]
     }
 
     /// Forgets what came after those.
-    pub(crate) fn back_to(&mut self, marks: [usize; 3]) {
-        let [keys, passwords, seeds] = marks;
+    pub(crate) fn back_to(&mut self, marks: [usize; 4]) {
+        let [keys, passwords, seeds, saml_keys] = marks;
         self.access_keys.truncate(keys);
         self.passwords.truncate(passwords);
         self.mfa_seeds.truncate(seeds);
+        self.saml_keys.truncate(saml_keys);
     }
 
     /// No less than the bytes that they are as JSON.
@@ -199,7 +213,10 @@ impl Secrets {
             let previous: usize = p.previous.iter().map(text).sum();
             text(&p.user) + text(&p.hash) + text(&p.changed) + previous + 64
         });
-        256 + keys.sum::<usize>() + seeds.sum::<usize>() + passwords.sum::<usize>()
+        let saml =
+            self.saml_keys.iter().map(|k| text(&k.provider) + text(&k.id) + text(&k.key) + 32);
+        let people = keys.sum::<usize>() + seeds.sum::<usize>() + passwords.sum::<usize>();
+        320 + people + saml.sum::<usize>()
     }
 
     /// Seals them for a document. Slow by design: to be called where that is in nobody's way.
@@ -265,12 +282,18 @@ impl Secrets {
             .collect();
         let devices: BTreeSet<(&str, Option<&str>)> =
             document.mfa_devices.iter().map(|one| (&*one.name, one.user.as_deref())).collect();
+        let saml_keys: BTreeSet<(&str, &str)> = document
+            .saml_providers
+            .iter()
+            .flat_map(|one| one.private_keys.iter().map(|key| (&*one.name, &*key.key_id)))
+            .collect();
         self.passwords.iter().all(|one| with_password.contains(&*one.user))
             && self.access_keys.iter().all(|one| keys.contains(&(&*one.user, &*one.id, one.active)))
             && self
                 .mfa_seeds
                 .iter()
                 .all(|one| devices.contains(&(&*one.device, one.user.as_deref())))
+            && self.saml_keys.iter().all(|one| saml_keys.contains(&(&*one.provider, &*one.id)))
     }
 }
 

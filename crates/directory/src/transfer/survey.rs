@@ -3,26 +3,36 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use daypass_names::{AccessKeyId, AccountAlias, AccountId, Arn, Constrained, UniqueId};
+use daypass_federation::saml::Digest;
+use daypass_names::{
+    AccessKeyId, AccountAlias, AccountId, Arn, Constrained, IssuerUrl, PathPrefix,
+    SamlProviderName, UniqueId,
+};
 use daypass_policy::{Kind as PolicyKind, Policy};
 
 use super::document::{
-    DeviceImage, Document, GroupImage, PolicyImage, ProfileImage, RoleImage, UserImage,
+    DeviceImage, Document, GroupImage, OidcImage, PolicyImage, ProfileImage, RoleImage, SamlImage,
+    UserImage,
 };
 use crate::keys::{self, Noun};
+use crate::named::Listed;
 use crate::service_linked;
 use crate::{
-    AccountCounts, Directory, DirectoryError, Group, InstanceProfile, KeyOwner, ManagedPolicy,
-    MfaDevice, PasswordPolicy, Quotas, Role, User,
+    AccountCounts, AccountRegions, Directory, DirectoryError, Group, InstanceProfile, KeyOwner,
+    MAX_PAGE, ManagedPolicy, MfaDevice, PasswordPolicy, Quotas, Role, SamlProvider, TokenVersion,
+    User,
 };
+
+/// Most managed policies of one entity that are looked at.
+const MAX_ATTACHED: usize = 1_000;
 
 /// Something that is here already.
 #[derive(Debug)]
 pub(crate) struct Here<T> {
     pub(crate) id: UniqueId,
     pub(crate) image: T,
-    /// Of a role: whether an import made it and has not filled it.
-    pub(crate) unfinished: bool,
+    /// Of a role that an import made and has not filled: the SHA-256 of its file.
+    pub(crate) unfinished: Option<Box<str>>,
 }
 
 /// By lower-case name.
@@ -40,12 +50,27 @@ pub struct Survey {
     /// Whether the document's alias is another account's.
     pub(crate) alias_taken: bool,
     pub(crate) password_policy: Option<PasswordPolicy>,
+    /// If the account ever said one.
+    pub(crate) token_version: Option<TokenVersion>,
+    /// If the account ever said anything of them.
+    pub(crate) regions: Option<AccountRegions>,
     pub(crate) policies: Found<PolicyImage>,
     pub(crate) groups: Found<GroupImage>,
     pub(crate) roles: Found<RoleImage>,
     pub(crate) users: Found<UserImage>,
     pub(crate) profiles: Found<ProfileImage>,
     pub(crate) devices: Found<DeviceImage>,
+    /// By their URLs, as they are written.
+    pub(crate) oidc_providers: Found<OidcImage>,
+    /// Without their metadata, which may be large.
+    pub(crate) saml_providers: Found<SamlImage>,
+    /// The digests of that, by the lower-case names of the providers.
+    pub(crate) metadata: BTreeMap<String, Digest>,
+    /// The roles that trust a provider of the document that is not here, by its ARN: their
+    /// lower-case names.
+    pub(crate) trusting: BTreeMap<String, BTreeSet<String>>,
+    /// Policies of service-linked roles that are here, of those that the document names.
+    pub(crate) linked: BTreeSet<String>,
     /// AWS managed policies that are here, of those that the document names.
     pub(crate) aws: BTreeSet<String>,
     /// Principals of the document's trust policies that are here, as they are written.
@@ -74,6 +99,13 @@ impl Directory {
             alias: None,
             alias_taken: self.is_alias_of_another(account, document.alias.as_deref()).await?,
             password_policy: None,
+            token_version: None,
+            regions: None,
+            oidc_providers: Found::new(),
+            saml_providers: Found::new(),
+            metadata: BTreeMap::new(),
+            trusting: BTreeMap::new(),
+            linked: BTreeSet::new(),
             policies: Found::new(),
             groups: Found::new(),
             roles: Found::new(),
@@ -93,7 +125,11 @@ impl Directory {
                 Err(DirectoryError::NotFound(_)) => None,
                 Err(error) => return Err(error),
             };
+            survey.token_version = self.chosen_token_version(account).await?;
+            let regions = self.account(account).await?.regions.clone();
+            survey.regions = (!regions.is_silent()).then_some(regions);
             self.survey_entities(&mut survey, document).await?;
+            self.survey_providers(&mut survey, document).await?;
         }
         self.survey_named(&mut survey, document).await?;
         Ok(survey)
@@ -116,27 +152,103 @@ impl Directory {
                     let Some(entity) = self.entity_by_id::<$entity>(account, id).await? else {
                         continue;
                     };
-                    let unfinished: fn(&$entity) -> bool = $unfinished;
+                    let unfinished: fn(&$entity) -> Option<Box<str>> = $unfinished;
                     let unfinished = unfinished(&entity);
                     let here = Here { id, image: self.$look(&entity).await?, unfinished };
                     survey.$found.insert(lower, here);
                 }
             };
         }
-        look!(&document.policies, ManagedPolicy, Noun::Policy, policy_image, policies, |_| false);
-        look!(&document.groups, Group, Noun::Group, group_image, groups, |_| false);
-        look!(&document.roles, Role, Noun::Role, role_image, roles, |role| role.trust.unfinished);
-        look!(&document.users, User, Noun::User, user_image, users, |_| false);
+        look!(&document.policies, ManagedPolicy, Noun::Policy, policy_image, policies, |_| None);
+        look!(&document.groups, Group, Noun::Group, group_image, groups, |_| None);
+        look!(&document.roles, Role, Noun::Role, role_image, roles, |role| role
+            .trust
+            .unfinished
+            .clone());
+        look!(&document.users, User, Noun::User, user_image, users, |_| None);
         look!(
             &document.instance_profiles,
             InstanceProfile,
             Noun::InstanceProfile,
             profile_image,
             profiles,
-            |_| false
+            |_| None
         );
-        look!(&document.mfa_devices, MfaDevice, Noun::MfaDevice, device_image, devices, |_| false);
+        look!(&document.mfa_devices, MfaDevice, Noun::MfaDevice, device_image, devices, |_| None);
         Ok(())
+    }
+
+    async fn survey_providers(
+        &self,
+        survey: &mut Survey,
+        document: &Document,
+    ) -> Result<(), DirectoryError> {
+        let account = survey.account;
+        let mut missing = BTreeSet::new();
+        for image in &document.oidc_providers {
+            tokio::task::yield_now().await;
+            let Ok(url) = IssuerUrl::parse(&image.url) else { continue };
+            match self.oidc_provider(account, &url).await {
+                Ok(provider) => {
+                    let image = Self::oidc_image(&provider);
+                    let here = Here { id: provider.id, image, unfinished: None };
+                    survey.oidc_providers.insert(url.to_string(), here);
+                }
+                Err(DirectoryError::NotFound(_)) => {
+                    missing.insert(Arn::oidc_provider(self.partition, account, &url).to_string());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        for image in &document.saml_providers {
+            tokio::task::yield_now().await;
+            let Ok(name) = SamlProviderName::parse(&image.name) else { continue };
+            let lower = SamlProvider::indexed(&name);
+            let id = self.id_by_name(Noun::SamlProvider, account, &lower).await?;
+            let provider = match id {
+                Some(id) => self.entity_by_id::<SamlProvider>(account, id).await?,
+                None => None,
+            };
+            let Some(provider) = provider else {
+                missing.insert(Arn::saml_provider(self.partition, account, &name).to_string());
+                continue;
+            };
+            let image = Self::saml_image(&provider, String::new());
+            survey.metadata.insert(lower.clone(), provider.metadata.digest);
+            let here = Here { id: provider.id, image, unfinished: None };
+            survey.saml_providers.insert(lower, here);
+        }
+        match missing.is_empty() {
+            true => Ok(()),
+            false => self.survey_trusting(survey, &missing).await,
+        }
+    }
+
+    /// Which roles here trust one of these providers, which are not here.
+    async fn survey_trusting(
+        &self,
+        survey: &mut Survey,
+        missing: &BTreeSet<String>,
+    ) -> Result<(), DirectoryError> {
+        let (all, mut after): (_, Option<String>) = (PathPrefix::default(), None);
+        loop {
+            tokio::task::yield_now().await;
+            let page = self.roles(survey.account, &all, after.as_deref(), MAX_PAGE).await?;
+            for role in &page.items {
+                let named = role.trust.policy.named_principals().iter();
+                let live = named.filter(|one| !role.trust.barred.contains(one.written()));
+                for provider in live.filter_map(|one| one.provider()) {
+                    if missing.contains(provider) {
+                        let roles = survey.trusting.entry(provider.to_owned()).or_default();
+                        roles.insert(role.name.as_str().to_ascii_lowercase());
+                    }
+                }
+            }
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return Ok(()),
+            }
+        }
     }
 
     /// What the document refers to beside its own.
@@ -149,13 +261,18 @@ impl Directory {
         let roles = document.roles.iter().map(RoleImage::rights);
         let groups = document.groups.iter().map(GroupImage::rights);
         for rights in users.chain(roles).chain(groups) {
-            for text in rights.attached.iter().map(String::as_str).chain(rights.boundary) {
+            tokio::task::yield_now().await;
+            // Who has more than may be is left out.
+            let attached = rights.attached.iter().take(MAX_ATTACHED).map(String::as_str);
+            for text in attached.chain(rights.boundary) {
                 let Ok(arn) = Arn::parse(text) else { continue };
                 // The policies of service-linked roles are for these alone.
-                let policy = self.aws_managed.of_arn(&arn);
-                if policy.is_some_and(|policy| !service_linked::is_under(policy.path())) {
-                    survey.aws.insert(text.to_owned());
-                }
+                let Some(policy) = self.aws_managed.of_arn(&arn) else { continue };
+                let named = match service_linked::is_under(policy.path()) {
+                    true => &mut survey.linked,
+                    false => &mut survey.aws,
+                };
+                named.insert(text.to_owned());
             }
         }
         let mut asked = BTreeSet::new();
@@ -170,6 +287,7 @@ impl Directory {
             }
         }
         for key in document.users.iter().flat_map(|user| &user.access_keys) {
+            tokio::task::yield_now().await;
             let Ok(id) = AccessKeyId::parse(&key.id) else { continue };
             match self.access_key(&id).await {
                 Ok(found) => {

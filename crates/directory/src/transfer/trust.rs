@@ -20,8 +20,10 @@ pub(super) const NOBODY: &str = r#"{"Version":"2012-10-17","Statement":[{"Sid":"
 /// What a document says of whom its trust policies name.
 #[derive(Debug, Default)]
 pub(super) struct Meant {
-    /// The ARNs of the users and roles that the document brings in.
+    /// The ARNs of the users, roles and identity providers that the document brings in.
     pub(super) own: HashSet<String>,
+    /// Whether the document tells all identity providers of its account.
+    pub(super) providers: bool,
     /// The names of those roles.
     pub(super) own_roles: HashSet<String>,
     /// The ARNs that the unique ids of the document stand for.
@@ -49,9 +51,11 @@ impl Brought {
     }
 }
 
-/// The record of a trust policy that lets nobody in.
-pub(super) fn nobody() -> TrustRecord {
-    TrustRecord { unfinished: true, ..Resolved::default().record(NOBODY) }
+/// The record of a trust policy that lets nobody in, until the import of the file of that SHA-256
+/// goes on.
+pub(super) fn nobody(import: &str) -> TrustRecord {
+    let nobody = Resolved::default().record(NOBODY);
+    TrustRecord { unfinished: true, import: import.to_owned(), ..nobody }
 }
 
 /// A trust policy with the unique ids of the document's own entities replaced by their ARNs: such an
@@ -83,7 +87,10 @@ pub(super) fn fate(
     is_here: bool,
 ) -> Fate {
     let of_the_account = |arn: &Arn| arn.account() == Some(account);
-    let in_the_account = principal.arn().or(principal.session_arn()).is_some_and(of_the_account);
+    let provider = principal.provider().filter(|_| meant.providers);
+    let provider = provider.and_then(|text| Arn::parse(text).ok());
+    let in_the_account = principal.arn().or(principal.session_arn()).is_some_and(of_the_account)
+        || provider.as_ref().is_some_and(of_the_account);
     // Of its own account the document says who there is. Somebody else of that name who is here
     // already is not who is meant.
     let is_meant = !in_the_account || meant.is_own(account, principal);
@@ -168,10 +175,13 @@ fn is_there<T>(found: Result<T, DirectoryError>) -> Result<bool, DirectoryError>
 }
 
 impl Meant {
-    /// Whether a user, a role, or the role of a session is one of the document.
+    /// Whether a user, a role, the role of a session, or an identity provider is one of the document.
     pub(super) fn is_own(&self, account: AccountId, principal: &NamedPrincipal) -> bool {
         if let Some(arn) = principal.arn() {
             return self.own.contains(arn.as_str());
+        }
+        if let Some(provider) = principal.provider() {
+            return self.own.contains(provider);
         }
         let Some(arn) = principal.session_arn().filter(|arn| arn.account() == Some(account)) else {
             return false;

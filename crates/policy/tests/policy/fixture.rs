@@ -78,8 +78,15 @@ pub(crate) fn caller(text: &'static str) -> Principal<'static> {
         "federated" => Principal::FederatedUser {
             arn: arn(format!("arn:aws:sts::{digits}:federated-user/{name}")),
             account,
-            creator_arn: arn(format!("arn:aws:iam::{digits}:user/token-app")),
-            creator_id: user_id("TOKENAPP"),
+            creator: Some((
+                arn(format!("arn:aws:iam::{digits}:user/token-app")),
+                user_id("TOKENAPP"),
+            )),
+        },
+        "rootmade" => Principal::FederatedUser {
+            arn: arn(format!("arn:aws:sts::{digits}:federated-user/{name}")),
+            account,
+            creator: None,
         },
         _ => panic!("{kind}"),
     }

@@ -9,6 +9,7 @@ mod layers;
 mod malformed_texts;
 mod message;
 mod reference;
+mod rootmade;
 mod security_history;
 mod trust;
 mod truth_table;

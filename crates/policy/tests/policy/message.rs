@@ -1,6 +1,6 @@
 //! The JSON of DecodeAuthorizationMessage (sts-api reference, 3.3).
 
-use daypass_policy::{Attached, Context, Kind, Layers, Request, explain};
+use daypass_policy::{Attached, Context, Extent, Kind, Layers, Request, Told, explain};
 
 use crate::fixture::{ONE, V, account, caller, context, policy};
 
@@ -165,4 +165,55 @@ fn the_principal_has_an_id_and_an_arn() {
         Request { principal, action: "s3:Get", resource, resource_account, context: &context };
     let json = explain(&Layers::default(), &request).to_json(&request);
     assert!(json.contains(r#""arn":"arn:aws-us-gov:iam::111111111111:root""#), "{json}");
+}
+
+/// What is left out is said, and nothing is said where nothing is left out.
+#[test]
+fn a_message_is_cut_to_its_extent() {
+    let deny = |sid: &str| {
+        format!(r#"{{"Sid": "{sid}", "Effect": "Deny", "Action": "*", "Resource": "*"}}"#)
+    };
+    let allow = r#"{"Sid": "A", "Effect": "Allow", "Action": "*", "Resource": "*"}"#;
+    let all = [allow.to_owned(), deny("D1"), deny("D2")].join(",");
+    let policy = policy(&all, Kind::Identity);
+    let identity = [Attached { name: "p", policy: &policy }];
+    let layers = Layers { identity: &identity, ..Layers::default() };
+    let principal = caller("user Ann");
+    let context = context(&principal, &[]);
+    let keys = context.iter().count();
+    let request = Request {
+        principal,
+        action: "s3:GetObject",
+        resource: "*",
+        resource_account: Some(account(ONE)),
+        context: &context,
+    };
+    let explanation = explain(&layers, &request);
+    let whole = explanation.to_json(&request);
+    for (statements, conditions, sids, shown, truncated) in [
+        (usize::MAX, usize::MAX, &["D1", "D2"][..], keys, false),
+        // Only those count that are listed.
+        (2, keys, &["D1", "D2"], keys, false),
+        (1, keys, &["D1"], keys, true),
+        (0, keys, &[], keys, true),
+        (2, keys - 1, &["D1", "D2"], keys - 1, true),
+        (0, 0, &[], 0, true),
+    ] {
+        let json =
+            explanation.to_json_within(&request, Extent { statements, conditions }, Told::Request);
+        let told: Vec<_> = ["A", "D1", "D2"]
+            .into_iter()
+            .filter(|sid| json.contains(&format!(r#""statementId":"{sid}""#)))
+            .collect();
+        assert_eq!(told, sids, "{json}");
+        assert_eq!(json.matches(r#"{"key":"#).count(), shown, "{json}");
+        assert_eq!(json.ends_with(r#"},"truncated":true}"#), truncated, "{json}");
+        assert_eq!(json == whole, !truncated);
+        // Of a simulation it is the same, and says so. Whoever is no user or role has no id that
+        // could be made up.
+        let of = Told::Simulation { id_given: true };
+        let simulated = explanation.to_json_within(&request, Extent { statements, conditions }, of);
+        assert_eq!(simulated.replacen(r#","simulated":true"#, "", 1), json);
+        assert_eq!(simulated.matches(r#""simulated":true"#).count(), 1);
+    }
 }

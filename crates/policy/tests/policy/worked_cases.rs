@@ -20,6 +20,7 @@ const TRUST_ONE: &str =
     r#"{"Effect": "Allow", "Principal": {"AWS": "@1"}, "Action": "sts:AssumeRole"}"#;
 const TRUST_TWO: &str = r#"{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::@2:root"}, "Action": "sts:AssumeRole"}"#;
 const TRUST_ANN: &str = r#"{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::@1:user/Ann"}, "Action": "sts:AssumeRole"}"#;
+const NOTHING_ELSE: &str = r#"{"Effect": "Allow", "Action": "sts:*", "Resource": "*"}"#;
 const FULL: &[&str] = &[ALLOW_ALL];
 const BUCKET_ANN: &str = r#"{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::@1:user/Ann"},
     "Action": "s3:GetObject", "Resource": "arn:aws:s3:::bucket/*"}"#;
@@ -862,37 +863,48 @@ fn positive_counterparts_of_the_denied_cases_are_allowed() {
     }
 }
 
+/// sts-api reference, 5.4.
 #[test]
 fn the_clauses_are_those_of_aws() {
-    const DENY: &[&str] = &[r#"{"Effect": "Deny", "Action": "*", "Resource": "*"}"#];
+    const DENY: &str = r#"{"Effect": "Deny", "Action": "*", "Resource": "*"}"#;
+    const EVERYBODY_DENIED: &str =
+        r#"{"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*"}"#;
     let trust_deny = r#"{"Effect": "Deny", "Principal": "*", "Action": "*"}"#;
-    let clause = |row: Ask| match ask(&row) {
-        daypass_policy::Decision::Denied(denial) => denial.clause(row.action),
-        daypass_policy::Decision::Allowed => panic!("{row:?}"),
-    };
-    assert_eq!(clause(ASK), " because no identity-based policy allows the s3:GetObject action");
-    assert_eq!(
-        clause(Ask { identity: DENY, ..ASK }),
-        " with an explicit deny in an identity-based policy"
-    );
-    let session = Ask { caller: "session R", identity: &[ALLOW_ALL], ..ASK };
-    assert_eq!(
-        clause(Ask { session: Some(&[]), ..session }),
-        " because no session policy allows the s3:GetObject action"
-    );
-    assert_eq!(
-        clause(Ask { session: Some(DENY), ..session }),
-        " with an explicit deny in a session policy"
-    );
+    let own = Ask { identity: &[ALLOW_ALL], ..ASK };
+    let session = Ask { caller: "session R", ..own };
     let assume = Ask { identity: &[ALLOW_ALL], ..ASSUME };
-    assert_eq!(
-        clause(Ask { trust: Some(TRUST_TWO), ..assume }),
-        " because no role trust policy allows the sts:AssumeRole action"
-    );
-    assert_eq!(
-        clause(Ask { trust: Some(trust_deny), ..assume }),
-        " with an explicit deny in the role trust policy"
-    );
+    let implicit = |kind: &str| format!(" because no {kind} allows the s3:GetObject action");
+    let explicit = |kind: &str| format!(" with an explicit deny in {kind}");
+    for (row, want) in [
+        (ASK, implicit("identity-based policy")),
+        (Ask { identity: &[ALLOW_ALL, DENY], ..ASK }, explicit("an identity-based policy")),
+        // Only across accounts the policy of a resource must allow.
+        (Ask { owner: TWO, ..own }, implicit("resource-based policy")),
+        (Ask { bucket: Some(EVERYBODY_DENIED), ..own }, explicit("a resource-based policy")),
+        (
+            Ask { trust: Some(TRUST_TWO), ..assume },
+            " because no role trust policy allows the sts:AssumeRole action".to_owned(),
+        ),
+        // The action is named as it was asked.
+        (
+            Ask { trust: Some(TRUST_TWO), action: "sts:TagSession", ..assume },
+            " because no role trust policy allows the sts:TagSession action".to_owned(),
+        ),
+        (Ask { trust: Some(trust_deny), ..assume }, explicit("the role trust policy")),
+        (Ask { boundary: Some(NOTHING_ELSE), ..own }, implicit("permissions boundary")),
+        (Ask { boundary: Some(DENY), ..own }, explicit("a permissions boundary")),
+        (Ask { session: Some(&[]), ..session }, implicit("session policy")),
+        (Ask { session: Some(&[DENY]), ..session }, explicit("a session policy")),
+        (Ask { scps: Some(&[&[]]), ..own }, implicit("service control policy")),
+        (Ask { scps: Some(&[&[ALLOW_ALL, DENY]]), ..own }, explicit("a service control policy")),
+        (Ask { rcps: Some(&[&[EVERYBODY_DENIED]]), ..own }, explicit("a resource control policy")),
+    ] {
+        let got = match ask(&row) {
+            daypass_policy::Decision::Denied(denial) => denial.clause(row.action),
+            daypass_policy::Decision::Allowed => panic!("{row:?}"),
+        };
+        assert_eq!(got, want, "{row:?}");
+    }
 }
 
 #[test]

@@ -170,6 +170,15 @@ impl Deployment {
                 self.create_account(journal, account_id, alias).await
             }
             Command::AccountList {} => self.list_accounts().await,
+            Command::AccountRegionDisable { account_id, region } => {
+                self.disable_region(journal, &account_id, &region).await
+            }
+            Command::AccountRegionEnable { account_id, region } => {
+                self.enable_region(journal, &account_id, &region).await
+            }
+            Command::AccountRegionList { account_id } => {
+                self.list_regions(journal, &account_id).await
+            }
             Command::AccountReopen { account_id } => {
                 self.reopen_account(journal, &account_id).await
             }
@@ -186,6 +195,9 @@ impl Deployment {
             }
             Command::KeysList {} => Ok(self.list_keys(Vec::new())),
             Command::KeysRotate { ring } => self.rotate_keys(journal, ring).await,
+            Command::MessageSeal { account, question } => {
+                self.seal_message(journal, account.as_deref(), *question).await
+            }
             Command::Revoke { target, account, reason } => {
                 self.revoke(journal, target, account, reason).await
             }

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::operator::accounts::parse_account;
 use crate::operator::deployment::Deployment;
+use crate::operator::import::FILE_MAX;
 use crate::operator::journal::Journal;
 use crate::operator::protocol::{Exported, Outcome, Progress, Secret};
 use crate::operator::refusal::Refusal;
@@ -21,6 +22,8 @@ use crate::operator::socket::Reporter;
 
 /// Pieces of the document that wait to be written.
 const WAITING: usize = 4;
+/// Most bytes of such a piece.
+const PIECE: usize = 1 << 20;
 
 impl Deployment {
     /// Writes an account to the file `path`, which must not be there.
@@ -65,6 +68,8 @@ impl Deployment {
             "users": counts.users,
             "instanceProfiles": counts.instance_profiles,
             "mfaDevices": counts.mfa_devices,
+            "oidcProviders": counts.oidc_providers,
+            "samlProviders": counts.saml_providers,
         });
         journal.done(Some(response)).await.map_err(|refusal| {
             let sentence = format!("`{}` was written, but {}", path.display(), refusal.sentence);
@@ -90,9 +95,11 @@ impl Deployment {
                 if stops {
                     return Err(Refusal::unavailable("the server stops: nothing was written"));
                 }
-                if pieces.send(Some(piece)).await.is_err() {
-                    // The writer says why.
-                    return Ok(());
+                for part in piece.chunks(PIECE) {
+                    if pieces.send(Some(part.to_vec())).await.is_err() {
+                        // The writer says why.
+                        return Ok(());
+                    }
                 }
                 let ExportCounts { policies, groups, roles, users, .. } = export.counts();
                 progress.tell(Progress { done: policies + groups + roles + users, total });
@@ -182,16 +189,20 @@ fn told(
     counts: ExportCounts,
     with_secrets: bool,
 ) -> Exported {
-    let notes = match with_secrets {
+    let mut notes = match with_secrets {
         true => vec![
             "Whoever has the file and the passphrase has the secrets of the account: keep them apart."
                 .to_owned(),
         ],
         false => vec![
-            "No secrets are in it: access keys, passwords and MFA devices do not come back from it."
+            "No secrets are in it: access keys, passwords, MFA devices and private keys of SAML \
+             providers do not come back from it."
                 .to_owned(),
         ],
     };
+    if bytes > FILE_MAX {
+        notes.push(format!("It has more than {FILE_MAX} bytes, and no import takes it."));
+    }
     Exported {
         path,
         export_id,
@@ -202,6 +213,8 @@ fn told(
         users: counts.users,
         instance_profiles: counts.instance_profiles,
         mfa_devices: counts.mfa_devices,
+        oidc_providers: counts.oidc_providers,
+        saml_providers: counts.saml_providers,
         secrets: counts.secrets,
         notes,
     }

@@ -7,8 +7,8 @@
 use std::fmt;
 
 use daypass_names::{
-    AccessKeyId, AccountId, Arn, Constrained, IamResource, RoleName, ServiceName, SourceIdentity,
-    UserName,
+    AccessKeyId, AccountId, Arn, Constrained, IamResource, Region, RoleName, ServiceName,
+    SourceIdentity, UserName,
 };
 use daypass_token::SessionId;
 use jiff::Timestamp;
@@ -21,6 +21,8 @@ const SHOWN: usize = 4;
 const SECRET_MIN: usize = 40;
 /// Most characters of a subject: OpenID Connect has 255, SAML 256.
 const SUBJECT_MAX: usize = 256;
+/// Most bytes of a part of a question that is told: an ARN has at most 2,048 characters.
+const QUESTION_MAX: usize = 2_048;
 /// Characters of the id of a revocation.
 const REVOCATION_ID: usize = 8;
 /// Hexadecimal digits of the digest of a session id.
@@ -96,6 +98,11 @@ impl<'a> Told<'a> {
         Self::plain_if(is::<T>(text) && !could_be_secret(text), text)
     }
 
+    /// A Region.
+    pub(crate) fn region(text: &'a str) -> Self {
+        Self::plain_if(Region::parse(text).is_ok() && !could_be_secret(text), text)
+    }
+
     /// A source identity.
     pub(crate) fn source_identity(text: &'a str) -> Self {
         Self::plain_if(is::<SourceIdentity>(text) && !could_be_secret(text), text)
@@ -115,6 +122,36 @@ impl<'a> Told<'a> {
         let length = text.chars().count();
         // Providers give subjects that look like secrets: what is short is told.
         Self::plain_if((1..=SUBJECT_MAX).contains(&length) && !control, text)
+    }
+
+    /// Who asks in a question: an ARN, the twelve digits of an account, a domain, or `*`.
+    pub(crate) fn principal(text: &'a str) -> Self {
+        let fits = text == "*" || AccountId::parse(text).is_ok() || Arn::parse(text).is_ok();
+        // A session has a name that its maker chose, as a provider has.
+        if fits { Self::in_question(text) } else { Self::provider(text) }
+    }
+
+    /// What is asked for, such as `s3:GetObject`.
+    pub(crate) fn action(text: &'a str) -> Self {
+        let word = |word: &str| {
+            !word.is_empty()
+                && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        };
+        let fits = text.split_once(':').is_some_and(|(service, name)| word(service) && word(name));
+        if fits { Self::in_question(text) } else { Self::Hidden(text) }
+    }
+
+    /// What it is asked for on: an ARN, or `*`.
+    pub(crate) fn resource(text: &'a str) -> Self {
+        let fits = text == "*" || Arn::parse(text).is_ok();
+        if fits { Self::in_question(text) } else { Self::Hidden(text) }
+    }
+
+    /// A part of a question, which may be long and is told if it is not.
+    fn in_question(text: &'a str) -> Self {
+        let of_secrets = text.split(['.', ':', '/']).any(could_be_secret);
+        let control = text.chars().any(char::is_control);
+        Self::plain_if(!of_secrets && !control && text.len() <= QUESTION_MAX, text)
     }
 
     /// Whether the text is hidden.
@@ -204,6 +241,7 @@ mod tests {
                 Told::role(text),
                 Told::user(text),
                 Told::provider(text),
+                Told::region(text),
             ];
             for told in all {
                 assert!(told.is_hidden(), "{told:?}");
@@ -239,6 +277,7 @@ mod tests {
             Told::provider("https://idp.example"),
             Told::provider("accounts.example.com"),
             Told::subject("ann"),
+            Told::region("eu-central-1"),
         ] {
             assert!(!told.is_hidden(), "{told:?}");
         }

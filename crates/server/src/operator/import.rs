@@ -7,7 +7,6 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use aws_lc_rs::digest::{SHA256, digest};
 use daypass_directory::{
     Action, Bringing, Brought, Document, Gives, NoRandomness, OpenedSecrets, Passphrase, Plan, Step,
 };
@@ -24,7 +23,7 @@ use crate::operator::refusal::Refusal;
 use crate::operator::socket::Reporter;
 
 /// Most bytes of a file: it is held in memory as a whole. An account of 10,000 users has some 10 MB.
-const FILE_MAX: u64 = 256 << 20;
+pub(crate) const FILE_MAX: u64 = 256 << 20;
 /// Most bytes of the lines of a report: in JSON they become twice as many at most.
 const REPORT_ROOM: usize = REPLY_MAX / 4;
 /// Bytes of a line beside the texts that vary.
@@ -61,9 +60,9 @@ impl Deployment {
         let path = asked.path.clone();
         let reading = tokio::task::spawn_blocking(move || read(&path, passphrase.as_ref()));
         let read = reading.await.map_err(|_| Refusal::failed("the file could not be read"))?;
-        let File { document, secrets, sha256 } = read?;
+        let (document, secrets) = read?;
         // Which file it was is in every record of the command.
-        journal.also("sha256", sha256.into());
+        journal.also("sha256", document.sha256().into());
         if let Some(id) = document.export_id() {
             journal.also("exportId", id.into());
         }
@@ -75,6 +74,7 @@ impl Deployment {
                 shown(document.account_id()),
             )));
         }
+        self.require_open(account)?;
         let survey = self.directory.survey(account, &document).await?;
         let partition = self.directory.partition();
         // Every policy is parsed: not where others have their turn.
@@ -108,7 +108,7 @@ impl Deployment {
         self.require_trail()?;
         journal.begun("StartImport").await?;
         let bringing = Bringing::new(&document, secrets, &survey, &plan, self.clock.now());
-        self.carry(journal, &bringing, (&plan, &gives), progress).await?;
+        self.carry(journal, account, &bringing, (&plan, &gives), progress).await?;
         let counts = plan.counts();
         let response = json!({
             "created": counts.create,
@@ -120,9 +120,20 @@ impl Deployment {
         Ok(Outcome::Imported(report(&document, &plan, None)))
     }
 
+    fn require_open(&self, account: AccountId) -> Result<(), Refusal> {
+        if self.directory.is_closed(account)? {
+            let sentence = format!(
+                "the account {account} is closed: open it again first (`daypass account reopen`)"
+            );
+            return Err(Refusal::invalid(sentence));
+        }
+        Ok(())
+    }
+
     async fn carry(
         &self,
         journal: &Journal<'_>,
+        account: AccountId,
         bringing: &Bringing<'_>,
         (plan, gives): (&Plan, &Gives<'_>),
         progress: Reporter,
@@ -135,13 +146,21 @@ impl Deployment {
         };
         let mut done: u64 = 0;
         for number in 0..plan.len() {
+            // Others have their turn.
+            tokio::task::yield_now().await;
             let stops = *stopping.borrow();
             let outcome = match stops {
                 true => Err(Refusal::unavailable("the server stops")),
                 false => {
                     self.require_trail()?;
-                    let carried = self.directory.carry_out(bringing, number, &fill, &note);
-                    carried.await.map_err(Refusal::from)
+                    // It may have been closed since the last one.
+                    match self.require_open(account) {
+                        Ok(()) => {
+                            let carried = self.directory.carry_out(bringing, number, &fill, &note);
+                            carried.await.map_err(Refusal::from)
+                        }
+                        refused => refused.map(|()| None),
+                    }
                 }
             };
             outcome.map_err(|refusal| {
@@ -159,16 +178,11 @@ impl Deployment {
     }
 }
 
-/// A file that was read.
-struct File {
-    document: Document,
-    secrets: Option<OpenedSecrets>,
-    /// Of the whole file, in hexadecimal.
-    sha256: String,
-}
-
 /// Reads a file and opens its secrets.
-fn read(path: &Path, passphrase: Option<&Passphrase>) -> Result<File, Refusal> {
+fn read(
+    path: &Path,
+    passphrase: Option<&Passphrase>,
+) -> Result<(Document, Option<OpenedSecrets>), Refusal> {
     let failed = |error: std::io::Error| {
         Refusal::invalid(format!("`{}` cannot be read: {error}", path.display()))
     };
@@ -187,8 +201,6 @@ fn read(path: &Path, passphrase: Option<&Passphrase>) -> Result<File, Refusal> {
         return Err(Refusal::invalid(sentence));
     }
     let document = Document::read(&bytes).map_err(|fault| Refusal::invalid(fault.to_string()))?;
-    let sha256 = digest(&SHA256, &bytes);
-    let sha256 = sha256.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
     drop(bytes);
     let secrets = match passphrase {
         None => None,
@@ -197,7 +209,7 @@ fn read(path: &Path, passphrase: Option<&Passphrase>) -> Result<File, Refusal> {
         }
         Some(passphrase) => document.open_secrets(passphrase)?,
     };
-    Ok(File { document, secrets, sha256 })
+    Ok((document, secrets))
 }
 
 /// An account id of a file, as far as it may be one.
@@ -270,6 +282,10 @@ fn event(brought: &Brought) -> &'static str {
         Thing::Account => "ImportAccount",
         Thing::Alias => "ImportAccountAlias",
         Thing::PasswordPolicy => "ImportPasswordPolicy",
+        Thing::TokenVersion => "ImportSecurityTokenServicePreferences",
+        Thing::Regions => "ImportRegions",
+        Thing::OidcProvider => "ImportOpenIDConnectProvider",
+        Thing::SamlProvider => "ImportSAMLProvider",
         Thing::Policy => "ImportPolicy",
         Thing::Group => "ImportGroup",
         Thing::Role if brought.only_made => "ImportRoleBegun",

@@ -158,6 +158,9 @@ fn event_name(command: &Command) -> &'static str {
         Command::AccountClose { .. } => "CloseAccount",
         Command::AccountCreate { .. } => "CreateAccount",
         Command::AccountList {} => "ListAccounts",
+        Command::AccountRegionDisable { .. } => "DisableRegion",
+        Command::AccountRegionEnable { .. } => "EnableRegion",
+        Command::AccountRegionList { .. } => "ListRegions",
         Command::AccountReopen { .. } => "ReopenAccount",
         Command::Backup { .. } => "Backup",
         // That secrets leave is an event of its own.
@@ -168,6 +171,7 @@ fn event_name(command: &Command) -> &'static str {
         Command::KeysCompromise { .. } => "CompromiseKey",
         Command::KeysList {} => "ListKeys",
         Command::KeysRotate { .. } => "RotateKeys",
+        Command::MessageSeal { .. } => "SealAuthorizationMessage",
         Command::Revoke { target, .. } => match target {
             Target::AccessKey(_) => "RevokeAccessKey",
             Target::Account(_) => "RevokeAccount",
@@ -197,14 +201,18 @@ fn event_name(command: &Command) -> &'static str {
 pub(crate) fn reads(command: &Command) -> bool {
     match command {
         Command::AccountList {}
+        | Command::AccountRegionList { .. }
         | Command::Import { dry_run: true, .. }
         | Command::KeysList {}
+        | Command::MessageSeal { .. }
         | Command::RevokeList {}
         | Command::RootKeyList { .. }
         | Command::ServiceList {}
         | Command::Status {} => true,
         Command::AccountClose { .. }
         | Command::AccountCreate { .. }
+        | Command::AccountRegionDisable { .. }
+        | Command::AccountRegionEnable { .. }
         | Command::AccountReopen { .. }
         | Command::Backup { .. }
         | Command::Export { .. }
@@ -242,7 +250,13 @@ fn parameters(command: &Command) -> Option<Value> {
             put("accountId", account_id.as_deref().map(Told::account).and_then(told));
             put("accountAlias", alias.as_deref().map(Told::word::<AccountAlias>).and_then(told));
         }
-        Command::AccountReopen { account_id }
+        Command::AccountRegionDisable { account_id, region }
+        | Command::AccountRegionEnable { account_id, region } => {
+            put("accountId", told(Told::account(account_id)));
+            put("region", told(Told::region(region)));
+        }
+        Command::AccountRegionList { account_id }
+        | Command::AccountReopen { account_id }
         | Command::RootKeyCreate { account_id }
         | Command::RootKeyList { account_id } => {
             put("accountId", told(Told::account(account_id)));
@@ -288,6 +302,12 @@ fn parameters(command: &Command) -> Option<Value> {
             }
         }
         Command::KeysRotate { ring } => put("ring", ring.and_then(|ring| text(ring.as_str()))),
+        Command::MessageSeal { account, question } => {
+            put("accountId", account.as_deref().map(Told::account).and_then(told));
+            put("principal", question.principal.as_deref().map(Told::principal).and_then(told));
+            put("action", question.action.as_deref().map(Told::action).and_then(told));
+            put("resource", question.resource.as_deref().map(Told::resource).and_then(told));
+        }
         Command::Revoke { target, account, reason } => {
             put("accountId", account.as_deref().map(Told::account).and_then(told));
             put("reason", reason.as_deref().and_then(text));

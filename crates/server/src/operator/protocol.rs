@@ -5,22 +5,26 @@
 //! command or a member that nobody knows, and another version of the protocol, by a sentence that
 //! says which side is older.
 
+mod asked;
 mod identities;
+mod secret;
+mod transfers;
 
-use std::fmt;
 use std::path::PathBuf;
 
-pub use daypass_directory::{Action, Thing};
-use daypass_names::SecretAccessKey;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 use zeroize::{Zeroize, Zeroizing};
 
+pub use asked::{Asked, Document, MessageSealed, Values};
 pub use identities::{
-    AccessKeyCreated, AccessKeyDeleted, AccessKeyLine, AccountChanged, Registration, RootKeys,
-    ServiceLine, ServiceRemoved, Services,
+    AccessKeyCreated, AccessKeyDeleted, AccessKeyLine, AccountChanged, AccountRegionLine,
+    AccountRegionsTold, RegionKindName, Registration, RootKeys, ServiceLine, ServiceRemoved,
+    Services,
 };
+pub use secret::Secret;
+pub use transfers::{Action, Exported, ImportLine, Imported, Thing};
 
 /// The version of the protocol: raised when an older side would misunderstand a newer one.
 pub const VERSION: u64 = 1;
@@ -64,6 +68,25 @@ pub enum Command {
     },
     /// Lists the accounts.
     AccountList {},
+    /// Disables a Region for an account, or switches its STS off there.
+    AccountRegionDisable {
+        /// The twelve digits.
+        account_id: String,
+        /// The Region.
+        region: String,
+    },
+    /// Enables a Region for an account, or switches its STS on there.
+    AccountRegionEnable {
+        /// The twelve digits.
+        account_id: String,
+        /// The Region.
+        region: String,
+    },
+    /// Lists the Regions, and what an account has there.
+    AccountRegionList {
+        /// The twelve digits.
+        account_id: String,
+    },
     /// Opens a closed account again.
     AccountReopen {
         /// The twelve digits.
@@ -114,6 +137,14 @@ pub enum Command {
         /// One ring, or both.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         ring: Option<RingName>,
+    },
+    /// Decides a question about policies that come with it, and seals how that came about.
+    MessageSeal {
+        /// The account whose members may decode it, twelve digits; otherwise the principal's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        account: Option<String>,
+        /// The question.
+        question: Box<Asked>,
     },
     /// Ends sessions.
     Revoke {
@@ -265,6 +296,8 @@ pub enum Outcome {
     AccountChanged(AccountChanged),
     /// A new account.
     AccountCreated(AccountCreated),
+    /// Regions of an account.
+    AccountRegions(AccountRegionsTold),
     /// A new access key of a root user or a service.
     AccessKeyCreated(AccessKeyCreated),
     /// An access key that is gone.
@@ -279,6 +312,8 @@ pub enum Outcome {
     Imported(Imported),
     /// The keys as they are now, and what follows.
     Keys(Keys),
+    /// An encoded authorisation message.
+    MessageSealed(MessageSealed),
     /// A revocation in force.
     Revoked(Revoked),
     /// The revocations in force.
@@ -352,68 +387,6 @@ pub struct BackedUp {
     /// Its size.
     pub bytes: u64,
     /// What else to know.
-    pub notes: Vec<String>,
-}
-
-/// An account that was written to a file.
-#[derive(Debug, Deserialize, Serialize)]
-#[expect(missing_docs, reason = "the counts are of what they are called")]
-pub struct Exported {
-    /// The file.
-    pub path: PathBuf,
-    /// The id of the export.
-    pub export_id: String,
-    /// The size of the file.
-    pub bytes: u64,
-    pub policies: u64,
-    pub groups: u64,
-    pub roles: u64,
-    pub users: u64,
-    pub instance_profiles: u64,
-    pub mfa_devices: u64,
-    /// Access keys, passwords and seeds in the sealed block.
-    pub secrets: u64,
-    /// What else to know.
-    pub notes: Vec<String>,
-}
-
-/// What an import did, or would do.
-#[derive(Debug, Deserialize, Serialize)]
-pub struct Imported {
-    /// Whether nothing was done.
-    pub dry_run: bool,
-    /// The account.
-    pub account_id: String,
-    /// How many things are made.
-    pub created: u64,
-    /// How many that an import had begun are filled.
-    pub finished: u64,
-    /// How many are what the file has.
-    pub unchanged: u64,
-    /// How many differ, and keep the import from taking place.
-    pub conflicts: u64,
-    /// How many cannot be brought in.
-    pub left_out: u64,
-    /// Each thing, but for what is unchanged and of which nothing is to be said.
-    pub lines: Vec<ImportLine>,
-    /// Whether more lines were left out.
-    pub truncated: bool,
-    /// Why the import does not take place, if it does not; the first of the reasons.
-    pub obstacles: Vec<String>,
-    /// What else to know.
-    pub notes: Vec<String>,
-}
-
-/// What is done with one thing.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct ImportLine {
-    /// What is done.
-    pub action: Action,
-    /// What it is.
-    pub thing: Thing,
-    /// What it is called.
-    pub name: String,
-    /// Why it is left out, or what of it is.
     pub notes: Vec<String>,
 }
 
@@ -582,47 +555,6 @@ pub struct StoreLine {
     pub failure: Option<String>,
 }
 
-/// A secret on its way to the operator: never printed, wiped when dropped.
-#[derive(Clone, Eq, PartialEq)]
-pub struct Secret(Zeroizing<String>);
-
-impl Secret {
-    /// The secret itself, for the one place that hands it out.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<Zeroizing<String>> for Secret {
-    fn from(text: Zeroizing<String>) -> Self {
-        Self(text)
-    }
-}
-
-impl From<&SecretAccessKey> for Secret {
-    fn from(secret: &SecretAccessKey) -> Self {
-        Self(Zeroizing::new(secret.expose().to_owned()))
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
-}
-
-impl Serialize for Secret {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for Secret {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        String::deserialize(from).map(|text| Self(Zeroizing::new(text)))
-    }
-}
-
 impl Command {
     /// The request line, with its line break.
     ///
@@ -709,6 +641,7 @@ pub enum RequestFault {
 
 #[cfg(test)]
 mod tests {
+    use daypass_names::SecretAccessKey;
     use proptest::prelude::*;
 
     use super::*;
@@ -720,6 +653,9 @@ mod tests {
             Command::AccountCreate { account_id: None, alias: None },
             Command::AccountCreate { account_id: Some(text()), alias: Some(text()) },
             Command::AccountList {},
+            Command::AccountRegionDisable { account_id: text(), region: text() },
+            Command::AccountRegionEnable { account_id: text(), region: text() },
+            Command::AccountRegionList { account_id: text() },
             Command::AccountReopen { account_id: text() },
             Command::RootKeyCreate { account_id: text() },
             Command::RootKeyDelete { account_id: text(), access_key_id: text() },
@@ -754,6 +690,22 @@ mod tests {
             Command::KeysList {},
             Command::KeysRotate { ring: None },
             Command::KeysRotate { ring: Some(RingName::Data) },
+            Command::MessageSeal { account: None, question: Box::default() },
+            Command::MessageSeal {
+                account: Some(text()),
+                question: Box::new(Asked {
+                    principal: Some(text()),
+                    context: vec![
+                        (text(), Values::One(text())),
+                        (text(), Values::Many(Vec::new())),
+                        (text(), Values::Many(vec![text()])),
+                    ],
+                    identity: vec![Document { name: text(), text: text() }],
+                    boundary: Some(Vec::new()),
+                    scps: Some(vec![vec![Document { name: text(), text: text() }], Vec::new()]),
+                    ..Asked::default()
+                }),
+            },
             Command::RevokeList {},
             Command::RevokeUndo { id: text() },
             Command::Status {},

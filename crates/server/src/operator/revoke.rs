@@ -228,8 +228,10 @@ impl Deployment {
                 deactivate(&*self.directory.user_by_id(account, user).await?, &id)
             }
         };
-        let works =
-            format!("The key itself works on and can make new sessions. To stop it: {stop}");
+        let works = format!(
+            "The key itself works on and can make new sessions, which this revocation does \
+                     not end. To stop that, deactivate or delete it and then revoke it once more: {stop}"
+        );
         notes.insert(0, works);
         Ok(Found { scope: Scope::AccessKey(id), notes, account: owner.account() })
     }
@@ -285,8 +287,9 @@ impl Deployment {
             let commands =
                 user.access_keys.iter().map(|id| format!("\n  {}", deactivate(&user, id)));
             notes.push(format!(
-                "The user's long-term access keys work on and can make new sessions. To stop \
-                 them:{}",
+                "The user's long-term access keys work on and can make new sessions, which this \
+                 revocation does not end. To stop that, deactivate them and then revoke the user \
+                 once more:{}",
                 commands.collect::<String>()
             ));
         }

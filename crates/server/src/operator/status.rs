@@ -108,6 +108,7 @@ impl Deployment {
             },
             outbox: outbox.unwrap_or_else(|_| self.counted_outbox()),
             revocations: self.directory.revocations().map_or(0, |set| number(set.len())),
+            throttled: self.app.throttled().to_vec(),
             store: self.store.as_ref().map(|store| {
                 let store = store.status();
                 StoreGauge {

@@ -1,11 +1,14 @@
 //! Each command against a deployment in memory, or in a file where that matters.
 
 mod identities;
+mod messages;
+mod regions;
+mod transfers;
 
 use std::sync::Arc;
 use std::sync::Mutex;
 
-use daypass_api::{App, Clock, Parts, Random, Settings};
+use daypass_api::{App, Clock, Parts, Random, Regions, Settings};
 use daypass_audit::{Faults, Trail, TrailSettings};
 use daypass_directory::{
     Directory, Founded, NewRole, NoRandomness, Note, NoteFault, REVOKE_POLICY, RingChange, Rings,
@@ -75,11 +78,28 @@ impl World {
         Self::on(store.clone(), Some(store), Trail::memory(), folder).await
     }
 
+    /// A deployment in memory with Regions.
+    async fn with_regions(regions: Regions) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Arc::new(Memory::new());
+        Self::founded(store, None, Trail::memory(), folder, Some(regions)).await
+    }
+
     async fn on(
         store: Arc<dyn Store>,
         embedded: Option<Arc<Embedded>>,
         trail: Trail,
         folder: tempfile::TempDir,
+    ) -> Self {
+        Self::founded(store, embedded, trail, folder, None).await
+    }
+
+    async fn founded(
+        store: Arc<dyn Store>,
+        embedded: Option<Arc<Embedded>>,
+        trail: Trail,
+        folder: tempfile::TempDir,
+        regions: Option<Regions>,
     ) -> Self {
         let started: Timestamp = "2026-01-02T03:04:05.678Z".parse().unwrap();
         let random = Arc::new(SystemRandom::new());
@@ -123,9 +143,11 @@ impl World {
             settings: Settings {
                 partition: Partition::Aws,
                 region: region.clone(),
+                regions,
                 signing_regions: None,
                 allow_empty_region: false,
                 strict_audit: false,
+                rate_limits: daypass_api::RateLimits::default(),
             },
         })
         .unwrap();
@@ -408,6 +430,7 @@ async fn every_scope_is_found_and_says_what_it_does_not_reach() {
         ),
         (Target::User("admin".to_owned()), user, &*key),
         (Target::User(user.to_owned()), user, "--status Inactive"),
+        (Target::User(user.to_owned()), user, "then revoke the user once more"),
     ] {
         let Revoked { revocation, notes } = world.revoke(target.clone()).await;
         assert!(revocation.scope.contains(scope), "{target:?}: {revocation:?}");
@@ -415,11 +438,11 @@ async fn every_scope_is_found_and_says_what_it_does_not_reach() {
         let one_session = matches!(target, Target::Session(_));
         assert_eq!(revocation.cut.is_none(), one_session, "{target:?}");
     }
-    assert_eq!(world.deployment.directory.revocations().unwrap().len(), 10);
+    assert_eq!(world.deployment.directory.revocations().unwrap().len(), 11);
     let text = world.deployment.metrics().await.unwrap();
     let samples = parse(&text);
-    assert_eq!(value(&samples, "daypass_revocation_seconds_count", &[]), 10.0);
-    assert_eq!(value(&samples, "daypass_revocations", &[]), 10.0);
+    assert_eq!(value(&samples, "daypass_revocation_seconds_count", &[]), 11.0);
+    assert_eq!(value(&samples, "daypass_revocations", &[]), 11.0);
 }
 
 #[tokio::test]

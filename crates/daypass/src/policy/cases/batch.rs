@@ -4,11 +4,11 @@
 use std::io::{self, BufRead, Read, Write};
 use std::ops::Range;
 
+use daypass_server::question::{Answer, Library};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::policy::form::{Case, WrittenOut};
-use crate::policy::question::{Answer, Library};
 
 /// The most bytes of one case: more than all policies that can apply to one request.
 pub(super) const MAX_LINE: u64 = 8 * 1024 * 1024;

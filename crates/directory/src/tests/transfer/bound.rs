@@ -165,6 +165,17 @@ async fn records_tell_what_was_given() {
     assert_eq!(policy["versions"][1]["default"], true, "{policy}");
     let (role, _) = given(None, Thing::Role, "one");
     assert_eq!(role["trustPolicySha256"].as_str().unwrap().len(), 64, "{role}");
+    for (thing, name, want) in [
+        (Thing::Role, "AWSServiceRoleForECS", "what its service gives it"),
+        (Thing::TokenVersion, ACCOUNT, "v1Token"),
+        (Thing::OidcProvider, "https://idp.example/Tenant/", "1 thumbprint"),
+        (Thing::SamlProvider, "Corp", "encryption allowed"),
+    ] {
+        let (_, words) = given(None, thing, name);
+        assert!(words.contains(want), "{name}: {words}");
+    }
+    let (corp, _) = given(None, Thing::SamlProvider, "Corp");
+    assert_eq!(corp["assertionEncryptionMode"], "Allowed", "{corp}");
     let (group, _) = given(None, Thing::Group, "readers");
     assert_eq!(group["inlinePolicies"][0]["name"], "in-line", "{group}");
 }

@@ -33,6 +33,42 @@ pub struct AccountChanged {
     pub notes: Vec<String>,
 }
 
+/// Regions of an account.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct AccountRegionsTold {
+    /// The twelve digits.
+    pub account_id: String,
+    /// As they are configured; only the one that was changed after a change.
+    pub regions: Vec<AccountRegionLine>,
+    /// What else to know.
+    pub notes: Vec<String>,
+}
+
+/// A Region of an account.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct AccountRegionLine {
+    /// The name.
+    pub region: String,
+    /// What it is for accounts.
+    pub kind: RegionKindName,
+    /// Whether the account may use it.
+    pub enabled: bool,
+    /// Whether STS issues credentials of the account there.
+    pub sts_active: bool,
+}
+
+/// What a Region is for accounts.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RegionKindName {
+    /// Every account has it.
+    Default,
+    /// Every account has it, and STS there: the Region of the global endpoint.
+    Global,
+    /// An account has it when it was enabled.
+    OptIn,
+}
+
 /// A new access key.
 #[derive(Debug, Deserialize, Serialize)]
 pub struct AccessKeyCreated {

@@ -1,8 +1,10 @@
-//! A question to the policy engine: who asks for what, and the policies that apply.
+//! A question to the policy engine, as operators ask it: who asks for what, and the policies that
+//! apply (`daypass policy simulate`, offline and through the running server).
 //!
-//! Flags, a request file and a line of cases all become a [`Draft`], which says what was given, and
-//! then a [`Question`], which can be answered. Whatever is not understood refuses the question:
-//! an answer to another question than was asked would be worse than none.
+//! Flags, a request file, a line of cases and a command through the operator socket all become a
+//! [`Draft`], which says what was given, and then a [`Question`], which can be answered. Whatever is
+//! not understood refuses the question: an answer to another question than was asked would be worse
+//! than none.
 
 use std::borrow::{Borrow, Cow};
 use std::collections::{HashMap, HashSet};
@@ -17,44 +19,61 @@ use daypass_policy::{
 
 /// What was given.
 #[derive(Debug, Default)]
-pub(crate) struct Draft<'a> {
-    pub(crate) principal: Option<String>,
-    pub(crate) creator: Option<String>,
-    pub(crate) action: Option<String>,
-    pub(crate) resource: Option<String>,
-    pub(crate) resource_account: Option<String>,
-    pub(crate) context: Vec<(String, Given)>,
-    pub(crate) identity: Vec<Source<'a>>,
+pub struct Draft<'a> {
+    /// Who asks: an ARN, a service, or `*`.
+    pub principal: Option<String>,
+    /// The user behind a federated user.
+    pub creator: Option<String>,
+    /// What is asked for.
+    pub action: Option<String>,
+    /// What it is asked for on; `*` if absent.
+    pub resource: Option<String>,
+    /// Whose that is; otherwise told by its ARN, or else the principal's.
+    pub resource_account: Option<String>,
+    /// The condition keys.
+    pub context: Vec<(String, Given)>,
+    /// The policies of the user, its groups or the role.
+    pub identity: Vec<Source<'a>>,
     /// `Some` of none is a boundary that allows nothing.
-    pub(crate) boundary: Option<Vec<Source<'a>>>,
-    pub(crate) session: Option<Vec<Source<'a>>>,
-    pub(crate) resource_policy: Option<Source<'a>>,
-    pub(crate) trust: Option<Source<'a>>,
+    pub boundary: Option<Vec<Source<'a>>>,
+    /// The session policies. `Some` of none allows nothing.
+    pub session: Option<Vec<Source<'a>>>,
+    /// The policy of the resource.
+    pub resource_policy: Option<Source<'a>>,
+    /// The trust policy of the role that is to be assumed.
+    pub trust: Option<Source<'a>>,
     /// The one of the two that the action asks; the other two go before it.
-    pub(crate) target: Option<Source<'a>>,
-    pub(crate) scps: Option<Vec<Vec<Source<'a>>>>,
-    pub(crate) rcps: Option<Vec<Vec<Source<'a>>>>,
+    pub target: Option<Source<'a>>,
+    /// The service control policies, one list for each level.
+    pub scps: Option<Vec<Vec<Source<'a>>>>,
+    /// The resource control policies, likewise.
+    pub rcps: Option<Vec<Vec<Source<'a>>>>,
 }
 
 /// A policy's text and what it is called.
 #[derive(Clone, Debug)]
-pub(crate) struct Source<'a> {
-    pub(crate) name: String,
-    pub(crate) text: Cow<'a, str>,
+pub struct Source<'a> {
+    /// What it is called.
+    pub name: String,
+    /// The document.
+    pub text: Cow<'a, str>,
 }
 
 /// The value of a condition key: one, or a list even if it has one member.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Given {
+pub enum Given {
+    /// One value.
     One(String),
+    /// A list of values.
     Many(Vec<String>),
 }
 
 /// A question that can be answered.
 #[derive(Debug)]
-pub(crate) struct Question {
+pub struct Question {
     principal: String,
     caller: Caller,
+    has_given_id: bool,
     action: String,
     resource: String,
     resource_account: Option<AccountId>,
@@ -76,7 +95,7 @@ struct Named {
 
 /// The policies that were compiled before: many cases are about the same few.
 #[derive(Debug, Default)]
-pub(crate) struct Library {
+pub struct Library {
     policies: HashMap<Kind, HashSet<Known>>,
     /// The bytes of all their texts.
     size: usize,
@@ -113,17 +132,19 @@ impl PartialEq for Known {
 
 /// A decision with its reason.
 #[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) verdict: Verdict,
+pub struct Answer {
+    /// The decision.
+    pub verdict: Verdict,
     /// One sentence or the part of one that AWS appends to its access-denied text.
-    pub(crate) reason: String,
-    pub(crate) explanation: Explanation<'static>,
+    pub reason: String,
+    /// How each statement took part.
+    pub explanation: Explanation<'static>,
 }
 
 impl Answer {
     /// The layer that decided against the request: the one with the statement that denies, or else
     /// the first that does not allow.
-    pub(crate) fn layer(&self) -> Option<Layer> {
+    pub fn layer(&self) -> Option<Layer> {
         let Decision::Denied(denial) = &self.explanation.decision else { return None };
         match self.verdict {
             Verdict::ExplicitDeny => self
@@ -137,7 +158,7 @@ impl Answer {
 }
 
 /// What the policy of a resource is called that was written out without a name.
-pub(crate) const RESOURCE_POLICY: &str = "resource policy";
+pub const RESOURCE_POLICY: &str = "resource policy";
 
 /// The actions that ask a role's trust policy, in a sentence.
 const TRUST_ACTIONS: &str =
@@ -170,8 +191,11 @@ fn is_key(key: &str) -> bool {
 }
 
 impl Draft<'_> {
-    /// Reads everything; the error says what is not understood.
-    pub(crate) fn into_question(self, library: &mut Library) -> Result<Question, String> {
+    /// Reads everything.
+    ///
+    /// # Errors
+    /// A sentence that says what is not understood.
+    pub fn into_question(self, library: &mut Library) -> Result<Question, String> {
         let action = self.action.ok_or(
             "there is no action: name one, such as s3:GetObject, with --action or in \
              request.action",
@@ -213,6 +237,7 @@ impl Draft<'_> {
              request.principal",
         )?;
         let caller = Caller::parse(&principal, &action, self.creator.as_deref(), &context)?;
+        let has_given_id = context.get("aws:userid").is_some();
         caller.fill(&mut context);
 
         let resource_account = match &self.resource_account {
@@ -236,6 +261,7 @@ impl Draft<'_> {
         Ok(Question {
             principal,
             caller,
+            has_given_id,
             action,
             resource,
             resource_account,
@@ -294,25 +320,49 @@ fn targets<'a>(
 
 impl Question {
     /// Who asks, as it was given.
-    pub(crate) fn principal(&self) -> &str {
+    pub fn principal(&self) -> &str {
         &self.principal
     }
 
-    pub(crate) fn action(&self) -> &str {
+    /// What is asked for.
+    pub fn action(&self) -> &str {
         &self.action
     }
 
-    pub(crate) fn resource(&self) -> &str {
+    /// What it is asked for on, or `*`.
+    pub fn resource(&self) -> &str {
         &self.resource
     }
 
-    pub(crate) fn resource_account(&self) -> Option<AccountId> {
+    /// Whose that is, as far as known.
+    pub fn resource_account(&self) -> Option<AccountId> {
         self.resource_account
     }
 
     /// The condition keys, those that follow from the principal included.
-    pub(crate) fn context(&self) -> &Context<'static> {
+    pub fn context(&self) -> &Context<'static> {
         &self.context
+    }
+
+    /// The account of who asks; those from outside have none.
+    pub fn account(&self) -> Option<AccountId> {
+        self.caller.principal().account()
+    }
+
+    /// Whether the unique id of who asks was given, and not made up of its ARN.
+    pub(crate) fn has_given_id(&self) -> bool {
+        self.has_given_id
+    }
+
+    /// The question as the engine takes it, beside the policies.
+    pub fn request(&self) -> Request<'_> {
+        Request {
+            principal: self.caller.principal(),
+            action: &self.action,
+            resource: &self.resource,
+            resource_account: self.resource_account,
+            context: &self.context,
+        }
     }
 
     /// Whether a level is said to have no resource control policy at all. The engine reads a level
@@ -325,7 +375,7 @@ impl Question {
     }
 
     /// Decides, and explains from the same evaluation.
-    pub(crate) fn answer(&self) -> Answer {
+    pub fn answer(&self) -> Answer {
         let identity = attached(&self.identity);
         let session = self.session.as_deref().map(attached);
         let scps = self.scps.as_deref().map(levels);
@@ -343,13 +393,7 @@ impl Question {
             rcps: rcps.as_deref(),
             ..Layers::default()
         };
-        let request = Request {
-            principal: self.caller.principal(),
-            action: &self.action,
-            resource: &self.resource,
-            resource_account: self.resource_account,
-            context: &self.context,
-        };
+        let request = self.request();
         let nothing = Policy::empty(Kind::Boundary);
         let explain_with = |boundary: Option<(&str, &Policy)>| {
             let layers = Layers { boundary: boundary.map(|(_, policy)| policy), ..layers };

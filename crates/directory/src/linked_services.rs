@@ -6,13 +6,13 @@
 
 /// The service-linked role of a service.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct LinkedService {
+pub struct LinkedService {
     /// The service principal.
-    pub(crate) principal: &'static str,
+    pub principal: &'static str,
     /// The role's name without what all such names begin with, and without a suffix.
     name: &'static str,
     /// The AWS managed policy below `/aws-service-role/` that the role has.
-    pub(crate) policy: &'static str,
+    pub policy: &'static str,
 }
 
 /// What the names of all service-linked roles begin with.
@@ -24,26 +24,35 @@ const WITH_SUFFIX: [&str; 3] =
 
 impl LinkedService {
     /// The service of exactly that principal: the case matters, as with AWS.
-    pub(crate) fn of(principal: &str) -> Option<Self> {
+    pub fn of(principal: &str) -> Option<Self> {
         let at = SERVICES.binary_search_by(|(of, _, _)| (*of).cmp(principal)).ok()?;
         let (principal, name, policy) = *SERVICES.get(at)?;
         Some(Self { principal, name, policy })
     }
 
     /// Whether its roles may have a suffix.
-    pub(crate) fn takes_suffix(self) -> bool {
+    pub fn takes_suffix(self) -> bool {
         WITH_SUFFIX.contains(&self.principal)
     }
 
     /// What its role is called.
-    pub(crate) fn role_name(self, suffix: Option<&str>) -> String {
+    pub fn role_name(self, suffix: Option<&str>) -> String {
         role_name(self.name, suffix)
     }
-}
 
-/// What the role of an unknown service would be called.
-pub(crate) fn unknown_role_name(suffix: Option<&str>) -> String {
-    role_name("", suffix)
+    /// What the role of an unknown service would be called.
+    pub fn unknown_role_name(suffix: Option<&str>) -> String {
+        role_name("", suffix)
+    }
+
+    /// Whether one of its roles can be called so.
+    pub(crate) fn can_name(self, name: &str) -> bool {
+        let suffix = name.strip_prefix(&self.role_name(None));
+        suffix.is_some_and(|rest| {
+            let suffix = rest.strip_prefix('_').filter(|suffix| !suffix.is_empty());
+            rest.is_empty() || (suffix.is_some() && self.takes_suffix())
+        })
+    }
 }
 
 fn role_name(name: &str, suffix: Option<&str>) -> String {
@@ -167,6 +176,19 @@ mod tests {
         assert!(!LinkedService::of("ecs.amazonaws.com").unwrap().takes_suffix());
         for unknown in ["", "ec2.amazonaws.com", "Autoscaling.amazonaws.com", "autoscaling"] {
             assert_eq!(LinkedService::of(unknown), None, "{unknown}");
+        }
+        let ecs = LinkedService::of("ecs.amazonaws.com").unwrap();
+        for (of, name, can) in [
+            (service, "AWSServiceRoleForAutoScaling", true),
+            (service, "AWSServiceRoleForAutoScaling_a", true),
+            (service, "AWSServiceRoleForAutoScaling_", false),
+            (service, "AWSServiceRoleForAutoScalingPlans_EC2AutoScaling", false),
+            (service, "awsServiceRoleForAutoScaling", false),
+            (ecs, "AWSServiceRoleForECS", true),
+            (ecs, "AWSServiceRoleForECS_a", false),
+            (ecs, "Admin", false),
+        ] {
+            assert_eq!(of.can_name(name), can, "{name}");
         }
     }
 }
