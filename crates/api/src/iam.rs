@@ -53,7 +53,8 @@ use none_held::{ListNone, ServiceSpecificCredentials, SigningCertificates, SshPu
 use tags::{ListEntityTags, TagEntity, UntagEntity};
 
 /// The operations of the service.
-pub(crate) const OPERATIONS: &[&dyn AnyOperation] = &[
+// A static: each crate that goes through a constant would hold all of them once more.
+pub(crate) static OPERATIONS: &[&dyn AnyOperation] = &[
     &Row::<access_keys::CreateAccessKey>::NEW,
     &Row::<access_keys::DeleteAccessKey>::NEW,
     &Row::<access_keys::GetAccessKeyLastUsed>::NEW,

@@ -16,7 +16,8 @@ mod source_identity;
 use crate::operation::{AnyOperation, Row};
 
 /// The operations of the service.
-pub(crate) const OPERATIONS: &[&dyn AnyOperation] = &[
+// A static: each crate that goes through a constant would hold all of them once more.
+pub(crate) static OPERATIONS: &[&dyn AnyOperation] = &[
     &Row::<assume_role::AssumeRole>::NEW,
     &Row::<decode_authorization_message::DecodeAuthorizationMessage>::NEW,
     &Row::<get_access_key_info::GetAccessKeyInfo>::NEW,

@@ -11,7 +11,7 @@ use quick_cache::sync::Cache as Slots;
 use quick_cache::{OptionsBuilder, Weighter};
 
 /// At most so many entities of a kind are kept.
-const CAPACITY: u32 = 10_000;
+const CAPACITY: u32 = 20_000;
 
 /// At most so many bytes of records the kept entities of a kind were made from.
 const CAPACITY_BYTES: u64 = 64 << 20;
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_bounded_by_number_and_by_size() {
-        for (size, most) in [(0, 10_000), (500, 10_000), (64 << 10, 1_024), (1 << 20, 64)] {
+        for (size, most) in [(0, 20_000), (500, 20_000), (64 << 10, 1_024), (1 << 20, 64)] {
             let cache = Cache::new();
             for number in 0..most * 2 {
                 let key = Key::new(format!("user/{number}")).unwrap();

@@ -12,7 +12,7 @@ use crate::report::mib;
 
 /// What the caches of a server hold at most: those of the store and of each kind of entity.
 const CACHES: &str = "The server keeps at most 100,000 keys and 128 MiB of the store, and of each \
-    kind of entity at most 10,000 parsed and compiled ones made from at most 64 MiB of records.";
+    kind of entity at most 20,000 parsed and compiled ones made from at most 64 MiB of records.";
 
 /// What may be resident at most while all of the load runs on the big store.
 const PEAK_AIM: f64 = 512.0;

@@ -2,7 +2,7 @@
 //! not all give: random small deployments, random chains of roles and random calls, each decided by
 //! the server (a signed request, through the whole pipeline) and by a slow model of the rules.
 //!
-//! `PROPTEST_CASES` makes a quarter of that many cases, and says how often what came up.
+//! `DAYPASS_LONG` makes sixteen times as many cases.
 
 mod oracle;
 mod plan;
@@ -669,12 +669,11 @@ impl Stage {
     }
 }
 
-/// Runs a property with that many cases, or with a quarter of `PROPTEST_CASES`; tells how many.
+/// Runs a property with that many cases, sixteen times as many with `DAYPASS_LONG`; tells how many.
 fn hold<F: Future<Output = ()>>(cases: u32, mut case: impl FnMut(Plan) -> F) -> usize {
-    let many = std::env::var_os("PROPTEST_CASES").is_some();
-    let default = Config::default();
-    let cases = if many { default.cases / 4 } else { cases };
-    let config = Config { cases, failure_persistence: None, ..default };
+    let is_long = std::env::var_os("DAYPASS_LONG").is_some();
+    let cases = if is_long { 16 * cases } else { cases };
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let case = RefCell::new(&mut case);
     let tried = TestRunner::new(config).run(&plan(), |plan| {

@@ -25,11 +25,21 @@ const SEED: u64 = 0x0123_4567_89ab_cdef;
 fn both_evaluators_agree() {
     let is_long = std::env::var_os("DAYPASS_LONG").is_some();
     let count = if is_long { CASES_LONG } else { CASES };
-    let mut tally = Tally::default();
-    for number in 0..count {
-        let case = Case::draw(&mut Dice::new(SEED, number));
-        check(number, &case, &mut tally);
-    }
+    // Each case has dice of its own, so that any core may try it.
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = |first: usize| {
+        let mut tally = Tally::default();
+        for number in (0..count).skip(first).step_by(cores) {
+            let case = Case::draw(&mut Dice::new(SEED, number));
+            check(number, &case, &mut tally);
+        }
+        tally
+    };
+    let tally = std::thread::scope(|scope| {
+        let share = &share;
+        let shares: Vec<_> = (0..cores).map(|first| scope.spawn(move || share(first))).collect();
+        shares.into_iter().map(|share| share.join().unwrap()).reduce(Tally::and).unwrap()
+    });
     println!("{count} cases agreed: {tally:?}");
     // The draw is worth something only if it comes out both ways, often.
     assert!(tally.allowed > count / 20, "{tally:?}");
@@ -44,6 +54,17 @@ struct Tally {
     explicit: u64,
     /// Of one decision of the evaluator under test.
     longest: Duration,
+}
+
+impl Tally {
+    fn and(self, other: Self) -> Self {
+        Self {
+            allowed: self.allowed + other.allowed,
+            implicit: self.implicit + other.implicit,
+            explicit: self.explicit + other.explicit,
+            longest: self.longest.max(other.longest),
+        }
+    }
 }
 
 /// Compiles a case and hands it to `f`.
