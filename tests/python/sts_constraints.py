@@ -8,6 +8,7 @@ parameter.
 """
 
 import json
+import os
 from dataclasses import dataclass
 
 import boto3
@@ -18,7 +19,6 @@ from model import DOCUMENT, combined, fits, put, steps, values, violations, with
 # Operations of the model that are not answered yet: one that is needs rows.
 NOT_YET = {
     "AssumeRoleWithSAML",
-    "AssumeRoleWithWebIdentity",
     "AssumeRoot",
     "DecodeAuthorizationMessage",
     "GetDelegatedAccessToken",
@@ -31,6 +31,7 @@ OVERRIDES = {
     ("AssumeRole", "policy"): {"max": 2048},
     # The model has none for the list, and the text of the API says ten.
     ("AssumeRole", "policyArns"): {"max": 10},
+    ("AssumeRoleWithWebIdentity", "policyArns"): {"max": 10},
     ("GetFederationToken", "policyArns"): {"max": 10},
 }
 
@@ -45,6 +46,17 @@ TRUST = json.dumps({
         "Effect": "Allow",
         "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
         "Action": ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"],
+    }],
+})
+# A token of an OpenID Connect provider that the server knows, and a role that it is good for.
+TOKEN = os.environ["WEB_IDENTITY_TOKEN"]
+WEB_ROLE = arn("role", "web-constraints")
+WEB_TRUST = json.dumps({
+    "Version": "2012-10-17",
+    "Statement": [{
+        "Effect": "Allow",
+        "Principal": {"Federated": os.environ["PROVIDER_ARN"]},
+        "Action": "sts:AssumeRoleWithWebIdentity",
     }],
 })
 
@@ -85,6 +97,16 @@ def no_such_role(value):
         f"User: {me} is not authorized to perform: sts:AssumeRole on resource: {value} because no "
         "role trust policy allows the sts:AssumeRole action",
     )
+
+
+def no_such_web_role(value):
+    if is_cut_short(value, "role"):
+        return 400, "ValidationError", f"{value} is invalid"
+    return 403, "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity"
+
+
+def no_token(_value):
+    return 400, "InvalidIdentityToken", None
 
 
 def no_such_policy(value):
@@ -192,6 +214,19 @@ ROWS = {
             "minimumSessionTokenSize": Row(),
         },
     ),
+    "AssumeRoleWithWebIdentity": (
+        {"RoleArn": WEB_ROLE, "RoleSessionName": "constraints", "WebIdentityToken": TOKEN},
+        {
+            "roleArn": Row(taken=no_such_web_role, text=arn_of("role")),
+            "roleSessionName": Row(),
+            "webIdentityToken": Row(taken=no_token),
+            # Access tokens of providers that are no OpenID Connect providers.
+            "providerId": Row(taken=no_token),
+            **SESSION_POLICIES,
+            "durationSeconds": Row(),
+            "minimumSessionTokenSize": Row(),
+        },
+    ),
     "GetCallerIdentity": ({}, {}),
     "GetSessionToken": (
         {}, {"durationSeconds": Row(), **MFA, "minimumSessionTokenSize": Row()}
@@ -290,6 +325,9 @@ me = caller.get_caller_identity()["Arn"]
 for policy in POLICIES:
     iam.create_policy(PolicyName=policy, PolicyDocument=DOCUMENT)
 iam.create_role(RoleName="constraints", AssumeRolePolicyDocument=TRUST, MaxSessionDuration=43200)
+iam.create_role(
+    RoleName="web-constraints", AssumeRolePolicyDocument=WEB_TRUST, MaxSessionDuration=43200
+)
 
 failures, counts = [], {}
 for operation in model.operation_names:

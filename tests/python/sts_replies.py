@@ -4,6 +4,7 @@ has a row that says what it is, and nothing else is in a reply.
 
 import datetime
 import json
+import os
 import re
 
 import boto3
@@ -17,6 +18,10 @@ TRUST = json.dumps({
         "Effect": "Allow",
         "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
         "Action": ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"],
+    }, {
+        "Effect": "Allow",
+        "Principal": {"Federated": os.environ["PROVIDER_ARN"]},
+        "Action": "sts:AssumeRoleWithWebIdentity",
     }],
 })
 
@@ -24,7 +29,6 @@ TRUST = json.dumps({
 # that only the running server can seal.
 ELSEWHERE = {
     "AssumeRoleWithSAML",
-    "AssumeRoleWithWebIdentity",
     "AssumeRoot",
     "DecodeAuthorizationMessage",
     "GetDelegatedAccessToken",
@@ -85,6 +89,16 @@ def assumed(seconds=3600, **more):
         "SourceIdentity": ABSENT,
     }
     return issued(seconds, **{**fields, **more})
+
+
+def of_token(seconds=3600, **more):
+    """For the token that the test has made."""
+    return assumed(seconds, **{
+        "SubjectFromWebIdentityToken": is_same("somebody"),
+        "Provider": is_same(os.environ["ISSUER"]),
+        "Audience": is_same("sts.amazonaws.com"),
+        **more,
+    })
 
 
 def federated(seconds=43_200, packed=is_same(0)):
@@ -154,6 +168,12 @@ source = {"SourceIdentity": "ann"}
 reply(ann, "AssumeRole", {**assume, **source}, assumed(SourceIdentity=is_same("ann")))
 padded = reply(ann, "AssumeRole", {**assume, "MinimumSessionTokenSize": 4096}, assumed())
 assert padded["SessionTokenSize"] == 4096 and padded["SessionTokenUtilization"] == 100
+
+web = {**assume, "WebIdentityToken": os.environ["WEB_IDENTITY_TOKEN"]}
+reply(ann, "AssumeRoleWithWebIdentity", web, of_token())
+reply(ann, "AssumeRoleWithWebIdentity", {**web, "DurationSeconds": 900}, of_token(900))
+for more in (policy, managed, {**policy, **managed}):
+    reply(ann, "AssumeRoleWithWebIdentity", {**web, **more}, of_token(PackedPolicySize=percent))
 
 token = reply(ann, "GetSessionToken", {}, issued(43_200))
 reply(ann, "GetSessionToken", {"DurationSeconds": 129_600}, issued(129_600))

@@ -39,6 +39,11 @@ impl Client {
         }
     }
 
+    /// Has no credentials, and must find some.
+    pub fn without_keys(server: &Server) -> Self {
+        Self::new().env("AWS_ENDPOINT_URL", server.url())
+    }
+
     fn new() -> Self {
         // botocore reads the default Region, the others `AWS_REGION`. Nothing may fall through
         // to the metadata service of the machine that the tests run on.
@@ -78,8 +83,14 @@ impl Client {
 
     /// Runs a script of `tests/python`.
     pub fn python(&self, script: &str) -> Finished {
+        self.python_of("python", script)
+    }
+
+    /// Runs one with the packages of another list than most.
+    pub fn python_of(&self, packages: &str, script: &str) -> Finished {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("python").join(script);
-        self.tool("python/bin/python").env("PYTHONDONTWRITEBYTECODE", "1").run([path])
+        let python = self.tool(&format!("{packages}/bin/python"));
+        python.env("PYTHONDONTWRITEBYTECODE", "1").run([path])
     }
 
     /// Runs a playbook of `tests/ansible`.
@@ -117,6 +128,16 @@ impl Client {
             &class_path,
             "Sts",
         ])
+    }
+
+    /// Runs one test of the calling executable, which finds this environment there.
+    pub fn this_test(&self, name: &str) -> Finished {
+        let executable = match std::env::current_exe() {
+            Ok(path) => path,
+            Err(error) => panic!("cannot tell where this test lies: {error}"),
+        };
+        let program = self.prepared(Program::new(executable, self.home()));
+        program.run(["--exact", name, "--nocapture"])
     }
 
     /// Runs a shell script, in which `aws` is the AWS CLI, until a command fails.

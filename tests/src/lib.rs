@@ -9,20 +9,29 @@
 #![expect(clippy::print_stdout, reason = "the test runner shows what a failed test printed")]
 #![expect(clippy::panic, reason = "test support: to fail is to panic with a sentence")]
 
+mod authority;
 mod client;
+mod openid_provider;
 mod place;
 mod program;
 mod reply;
 mod server;
 mod signed;
+mod site;
+mod tokens;
 mod trail;
+pub mod web_identity;
 mod wire;
 
+pub use authority::Authority;
 pub use client::Client;
+pub use openid_provider::{CLIENT_SECRET, OpenIdProvider};
 pub use place::{Place, sentence};
 pub use program::{Finished, Program, long};
 pub use reply::Reply;
 pub use server::{ACCOUNT, REGION, Server, scratch};
 pub use signed::{Call, Caller, Keys, now};
+pub use site::{Answer, Gate, Site, discovery, discovery_path, keys_path};
+pub use tokens::{SigningKey, base64url, joined, jwk_set, with_hmac};
 pub use trail::{age_trail, files, text, trail, unpacked, until, whole_trail};
 pub use wire::Wire;

@@ -164,8 +164,12 @@ fn a_message_is_for_those_of_the_account_who_may() {
     let said = server.operate(&anonymous).failed(2);
     assert!(said.contains("--account"), "{said}");
     // What is too long for the socket is said to be so.
-    let long = "x".repeat(70_000);
-    check(&["--encode", "--context", &format!("aws:RequestTag/t={long}")], "65536 bytes");
+    let long = "x".repeat(110_000);
+    let keys: Vec<String> =
+        (0..5).map(|number| format!("aws:RequestTag/t{number}={long}")).collect();
+    let contexts = keys.iter().flat_map(|key| ["--context", key]);
+    let all: Vec<&str> = std::iter::once("--encode").chain(contexts).collect();
+    check(&all, "524288 bytes");
     // --account goes with --encode only.
     let said = simulate(&place, &server, "ec2:StopInstances", &["--account", ACCOUNT]).failed(2);
     assert!(said.contains("--encode"), "{said}");

@@ -1,14 +1,43 @@
 //! boto3, botocore and minio-py; the checks are in `tests/python`.
+// Marks the helper functions as test code, to Clippy too.
+#![cfg(test)]
 
-use daypass_tests::{ACCOUNT, Client, Keys, Server};
+use daypass_tests::web_identity::{self, AUDIENCE};
+use daypass_tests::{ACCOUNT, Client, Keys, Server, SigningKey, jwk_set, now};
+use serde_json::json;
 
 fn check(script: &str) {
     check_on(&Server::start(), script);
 }
 
 fn check_on(server: &Server, script: &str) {
-    let printed = Client::with_profile(server).env("DAYPASS_URL", server.url()).python(script).ok();
+    passes(Client::with_profile(server).env("DAYPASS_URL", server.url()), script);
+}
+
+fn passes(client: Client, script: &str) {
+    let printed = client.python(script).ok();
     assert!(printed.ends_with("all checks passed\n"), "{script} stopped early:\n{printed}");
+}
+
+/// With a token of an OpenID Connect provider whose keys were given to the server.
+fn check_with_token(script: &str) {
+    const ISSUER: &str = "https://login.example.com";
+    let server = Server::start();
+    let provider = web_identity::register(&server, ISSUER, &[AUDIENCE]);
+    let key = SigningKey::new("key", "ES256");
+    let file = server.folder().join("keys.json");
+    std::fs::write(&file, jwk_set(&[&key]).to_string()).unwrap();
+    let file = file.display().to_string();
+    server.operate(&["federation", "set", "--provider", &provider, "--keys", &file]).ok();
+    let now = now().as_second();
+    let claims = json!({"iss": ISSUER, "sub": "somebody", "aud": AUDIENCE, "iat": now,
+        "exp": now + 3600});
+    let client = Client::with_profile(&server)
+        .env("DAYPASS_URL", server.url())
+        .env("ISSUER", ISSUER)
+        .env("PROVIDER_ARN", provider)
+        .env("WEB_IDENTITY_TOKEN", key.token("ES256", &claims));
+    passes(client, script);
 }
 
 #[test]
@@ -30,12 +59,14 @@ fn the_constraints_are_those_of_the_service_models() {
 /// Each parameter of STS at, below and above each limit, with all that its reply says.
 #[test]
 fn the_parameters_of_sts_are_those_of_the_service_model() {
+    let check = check_with_token;
     check("sts_constraints.py");
 }
 
 /// Each field of the replies of STS.
 #[test]
 fn the_replies_of_sts_are_those_of_the_service_model() {
+    let check = check_with_token;
     check("sts_replies.py");
 }
 

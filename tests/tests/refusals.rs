@@ -56,6 +56,14 @@ fn operations() -> Vec<Call<'static>> {
         Call::sts("GetFederationToken", &[("Name", "bob")]),
         Call::sts("GetAccessKeyInfo", &[KEY]),
         Call::sts("AssumeRole", &[("RoleArn", ROLE_ARN), ("RoleSessionName", "s-1")]),
+        Call::sts(
+            "AssumeRoleWithWebIdentity",
+            &[
+                ("RoleArn", ROLE_ARN),
+                ("RoleSessionName", "s-1"),
+                ("WebIdentityToken", "aaaa.bbbb.cccc"),
+            ],
+        ),
         Call::iam("CreateUser", &[("UserName", "new")]),
         Call::iam("GetUser", &[USER]),
         Call::iam("ListUsers", &[]),
@@ -206,7 +214,8 @@ fn operations() -> Vec<Call<'static>> {
 /// Operations that cannot succeed with the parameters above: they need a code that is right now, a
 /// key or a task that was drawn at random, a message that the server has sealed, or a user with
 /// nothing left.
-const NEED_MORE: [&str; 11] = [
+const NEED_MORE: [&str; 12] = [
+    "AssumeRoleWithWebIdentity",
     "DecodeAuthorizationMessage",
     "DeleteUser",
     "UpdateAccessKey",
@@ -233,6 +242,9 @@ fn the_table_has_every_operation() {
     tried.sort();
     assert_eq!(tried, answered);
 }
+
+/// The operation whose proof is a token, and not whoever signs.
+const BY_TOKEN: &str = "AssumeRoleWithWebIdentity";
 
 /// Operations that need no Allow.
 const FREE: [&str; 3] = ["GetAccessKeyInfo", "GetCallerIdentity", "GetSessionToken"];
@@ -303,7 +315,13 @@ fn no_operation_is_done_for_somebody_unproven() {
         let check = |name: &str, request: Vec<u8>, code: &str| {
             refused(&server, request, 403, code, &case(name))
         };
-        check("not signed", call.unsigned(&server), "MissingAuthenticationToken");
+        match call.action() {
+            BY_TOKEN => {
+                let request = call.unsigned(&server);
+                refused(&server, request, 400, "InvalidIdentityToken", &case("not signed"));
+            }
+            _ => drop(check("not signed", call.unsigned(&server), "MissingAuthenticationToken")),
+        }
         for (name, keys) in [
             ("unknown key", &unknown),
             ("session without its token", &bare),
@@ -352,6 +370,13 @@ fn no_operation_is_done_for_somebody_without_permission() {
     for call in operations() {
         let action = call.action();
         if FREE.contains(&action) {
+            continue;
+        }
+        if action == BY_TOKEN {
+            for (keys, _) in &arns {
+                let request = call.signed(&server, keys);
+                refused(&server, request, 400, "InvalidIdentityToken", action);
+            }
             continue;
         }
         for (keys, arn) in &arns {

@@ -5,12 +5,10 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use daypass_tests::{ACCOUNT, Client, Program, Server, scratch};
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use daypass_tests::{ACCOUNT, Authority, Client, Program, Server, scratch};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
@@ -18,61 +16,29 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore};
 /// handshake, so there is nothing to sleep for.
 const TRIES: usize = 2000;
 
-/// A certificate authority of this test's own.
-struct Authority {
-    issuer: Issuer<'static, KeyPair>,
-    pem: String,
-    der: CertificateDer<'static>,
+/// The certificate that the server shows, verified against this authority.
+fn served(authority: &Authority, server: &Server) -> CertificateDer<'static> {
+    let (connection, _) = handshake(authority, server);
+    connection.peer_certificates().unwrap()[0].clone().into_owned()
 }
 
-fn authority() -> Authority {
-    let key = KeyPair::generate().unwrap();
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    // Named, or it would have the leaf's own name and make that look self-signed.
-    params.distinguished_name.push(DnType::CommonName, "Daypass test authority");
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let certificate = params.self_signed(&key).unwrap();
-    let (pem, der) = (certificate.pem(), certificate.der().clone());
-    Authority { issuer: Issuer::new(params, key), pem, der }
-}
-
-impl Authority {
-    /// Writes a certificate for this machine and its key, and returns the certificate.
-    fn issue(&self, certificate: &Path, key: &Path) -> CertificateDer<'static> {
-        let leaf_key = KeyPair::generate().unwrap();
-        let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
-        let mut params = CertificateParams::new(names).unwrap();
-        params.use_authority_key_identifier_extension = true;
-        let leaf = params.signed_by(&leaf_key, &self.issuer).unwrap();
-        fs::write(certificate, leaf.pem()).unwrap();
-        fs::write(key, leaf_key.serialize_pem()).unwrap();
-        leaf.der().clone()
+fn handshake(authority: &Authority, server: &Server) -> (ClientConnection, TcpStream) {
+    let mut roots = RootCertStore::empty();
+    roots.add(authority.der().clone()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from("127.0.0.1").unwrap();
+    let mut connection = ClientConnection::new(Arc::new(config), name).unwrap();
+    let mut stream = TcpStream::connect(server.address()).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    while connection.is_handshaking() {
+        connection.complete_io(&mut stream).unwrap();
     }
-
-    /// The certificate that the server shows, verified against this authority.
-    fn served(&self, server: &Server) -> CertificateDer<'static> {
-        let (connection, _) = self.handshake(server);
-        connection.peer_certificates().unwrap()[0].clone().into_owned()
-    }
-
-    fn handshake(&self, server: &Server) -> (ClientConnection, TcpStream) {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.der.clone()).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let name = ServerName::try_from("127.0.0.1").unwrap();
-        let mut connection = ClientConnection::new(Arc::new(config), name).unwrap();
-        let mut stream = TcpStream::connect(server.address()).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-        while connection.is_handshaking() {
-            connection.complete_io(&mut stream).unwrap();
-        }
-        (connection, stream)
-    }
+    (connection, stream)
 }
 
 struct Files {
@@ -98,13 +64,13 @@ impl Files {
 #[test]
 fn clients_that_trust_the_authority_work_and_others_do_not() {
     let files = Files::new();
-    let authority = authority();
+    let authority = Authority::new();
     authority.issue(&files.path("tls.pem"), &files.path("tls.key"));
     let server = files.serve();
     assert!(server.url().starts_with("https://127.0.0.1:"), "{}", server.url());
 
     let bundle = files.path("ca.pem");
-    fs::write(&bundle, &authority.pem).unwrap();
+    fs::write(&bundle, authority.pem()).unwrap();
     let trusting = Client::with_profile(&server).env("AWS_CA_BUNDLE", bundle.display().to_string());
     let me = trusting.aws(&["sts", "get-caller-identity"]).json();
     assert_eq!(me["Account"], ACCOUNT);
@@ -117,22 +83,22 @@ fn clients_that_trust_the_authority_work_and_others_do_not() {
 #[test]
 fn a_replaced_certificate_is_served_after_sighup() {
     let files = Files::new();
-    let authority = authority();
+    let authority = Authority::new();
     let (certificate, key) = (files.path("tls.pem"), files.path("tls.key"));
     let first = authority.issue(&certificate, &key);
     let server = files.serve();
-    assert_eq!(authority.served(&server), first);
-    let (mut kept, mut stream) = authority.handshake(&server);
+    assert_eq!(served(&authority, &server), first);
+    let (mut kept, mut stream) = handshake(&authority, &server);
 
     // What cannot be used is refused, and the old certificate stays.
     fs::write(&certificate, "not a certificate").unwrap();
     server.signal("HUP");
     for _ in 0..20 {
-        assert_eq!(authority.served(&server), first);
+        assert_eq!(served(&authority, &server), first);
     }
     let second = authority.issue(&certificate, &key);
     server.signal("HUP");
-    let shown = (0..TRIES).any(|_| authority.served(&server) == second);
+    let shown = (0..TRIES).any(|_| served(&authority, &server) == second);
     assert!(shown, "the new certificate was never served:\n{}", server.log());
 
     // A connection from before goes on.
@@ -147,19 +113,19 @@ fn a_replaced_certificate_is_served_after_sighup() {
 #[test]
 fn plain_http_on_the_tls_port_gets_nothing() {
     let files = Files::new();
-    let authority = authority();
+    let authority = Authority::new();
     let leaf = authority.issue(&files.path("tls.pem"), &files.path("tls.key"));
     let server = files.serve();
     let mut wire = server.connect();
     let reply = wire.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").reply();
     assert!(reply.as_ref().is_none_or(|reply| reply.status / 100 == 4), "{reply:?}");
-    assert_eq!(authority.served(&server), leaf);
+    assert_eq!(served(&authority, &server), leaf);
 }
 
 #[test]
 fn a_certificate_of_another_key_is_refused_at_start() {
     let files = Files::new();
-    let authority = authority();
+    let authority = Authority::new();
     authority.issue(&files.path("one.pem"), &files.path("one.key"));
     authority.issue(&files.path("two.pem"), &files.path("two.key"));
     let (certificate, key) = (files.path("one.pem"), files.path("two.key"));

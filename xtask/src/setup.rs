@@ -15,15 +15,22 @@ use crate::{debian, place, process};
 const STAMP: &str = "installed-from";
 
 /// The Python clients: the folder, and the list of packages that it is installed from.
-const PYTHON: [(&str, &str); 3] = [
+const PYTHON: [(&str, &str); 4] = [
     ("python", "tests/python/requirements.txt"),
     ("ansible", "tests/ansible/requirements.txt"),
     ("cloudsplaining", "tests/readers/cloudsplaining.txt"),
+    ("lakehouse", "tests/python/lakehouse.txt"),
 ];
 
 /// Those that are too large for every run.
 const PYTHON_LONG: [(&str, &str); 2] =
     [("prowler", "tests/readers/prowler.txt"), ("custodian", "tests/readers/custodian.txt")];
+
+/// The programs on Node.js: the folder, the folder that it is installed from, and what is there.
+const NODE: [(&str, &str, &str); 2] = [
+    ("js", "tests/js", "the JavaScript clients"),
+    ("openid-provider", "tests/provider", "the OpenID Provider"),
+];
 
 /// Where Debian's packages of Go libraries put their sources.
 const GO_PATH: &str = "/usr/share/gocode";
@@ -35,7 +42,9 @@ pub(crate) fn run(long: bool) -> anyhow::Result<()> {
     for (folder, list) in PYTHON.iter().chain(PYTHON_LONG.iter().filter(|_| long)) {
         python(&root.join(list), &tools.join(folder))?;
     }
-    node(&root.join("tests/js"), &tools.join("js"))?;
+    for (folder, manifests, what) in NODE {
+        node(&root.join(manifests), &tools.join(folder), what)?;
+    }
     allowed_to_fail("the AWS SDK for Go", go(&root.join("tests/go/iam.go"), &tools));
     if long {
         allowed_to_fail("the AWS SDK for Java", java(&root.join("tests/java"), &tools));
@@ -81,14 +90,14 @@ fn python(requirements: &Path, folder: &Path) -> anyhow::Result<()> {
     })
 }
 
-/// The AWS SDK for JavaScript.
-fn node(manifests: &Path, folder: &Path) -> anyhow::Result<()> {
+/// The packages of a lock file.
+fn node(manifests: &Path, folder: &Path, what: &str) -> anyhow::Result<()> {
     let files = ["package.json", "package-lock.json", ".npmrc"];
     let mut wanted = String::new();
     for file in files {
         wanted.push_str(&read(&manifests.join(file))?);
     }
-    install_once(folder, &wanted, "the JavaScript clients", || {
+    install_once(folder, &wanted, what, || {
         for file in files {
             fs::copy(manifests.join(file), folder.join(file))
                 .with_context(|| format!("cannot copy `{file}` to `{}`", folder.display()))?;
@@ -97,8 +106,10 @@ fn node(manifests: &Path, folder: &Path) -> anyhow::Result<()> {
             Command::new("npm")
                 .args(["ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"])
                 .current_dir(folder),
-            "cannot install the JavaScript clients (Node.js 20 or newer with npm is needed, and \
-             the npm registry must be reachable)",
+            &format!(
+                "cannot install {what} (Node.js 20 or newer with npm is needed, and the npm \
+                 registry must be reachable)"
+            ),
         )
     })
 }

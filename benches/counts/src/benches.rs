@@ -6,6 +6,7 @@ mod record;
 mod requests;
 mod token;
 mod verify;
+mod web_identity;
 
 use crate::count::Count;
 
@@ -31,6 +32,9 @@ pub(crate) const ALL: &[(&str, Bench)] = &[
     ("request/get-caller-identity-user", requests::get_caller_identity_user),
     ("request/get-role", requests::get_role),
     ("request/get-session-token", requests::get_session_token),
+    ("request/web-identity-again", web_identity::again),
+    ("request/web-identity-es256", web_identity::new_es256),
+    ("request/web-identity-rs256", web_identity::new_rs256),
     ("seal/large", token::seal_large),
     ("seal/small", token::seal_small),
     ("verify/cold-key", verify::cold_key),

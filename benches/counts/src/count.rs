@@ -35,6 +35,9 @@ fn count_between_these_marks(work: &mut dyn FnMut()) {
 pub(crate) struct Count;
 
 impl Count {
+    /// How often a bench does its work in all.
+    pub(crate) const TIMES: usize = (WARM + ROUNDS) as usize;
+
     /// Counts `work`, which tells whether it came out as it should.
     pub(crate) fn work(&self, mut work: impl FnMut() -> bool) -> anyhow::Result<()> {
         let mut good = true;

@@ -13,11 +13,12 @@ use bytes::Bytes;
 use daypass_api::{App, Clock, Parts, Random, RandomFault, Received, Settings};
 use daypass_audit::{Medium, OpenFile, Trail, TrailSettings};
 use daypass_directory::{
-    Directory, NewAccessKey, NewAccount, NewUser, NoRandomness, Note, NoteFault, RingChange, Rings,
+    Directory, NewAccessKey, NewAccount, NewUser, NoRandomness, Note, NoteFault,
+    OidcSettingsChange, RingChange, Rings, StaticKeys,
 };
 use daypass_names::{
-    AccessKeyId, AccountId, Constrained, Partition, PolicyName, Region, SecretAccessKey, UniqueId,
-    UniqueIdKind, UserName,
+    AccessKeyId, AccountId, Constrained, IssuerUrl, Partition, PolicyName, Region, SecretAccessKey,
+    UniqueId, UniqueIdKind, UserName,
 };
 use daypass_sigv4::{Credentials, Request, sign};
 use daypass_store::memory::Memory;
@@ -80,6 +81,7 @@ impl Medium for Hasty {
 /// A deployment with one account, whose user `admin` may do everything.
 pub(crate) struct World {
     pub(crate) app: App,
+    directory: Arc<Directory>,
     admin: Credentials,
     trail: Arc<Trail>,
     now: Timestamp,
@@ -101,8 +103,8 @@ impl World {
         };
         let settings = TrailSettings::new(folder.path().join("trail"));
         let trail = Arc::new(Trail::open_with(settings, now, Arc::new(Hasty))?);
-        let app = runtime.block_on(app(&admin, Arc::clone(&trail), now))?;
-        Ok(Self { app, admin, trail, now, runtime, _folder: folder })
+        let (app, directory) = runtime.block_on(app(&admin, Arc::clone(&trail), now))?;
+        Ok(Self { app, directory, admin, trail, now, runtime, _folder: folder })
     }
 
     /// Waits until the thread that writes the trail has nothing to do and sleeps.
@@ -144,6 +146,24 @@ impl World {
         Ok(())
     }
 
+    /// An OpenID Connect provider with one audience, whose keys are these and are not fetched.
+    pub(crate) fn provider(&self, url: &str, audience: &str, keys: &str) -> anyhow::Result<()> {
+        let create = [
+            ("Action", "CreateOpenIDConnectProvider"),
+            ("Url", url),
+            ("ClientIDList.member.1", audience),
+        ];
+        self.iam(&create)?;
+        let (account, url) = (AccountId::parse(ACCOUNT)?, IssuerUrl::parse(url)?);
+        let keys = Some(Some(StaticKeys::parse(keys)?));
+        let change = OidcSettingsChange { keys, ..OidcSettingsChange::default() };
+        self.runtime.block_on(async {
+            let id = self.directory.oidc_provider(account, &url).await?.id;
+            self.directory.change_oidc_settings(account, id, &change, &noted).await?;
+            clear_outbox(&self.directory).await
+        })
+    }
+
     fn iam(&self, params: &[(&str, &str)]) -> anyhow::Result<String> {
         self.call(&self.admin, "iam", params)
     }
@@ -171,18 +191,7 @@ impl World {
         service: &str,
         params: &[(&str, &str)],
     ) -> anyhow::Result<Received> {
-        let version = if service == "iam" { "2010-05-08" } else { "2011-06-15" };
-        let body = form(&[params, &[("Version", version)]].concat());
-        let mut headers = HeaderMap::new();
-        for (name, value) in [
-            ("host", "localhost:4700"),
-            ("accept-encoding", "identity"),
-            ("user-agent", USER_AGENT),
-            ("content-type", "application/x-www-form-urlencoded; charset=utf-8"),
-        ] {
-            headers.insert(name, HeaderValue::from_static(value));
-        }
-        headers.insert("content-length", HeaderValue::from(body.len()));
+        let (mut headers, body) = unsigned(service, params);
         let added = {
             let pairs: Vec<(&str, &[u8])> =
                 headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
@@ -192,7 +201,17 @@ impl World {
         for (name, value) in added {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_str(&value)?);
         }
-        Ok(Received {
+        Ok(self.arrived(headers, body))
+    }
+
+    /// A POST of a form that STS takes from whoever has what is in it.
+    pub(crate) fn bearing(&self, params: &[(&str, &str)]) -> Received {
+        let (headers, body) = unsigned("sts", params);
+        self.arrived(headers, body)
+    }
+
+    fn arrived(&self, headers: HeaderMap, body: String) -> Received {
+        Received {
             id: self.app.request_id(),
             at: self.now,
             source_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -202,8 +221,25 @@ impl World {
             uri: Uri::from_static("/"),
             headers,
             body: Bytes::from(body),
-        })
+        }
     }
+}
+
+/// The head and the body of a POST of a form.
+fn unsigned(service: &str, params: &[(&str, &str)]) -> (HeaderMap, String) {
+    let version = if service == "iam" { "2010-05-08" } else { "2011-06-15" };
+    let body = form(&[params, &[("Version", version)]].concat());
+    let mut headers = HeaderMap::new();
+    for (name, value) in [
+        ("host", "localhost:4700"),
+        ("accept-encoding", "identity"),
+        ("user-agent", USER_AGENT),
+        ("content-type", "application/x-www-form-urlencoded; charset=utf-8"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.insert("content-length", HeaderValue::from(body.len()));
+    (headers, body)
 }
 
 /// The text of a reply.
@@ -240,7 +276,11 @@ pub(crate) fn form(params: &[(&str, &str)]) -> String {
     params.iter().map(pair).collect::<Vec<_>>().join("&")
 }
 
-async fn app(admin: &Credentials, trail: Arc<Trail>, now: Timestamp) -> anyhow::Result<App> {
+async fn app(
+    admin: &Credentials,
+    trail: Arc<Trail>,
+    now: Timestamp,
+) -> anyhow::Result<(App, Arc<Directory>)> {
     let partition = Partition::Aws;
     let store = Arc::new(Memory::new());
     let random = Arc::new(Counter::default());
@@ -249,16 +289,17 @@ async fn app(admin: &Credentials, trail: Arc<Trail>, now: Timestamp) -> anyhow::
     let fill = move |bytes: &mut [u8]| drawn.fill(bytes).map_err(|_| NoRandomness);
     let rings = Rings::open(store.clone(), &kek, None, &fill, now, &noted::<RingChange>).await?;
     let rings = Arc::new(rings);
-    let directory = Directory::new(store, rings.clone(), partition);
+    let directory = Arc::new(Directory::new(store, rings.clone(), partition));
     directory.load_revocations().await?;
     found(&directory, admin, now).await?;
     let app = App::new(Parts {
-        directory: Arc::new(directory),
+        directory: Arc::clone(&directory),
         rings,
         trail,
         refusals: None,
         clock: Arc::new(Standing(now)),
         random,
+        fetch: Arc::new(daypass_api::NoFetch),
         settings: Settings {
             partition,
             region: Region::parse("us-east-1")?,
@@ -266,10 +307,11 @@ async fn app(admin: &Credentials, trail: Arc<Trail>, now: Timestamp) -> anyhow::
             signing_regions: None,
             allow_empty_region: false,
             rate_limits: daypass_api::RateLimits::default(),
+            federation_plain_http: false,
             strict_audit: false,
         },
     })?;
-    Ok(app)
+    Ok((app, directory))
 }
 
 /// Makes the account and its administrator.
@@ -301,7 +343,11 @@ async fn found(
         created,
     };
     directory.create_access_key(account, user.id, key, &noted).await?;
-    // No call has made this, so that there is nothing to bring to the trail.
+    clear_outbox(directory).await
+}
+
+/// Takes away the notes of what no call has made, so that there is nothing to bring to the trail.
+async fn clear_outbox(directory: &Directory) -> anyhow::Result<()> {
     let waiting = directory.outbox(100).await?;
     let keys: Vec<_> = waiting.iter().map(|(key, _)| key.clone()).collect();
     directory.clear_outbox(&keys).await.map_err(|error| anyhow!("{error}"))

@@ -35,6 +35,8 @@ pub(crate) struct Load<'a> {
     pub(crate) pool: &'a [Vec<u8>],
     pub(crate) expected: u16,
     pub(crate) connections: usize,
+    /// Whether a request may be sent again when all were. Where not, a loop ends with the pool.
+    pub(crate) again: bool,
 }
 
 /// What a closed loop found.
@@ -68,7 +70,7 @@ impl Load<'_> {
     ) -> anyhow::Result<Throughput> {
         let mut lines = Lines::open(*self)?;
         let mut events = Events::with_capacity(self.connections.max(1));
-        for line in 0..self.connections {
+        for line in 0..self.connections.min(self.pool.len()) {
             lines.send(line)?;
         }
         let mut warming = Some(Instant::now() + warm);
@@ -79,7 +81,9 @@ impl Load<'_> {
                 let line = event.token().0;
                 if lines.event(line, event)? {
                     requests += 1;
-                    lines.send(line)?;
+                    if lines.has_more() {
+                        lines.send(line)?;
+                    }
                 }
             }
             let now = Instant::now();
@@ -88,7 +92,8 @@ impl Load<'_> {
                     warming = None;
                     (from, cpu_from, requests) = (Instant::now(), cpu()?, 0);
                 }
-                None if now.duration_since(from) >= measured => break,
+                Some(_) if !lines.has_more() => bail!("the warm-up took all requests"),
+                None if now.duration_since(from) >= measured || !lines.has_more() => break,
                 _ => {}
             }
         }
@@ -156,7 +161,10 @@ impl Load<'_> {
         timer.set(Expiration::IntervalDelayed(every, every), TimerSetTimeFlags::empty())?;
 
         let counted = start + warm;
-        let end = counted + measured;
+        let mut end = counted + measured;
+        if !self.again {
+            end = end.min(start + interval * u32::try_from(self.pool.len())?);
+        }
         let mut next = start + interval;
         while next < end || !waiting.is_empty() || idle.len() < self.connections {
             lines.poll(&mut events)?;
@@ -208,6 +216,8 @@ struct Lines<'a> {
     lines: Vec<Line>,
     /// Which request is sent next.
     turn: usize,
+    /// Whether all were sent.
+    is_through: bool,
     scratch: Vec<u8>,
 }
 
@@ -236,7 +246,7 @@ impl<'a> Lines<'a> {
             poll.registry().register(&mut stream, Token(number), both)?;
             lines.push(Line { stream, request: None, reply: Vec::new() });
         }
-        Ok(Self { load, poll, lines, turn: 0, scratch: vec![0; 16 << 10] })
+        Ok(Self { load, poll, lines, turn: 0, is_through: false, scratch: vec![0; 16 << 10] })
     }
 
     fn poll(&mut self, events: &mut Events) -> anyhow::Result<()> {
@@ -247,10 +257,16 @@ impl<'a> Lines<'a> {
         }
     }
 
+    /// Whether there is a next request.
+    fn has_more(&self) -> bool {
+        self.load.again || !self.is_through
+    }
+
     /// Sends the next request.
     fn send(&mut self, line: usize) -> anyhow::Result<()> {
         self.lines[line].request = Some((self.turn, 0));
         self.turn = (self.turn + 1) % self.load.pool.len();
+        self.is_through |= self.turn == 0;
         self.go_on_sending(line)
     }
 
@@ -374,7 +390,7 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
 
     fn load(address: SocketAddr, pool: &[Vec<u8>]) -> Load<'_> {
-        Load { address, pool, expected: 200, connections: 3 }
+        Load { address, pool, expected: 200, connections: 3, again: true }
     }
 
     #[test]
@@ -389,6 +405,20 @@ mod tests {
         let found = load(server(|_| OK), &pool).closed(5 * MS, 20 * MS, cpu).unwrap();
         assert!(found.requests > 0 && found.elapsed >= 20 * MS, "{found:?}");
         assert_eq!((found.cpu, calls.get()), (Duration::from_secs(1), 3));
+    }
+
+    /// The server counts how often each connection asked; one does all.
+    #[test]
+    fn where_nothing_is_sent_again_a_loop_ends_with_the_pool() {
+        let address = server(|number| if number < 10 { OK } else { REFUSED });
+        let pool = vec![b"one.".to_vec(); 10];
+        let one = Load { connections: 1, again: false, ..load(address, &pool) };
+        let found = one.closed(Duration::ZERO, 10_000 * MS, || Ok(MS)).unwrap();
+        assert!(found.elapsed < 10_000 * MS && found.requests < 10, "{found:?}");
+        let took = one.open(1000, Duration::ZERO, 10_000 * MS).unwrap();
+        assert!((9..=10).contains(&took.len()), "{}", took.len());
+        let said = one.closed(10_000 * MS, MS, || Ok(MS)).unwrap_err().to_string();
+        assert_eq!(said, "the warm-up took all requests");
     }
 
     #[test]

@@ -20,6 +20,8 @@ mod report;
 mod request;
 mod scale;
 mod standing;
+mod verification;
+mod web_identity;
 mod workload;
 
 use std::path::{Path, PathBuf};
@@ -31,7 +33,7 @@ use clap::Parser;
 
 use crate::cores::Cores;
 use crate::machine::Machine;
-use crate::measure::{CONNECTIONS, Effort, Programs};
+use crate::measure::{CONNECTIONS, Effort, Found, Programs};
 use crate::process::Folder;
 use crate::report::Report;
 use crate::workload::{WORKLOADS, World};
@@ -193,9 +195,15 @@ fn run(arguments: &Arguments) -> anyhow::Result<Report> {
     let (programs, folder) = start(arguments, &[])?;
     let data = folder.path().join("data");
     let driven = programs.driven_product(&data)?;
-    let world = World::make(driven.address, &data)?;
+    let mut world = World::make(driven.address, &data)?;
+    if WORKLOADS.iter().any(|row| row.bears_tokens() && arguments.wants(row.id)) {
+        let tokens = effort.tokens();
+        world = world.with_web_identity(driven.address, &data, &programs.cores, tokens)?;
+    }
     let hello = programs.driven_hello(folder.path())?;
-    let rows = measure::workloads(&effort, &hello, &driven, &world, |name| arguments.wants(name))?;
+    let wanted = |name: &str| arguments.wants(name);
+    let Found { rows, verifications } =
+        measure::workloads(&effort, &hello, &driven, &world, wanted)?;
     hello.process.stop()?;
     let group_commit = match arguments.wants(GROUP_COMMIT) {
         true => {
@@ -213,7 +221,17 @@ fn run(arguments: &Arguments) -> anyhow::Result<Report> {
     };
     let binary_bytes = standing::stripped_bytes(&programs.product, folder.path())?;
     let divided = programs.cores.are_divided();
-    Ok(Report { machine, effort, divided, rows, group_commit, peak_bytes, standing, binary_bytes })
+    Ok(Report {
+        machine,
+        effort,
+        divided,
+        rows,
+        verifications,
+        group_commit,
+        peak_bytes,
+        standing,
+        binary_bytes,
+    })
 }
 
 #[cfg(test)]

@@ -1,18 +1,19 @@
 //! The run: which server is driven when, for how long, and what is kept of it.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::Context;
-use jiff::Timestamp;
 
 use crate::cores::Cores;
 use crate::drive::{Load, Throughput};
 use crate::figures::{Latency, Spread};
 use crate::process::Server;
 use crate::request::REGION;
+use crate::verification::{self, Verifications};
 use crate::workload::{ACCOUNT, PLAINEST, WORKLOADS, Who, Workload, World};
 
 /// Connections of the closed loop.
@@ -32,6 +33,22 @@ pub(crate) struct Effort {
     pub(crate) turn: Duration,
     /// How long a rate of the open loop is measured; zero for not at all.
     pub(crate) open: Duration,
+}
+
+/// More requests a second than a server answers that has to verify a new token for each, on the
+/// machines that this has run on. With more the tokens of a turn end before it does.
+const MOST_NEW_TOKENS: f64 = 12_000.0;
+/// Bounds of how many tokens there are.
+const TOKENS: Range<usize> = 2_048..40_000;
+
+impl Effort {
+    /// How many tokens of a kind a turn needs at most.
+    pub(crate) fn tokens(&self) -> usize {
+        let closed = (self.warm + self.turn).as_secs_f64() * MOST_NEW_TOKENS;
+        // At half the rate, see `latency`.
+        let open = (self.warm + self.open).as_secs_f64() * MOST_NEW_TOKENS / 2.0;
+        (closed.max(open) as usize).clamp(TOKENS.start, TOKENS.end)
+    }
 }
 
 /// The two programs.
@@ -82,22 +99,23 @@ impl Driven {
     pub(crate) fn closed(
         &self,
         pool: &[Vec<u8>],
-        expected: u16,
+        (expected, again): (u16, bool),
         effort: &Effort,
     ) -> anyhow::Result<Throughput> {
         let (address, connections) = (self.address, effort.connections);
-        let load = Load { address, pool, expected, connections };
+        let load = Load { address, pool, expected, connections, again };
         load.closed(effort.warm, effort.turn, || self.process.cpu())
     }
 
     fn open(
         &self,
         pool: &[Vec<u8>],
-        expected: u16,
+        (expected, again): (u16, bool),
         rate: u32,
         effort: &Effort,
     ) -> anyhow::Result<(u32, Latency)> {
-        let load = Load { address: self.address, pool, expected, connections: OPEN_CONNECTIONS };
+        let (address, connections) = (self.address, OPEN_CONNECTIONS);
+        let load = Load { address, pool, expected, connections, again };
         let took = load.open(rate, effort.warm, effort.open)?;
         Ok((rate, Latency::of(took).context("nothing was measured")?))
     }
@@ -116,6 +134,15 @@ pub(crate) struct Row {
     /// The rounds' own ratios of the two.
     pub(crate) ratio: Spread,
     pub(crate) latency: Vec<(u32, Latency)>,
+}
+
+/// What was found of all of them.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// The hello-world's first, if there are any.
+    pub(crate) rows: Vec<Row>,
+    /// If tokens were verified.
+    pub(crate) verifications: Option<Verifications>,
 }
 
 #[derive(Debug, Default)]
@@ -156,22 +183,26 @@ pub(crate) fn workloads(
     product: &Driven,
     world: &World,
     wanted: impl Fn(&str) -> bool,
-) -> anyhow::Result<Vec<Row>> {
+) -> anyhow::Result<Found> {
     let wanted: Vec<_> = WORKLOADS.iter().filter(|workload| wanted(workload.id)).collect();
     if wanted.is_empty() {
-        return Ok(vec![]);
+        return Ok(Found::default());
     }
     let mut of_hello = Rounds::default();
+    let mut verifications = verification::Rounds::default();
     let mut rounds: Vec<_> = wanted.iter().map(|_| Rounds::default()).collect();
     // The hello-world believes everything: signed once is enough.
-    let plainest = pool(&PLAINEST_OF_USER, product, world)?;
-    let floor = || hello.closed(&plainest, 200, effort).context("the hello-world");
+    let plainest = world.pool(&PLAINEST_OF_USER, product.address)?;
+    let floor = || hello.closed(&plainest, (200, true), effort).context("the hello-world");
     for round in 1..=effort.rounds {
+        if let Some(web_identity) = world.web_identity() {
+            verifications.add(&web_identity.verifier)?;
+        }
         let mut before = floor()?;
         for (workload, rounds) in wanted.iter().zip(&mut rounds) {
             // Signed anew each time: signatures do not live long.
-            let pool = pool(workload, product, world)?;
-            let found = product.closed(&pool, workload.expected, effort);
+            let pool = world.pool(workload, product.address)?;
+            let found = product.closed(&pool, workload.wanted(), effort);
             let found = found.with_context(|| workload.title)?;
             let after = floor()?;
             let hello_us = (before.cpu_us() + after.cpu_us()) / 2.0;
@@ -199,7 +230,7 @@ pub(crate) fn workloads(
             latency(effort, hello, product, world, row)?;
         }
     }
-    Ok(rows)
+    Ok(Found { rows, verifications: verifications.done() })
 }
 
 /// How long replies take at fixed rates.
@@ -214,8 +245,8 @@ fn latency(
     let server = if row.workload.is_some() { product } else { hello };
     let title = row.workload.map_or("hello-world", |workload| workload.title);
     for rate in RATES.into_iter().chain([half(row.per_second.median)]) {
-        let pool = pool(workload, product, world)?;
-        let found = server.open(&pool, workload.expected, rate, effort);
+        let pool = world.pool(workload, product.address)?;
+        let found = server.open(&pool, workload.wanted(), rate, effort);
         let (rate, latency) = found.with_context(|| format!("{title} at {rate}/s"))?;
         eprintln!(
             "{title} at {rate}/s: p50 {:?}, p99 {:?}, p99.9 {:?}",
@@ -242,11 +273,6 @@ const PLAINEST_OF_USER: Workload = Workload {
     aim: None,
 };
 
-/// Freshly signed requests of a workload.
-fn pool(workload: &Workload, server: &Driven, world: &World) -> anyhow::Result<Vec<Vec<u8>>> {
-    workload.call.pool(server.address, world.keys(workload.who), Timestamp::now())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -255,6 +281,19 @@ mod tests {
     fn half_a_rate_is_a_round_number() {
         for (rate, expected) in [(41_234.5, 20_600), (1999.0, 900), (10.0, 100), (0.0, 100)] {
             assert_eq!(half(rate), expected);
+        }
+    }
+
+    #[test]
+    fn there_are_tokens_enough_for_a_turn() {
+        let seconds = Duration::from_secs_f64;
+        for (turn, open, expected) in
+            [(0.85, 0.0, 12_000), (0.05, 0.0, 2_400), (0.85, 4.85, 30_000), (60.0, 5.0, 40_000)]
+        {
+            let (rounds, connections) = (1, 64);
+            let (warm, turn, open) = (seconds(0.15), seconds(turn), seconds(open));
+            let tokens = Effort { rounds, connections, warm, turn, open }.tokens();
+            assert!(tokens.abs_diff(expected) <= 1, "{tokens}, not {expected}");
         }
     }
 

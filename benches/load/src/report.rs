@@ -9,6 +9,7 @@ use crate::figures::{Aim, Latency, Side, Spread};
 use crate::machine::Machine;
 use crate::measure::{Effort, Row};
 use crate::standing::{GroupCommit, Standing};
+use crate::verification::Verifications;
 
 /// What is aimed at beside the workloads' ratios.
 const GROUP_COMMIT_AIM: f64 = 70.0;
@@ -27,6 +28,8 @@ pub(crate) struct Report {
     pub(crate) divided: bool,
     /// The hello-world's first, if there are any.
     pub(crate) rows: Vec<Row>,
+    /// If tokens were verified.
+    pub(crate) verifications: Option<Verifications>,
     pub(crate) group_commit: Option<GroupCommit>,
     pub(crate) peak_bytes: u64,
     pub(crate) standing: Option<Standing>,
@@ -97,19 +100,22 @@ pub(crate) fn plain(report: &Report) -> String {
     if !report.rows.is_empty() {
         let heads = ["requests/s", "CPU µs", "× hello", "(min to max)", "aim"];
         let [rate, cpu, ratio, range, aim] = heads;
-        line(format!("\n{:<34}{rate:>11}{cpu:>9}{ratio:>9}  {range:<15}{aim:>5}", ""));
+        line(format!("\n{:<57}{rate:>11}{cpu:>9}{ratio:>9}  {range:<15}{aim:>5}", ""));
     }
     for row in &report.rows {
         let aim = row.workload.and_then(|workload| workload.aim);
         let aim = aim.map_or(String::new(), |aim| format!("{aim:.1}"));
         line(format!(
-            "{:<34}{:>11.0}{:>9.1}{:>9.2}  {:<15}{aim:>5}",
+            "{:<57}{:>11.0}{:>9.1}{:>9.2}  {:<15}{aim:>5}",
             title(row),
             row.per_second.median,
             row.cpu_us.median,
             row.ratio.median,
             format!("({:.2} to {:.2})", row.ratio.min, row.ratio.max),
         ));
+    }
+    if let Some(text) = verifications(report) {
+        line(format!("\n{text}"));
     }
     if report.rows.iter().any(|row| !row.latency.is_empty()) {
         line("\np50 / p99 / p99.9 in ms, from when a request was due".to_owned());
@@ -120,19 +126,34 @@ pub(crate) fn plain(report: &Report) -> String {
             .iter()
             .map(|(rate, latency)| format!("{:>7}/s {:<24}", rate, percentiles(latency)));
         if !row.latency.is_empty() {
-            line(format!("{:<34}{}", title(row), cells.collect::<String>()));
+            line(format!("{:<57}{}", title(row), cells.collect::<String>()));
         }
     }
     line(String::new());
     for text in standing_lines(report) {
         line(text);
     }
-    line(format!("\n{:<62}{:>14}{:>12}  holds", "aim", "", "found"));
+    line(format!("\n{:<86}{:>14}{:>12}  holds", "aim", "", "found"));
     for aim in aims(report) {
         let holds = if aim.holds() { "yes" } else { "NO" };
-        line(format!("{:<62}{:>14}{:>12}  {holds}", aim.what, aim.aimed(), aim.found()));
+        line(format!("{:<86}{:>14}{:>12}  {holds}", aim.what, aim.aimed(), aim.found()));
     }
     out
+}
+
+/// What the signature of a new token costs whoever verifies it.
+pub(crate) fn verifications(report: &Report) -> Option<String> {
+    let found = report.verifications?;
+    let hello_us = report.rows.first()?.cpu_us.median;
+    let told = |it: Spread| {
+        let times = it.median / hello_us;
+        format!("{:.1} µs ({:.1} to {:.1}; {times:.2} × hello)", it.median, it.min, it.max)
+    };
+    Some(format!(
+        "verifying one signature, without any server: RSA-2048 {}, P-256 {}",
+        told(found.rsa2048_us),
+        told(found.p256_us)
+    ))
 }
 
 /// What was found beside the workloads, a sentence each.
@@ -208,6 +229,9 @@ pub(crate) fn json(report: &Report) -> Value {
             "connections": effort.connections, "load_has_its_own_core": report.divided,
         },
         "rows": report.rows.iter().map(row).collect::<Vec<_>>(),
+        "verifications": report.verifications.map(|it| json!({
+            "rsa2048_us": spread(&it.rsa2048_us), "p256_us": spread(&it.p256_us),
+        })),
         "group_commit": report.group_commit.map(|it| json!({
             "disk_per_second": spread(&it.durable), "memory_per_second": spread(&it.memory),
             "sync_ms": spread(&it.sync_ms), "share": spread(&it.share),
@@ -264,6 +288,7 @@ pub(crate) mod tests {
                 row(Some("assume-role"), 5.0),
                 row(Some("denied"), 9.0),
             ],
+            verifications: Some(Verifications { rsa2048_us: spread(20.0), p256_us: spread(50.0) }),
             group_commit: Some(GroupCommit {
                 durable: spread(8_000.0),
                 memory: spread(10_000.0),
@@ -299,19 +324,27 @@ pub(crate) mod tests {
     fn the_terminal_shows_every_row_and_every_aim() {
         let text = plain(&example());
         for words in [
-            "AssumeRole                               6000     50.0     5.00  (4.50 to 5.50)   2.6",
+            "AssumeRole                                                      6000     50.0     5.00  (4.50 to 5.50)   2.6",
             "    500/s 0.25 / 0.25 / 0.25",
+            "RSA-2048 20.0 µs (18.0 to 22.0; 2.00 × hello), P-256 50.0 µs (45.0 to 55.0; 5.00 × hello)",
             "8000/s on the disk, 10000/s on a memory file system; 4.00 ms a sync, which makes 16000/s",
             "first answer 31.0 ms after the start (27.9 to 34.1), of which 12.0 ms are CPU time",
             "peak memory of the run 40.0 MiB",
-            "AssumeRole: CPU over the hello-world's                           at most 2.6        5.00  NO",
+            "AssumeRole: CPU over the hello-world's                                                   at most 2.6        5.00  NO",
         ] {
             assert!(text.contains(words), "{words}\n{text}");
         }
         // What was not measured is not told of.
-        let bare = Report { rows: vec![], group_commit: None, standing: None, ..example() };
+        let bare = Report {
+            rows: vec![],
+            verifications: None,
+            group_commit: None,
+            standing: None,
+            ..example()
+        };
         let text = plain(&bare);
         assert!(!text.contains("requests/s") && !text.contains("first answer"), "{text}");
+        assert!(!text.contains("verifying"), "{text}");
     }
 
     #[test]
@@ -326,6 +359,7 @@ pub(crate) mod tests {
             ("/rows/2/ratio_aim", json!(2.6)),
             ("/rows/3/ratio_aim", json!(null)),
             ("/rows/1/latency/0/p99_us", json!(250.0)),
+            ("/verifications/p256_us/median", json!(50.0)),
             ("/group_commit/share/median", json!(0.8)),
             ("/server/peak_bytes", json!(40 << 20)),
             ("/aims/1/holds", json!(false)),

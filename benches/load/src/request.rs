@@ -78,25 +78,21 @@ impl Call<'_> {
         let unsigned = Request { method: "POST", path: "/", query: "", headers: &headers };
         let service = self.service.name();
         let added = sign(&unsigned, body.as_bytes(), keys, REGION, service, at);
-        let mut text = format!(
-            "POST / HTTP/1.1\r\nHost: {host}\r\nAccept-Encoding: identity\r\n\
-             Content-Type: {FORM}\r\nUser-Agent: {AGENT}\r\n"
-        );
-        for (name, value) in added {
-            let name = match name {
-                "x-amz-date" => "X-Amz-Date",
-                "x-amz-security-token" => "X-Amz-Security-Token",
-                "authorization" => "Authorization",
-                other => other,
-            };
-            text.push_str(&format!("{name}: {value}\r\n"));
-        }
-        let (id, length) = (invocation_id(at, number), body.len());
-        text.push_str(&format!(
-            "amz-sdk-invocation-id: {id}\r\namz-sdk-request: attempt=1\r\n\
-             Content-Length: {length}\r\n\r\n{body}"
-        ));
-        text.into_bytes()
+        whole(&host, &added, &body, at, number)
+    }
+
+    /// The whole request that nothing but a token proves.
+    pub(crate) fn bearing(
+        &self,
+        server: SocketAddr,
+        token: &str,
+        at: Timestamp,
+        number: usize,
+    ) -> Vec<u8> {
+        let mut body = self.body(number);
+        body.push_str("&WebIdentityToken=");
+        push_encoded(&mut body, token);
+        whole(&server.to_string(), &[], &body, at, number)
     }
 
     /// A pool of requests that take turns with `keys`, good for at least the next 10 minutes.
@@ -115,6 +111,35 @@ impl Call<'_> {
             })
             .collect()
     }
+}
+
+/// A request of that body, with what a signature adds to its head.
+fn whole(
+    host: &str,
+    added: &[(&str, String)],
+    body: &str,
+    at: Timestamp,
+    number: usize,
+) -> Vec<u8> {
+    let mut text = format!(
+        "POST / HTTP/1.1\r\nHost: {host}\r\nAccept-Encoding: identity\r\n\
+         Content-Type: {FORM}\r\nUser-Agent: {AGENT}\r\n"
+    );
+    for (name, value) in added {
+        let name = match *name {
+            "x-amz-date" => "X-Amz-Date",
+            "x-amz-security-token" => "X-Amz-Security-Token",
+            "authorization" => "Authorization",
+            other => other,
+        };
+        text.push_str(&format!("{name}: {value}\r\n"));
+    }
+    let (id, length) = (invocation_id(at, number), body.len());
+    text.push_str(&format!(
+        "amz-sdk-invocation-id: {id}\r\namz-sdk-request: attempt=1\r\n\
+         Content-Length: {length}\r\n\r\n{body}"
+    ));
+    text.into_bytes()
 }
 
 /// What to sign with.
@@ -229,6 +254,16 @@ mod tests {
                 verify(&presented, &request, body.as_bytes(), &key, &rules, at).unwrap();
             }
         }
+    }
+
+    #[test]
+    fn what_bears_a_token_is_not_signed() {
+        let address = "127.0.0.1:4700".parse().unwrap();
+        let request = String::from_utf8(ASSUME.bearing(address, "e30.e30.x-_", now(), 7)).unwrap();
+        let (head, body) = request.split_once("\r\n\r\n").unwrap();
+        assert_eq!(value(head, "Content-Length"), body.len().to_string());
+        assert!(!head.contains("Authorization") && !head.contains("X-Amz"), "{head}");
+        assert_eq!(body, ASSUME.body(7) + "&WebIdentityToken=e30.e30.x-_");
     }
 
     #[test]

@@ -217,7 +217,8 @@ impl Store {
 
     /// Sends each request once; returns the server's CPU time for one.
     fn cpu_us(&self, pool: &[Vec<u8>], expected: u16, connections: usize) -> anyhow::Result<f64> {
-        let load = Load { address: self.server.address, pool, expected, connections };
+        let address = self.server.address;
+        let load = Load { address, pool, expected, connections, again: false };
         let cpu = load.once(|| self.server.process.cpu())?;
         Ok(cpu.as_secs_f64() * 1e6 / pool.len() as f64)
     }

@@ -18,7 +18,7 @@ use crate::figures::Spread;
 use crate::measure::{Driven, Effort, Programs};
 use crate::process::{Folder, Server};
 use crate::request::Call;
-use crate::workload::{ASSUME_ROLE, PLAINEST, Who, World};
+use crate::workload::{ASSUME_ROLE, PLAINEST, World};
 
 /// How often the server is started.
 const STARTS: usize = 10;
@@ -130,8 +130,8 @@ pub(crate) fn group_commit(
     let other_world = World::make(other.address, &data)?;
     let rate = |server: &Driven, world: &World| {
         let call: Call<'_> = ASSUME_ROLE;
-        let pool = call.pool(server.address, world.keys(Who::User), Timestamp::now())?;
-        anyhow::Ok(server.closed(&pool, 200, effort)?.per_second())
+        let pool = call.pool(server.address, world.users(), Timestamp::now())?;
+        anyhow::Ok(server.closed(&pool, (200, true), effort)?.per_second())
     };
     let (mut durables, mut memories, mut syncs, mut shares) = (vec![], vec![], vec![], vec![]);
     for round in 1..=effort.rounds {

@@ -6,9 +6,12 @@ use std::path::Path;
 
 use anyhow::Context;
 use daypass_sigv4::Credentials;
+use jiff::Timestamp;
 
 use crate::client;
+use crate::cores::Cores;
 use crate::request::{Call, Service, credentials};
+use crate::web_identity::{self, Shown, WebIdentity};
 
 /// The account that the servers serve.
 pub(crate) const ACCOUNT: &str = "123456789012";
@@ -25,6 +28,15 @@ pub(crate) enum Who {
     RoleSession,
     /// A user whose policy does not allow what is asked.
     Stranger,
+    /// Whoever has a token of the provider.
+    Bearer(Shown),
+}
+
+impl Who {
+    /// Whether a turn may send a request twice.
+    pub(crate) fn asks_again(self) -> bool {
+        !matches!(self, Self::Bearer(Shown::NewRs256 | Shown::NewEs256))
+    }
 }
 
 /// A row of the table.
@@ -38,6 +50,18 @@ pub(crate) struct Workload {
     pub(crate) expected: u16,
     /// What the CPU time over the hello-world's is to be at most.
     pub(crate) aim: Option<f64>,
+}
+
+impl Workload {
+    /// The status that every reply must have, and whether a request may be sent twice.
+    pub(crate) fn wanted(&self) -> (u16, bool) {
+        (self.expected, self.who.asks_again())
+    }
+
+    /// Whether it needs a provider.
+    pub(crate) fn bears_tokens(&self) -> bool {
+        matches!(self.who, Who::Bearer(_))
+    }
 }
 
 const fn sts(action: &'static str, parameters: &'static [(&str, &str)]) -> Call<'static> {
@@ -54,6 +78,10 @@ const SESSION_POLICY: (&str, &str) = (
     "Policy",
     r#"{"Version":"2012-10-17","Statement":[{"Sid":"Read","Effect":"Allow","Action":["s3:GetObject","s3:ListBucket"],"Resource":["arn:aws:s3:::reports","arn:aws:s3:::reports/2026/*"]},{"Sid":"NoDrafts","Effect":"Deny","Action":"s3:*","Resource":"arn:aws:s3:::reports/2026/drafts/*","Condition":{"StringNotEquals":{"aws:PrincipalAccount":"123456789012"}}}]}"#,
 );
+
+/// A token comes with it.
+const ASSUME_WITH_TOKEN: Call<'static> =
+    sts("AssumeRoleWithWebIdentity", &[("RoleArn", web_identity::ROLE_ARN), SESSION_NAME]);
 
 const TAGGED_ROLE: (&str, &str) = ("RoleArn", "arn:aws:iam::123456789012:role/tagged-reader");
 
@@ -132,6 +160,30 @@ pub(crate) const WORKLOADS: &[Workload] = &[
         aim: Some(2.2),
     },
     Workload {
+        id: "web-identity-rs256",
+        title: "AssumeRoleWithWebIdentity, RS256, a new token each time",
+        call: ASSUME_WITH_TOKEN,
+        who: Who::Bearer(Shown::NewRs256),
+        expected: 200,
+        aim: Some(5.5),
+    },
+    Workload {
+        id: "web-identity-es256",
+        title: "AssumeRoleWithWebIdentity, ES256, a new token each time",
+        call: ASSUME_WITH_TOKEN,
+        who: Who::Bearer(Shown::NewEs256),
+        expected: 200,
+        aim: Some(9.5),
+    },
+    Workload {
+        id: "web-identity-again",
+        title: "AssumeRoleWithWebIdentity, the same token again",
+        call: ASSUME_WITH_TOKEN,
+        who: Who::Bearer(Shown::Again),
+        expected: 200,
+        aim: None,
+    },
+    Workload {
         id: "role",
         title: "GetRole",
         call: iam("GetRole", &[("RoleName", "reader")]),
@@ -160,6 +212,7 @@ pub(crate) struct World {
     user: Credentials,
     stranger: Credentials,
     sessions: Vec<Credentials>,
+    web_identity: Option<WebIdentity>,
 }
 
 impl World {
@@ -187,15 +240,47 @@ impl World {
         let sessions = (0..SESSIONS)
             .map(|_| client::keys(&client::call(server, &user, &ASSUME_ROLE)?))
             .collect::<anyhow::Result<_>>()?;
-        Ok(Self { user, stranger, sessions })
+        Ok(Self { user, stranger, sessions, web_identity: None })
     }
 
-    pub(crate) fn keys(&self, who: Who) -> &[Credentials] {
-        match who {
-            Who::User => std::slice::from_ref(&self.user),
-            Who::RoleSession => &self.sessions,
-            Who::Stranger => std::slice::from_ref(&self.stranger),
+    /// Adds a provider with that many tokens of each kind, signed on these cores.
+    pub(crate) fn with_web_identity(
+        self,
+        server: SocketAddr,
+        data: &Path,
+        cores: &Cores,
+        tokens: usize,
+    ) -> anyhow::Result<Self> {
+        let admin = admin(data)?;
+        let made = WebIdentity::make(server, &admin, data, ROLE_POLICY, cores, tokens)?;
+        Ok(Self { web_identity: Some(made), ..self })
+    }
+
+    pub(crate) fn web_identity(&self) -> Option<&WebIdentity> {
+        self.web_identity.as_ref()
+    }
+
+    /// Fresh requests of a workload.
+    pub(crate) fn pool(
+        &self,
+        workload: &Workload,
+        server: SocketAddr,
+    ) -> anyhow::Result<Vec<Vec<u8>>> {
+        let (call, now) = (&workload.call, Timestamp::now());
+        match workload.who {
+            Who::User => call.pool(server, self.users(), now),
+            Who::RoleSession => call.pool(server, &self.sessions, now),
+            Who::Stranger => call.pool(server, std::slice::from_ref(&self.stranger), now),
+            Who::Bearer(shown) => {
+                let web_identity = self.web_identity.as_ref().context("no tokens were made")?;
+                web_identity.pool(call, server, shown, now)
+            }
         }
+    }
+
+    /// The user's keys, as those that take turns.
+    pub(crate) fn users(&self) -> &[Credentials] {
+        std::slice::from_ref(&self.user)
     }
 
     /// Those of the user.

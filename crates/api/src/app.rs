@@ -13,6 +13,8 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use crate::authenticate::{Authenticated, authenticate, presented_account};
+use crate::caller::Identity;
+use crate::federation::{Fetch, KeySets};
 use crate::foreign::{Manner, Unidentified};
 use crate::format::Format;
 use crate::iam::CredentialReports;
@@ -26,6 +28,8 @@ use crate::record::{owners_copy, record};
 use crate::refusal_log::{RefusalLog, logged_cause};
 use crate::regions::Regions;
 use crate::unreadable;
+use crate::verified_tokens::VerifiedTokens;
+use crate::web_refusals::{LeftOut, WebRefusals};
 use crate::{Clock, Code, Fault, Random, Received, RequestId, reply};
 
 /// How many derived signing keys are kept: one for each live (key, day, Region, service).
@@ -52,6 +56,8 @@ pub struct Settings {
     pub strict_audit: bool,
     /// Who may ask how often.
     pub rate_limits: RateLimits,
+    /// Whether OpenID Connect providers may be on this machine, without TLS and on any port.
+    pub federation_plain_http: bool,
 }
 
 /// What the API stands on.
@@ -69,6 +75,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub random: Arc<dyn Random>,
+    /// What fetches documents of identity providers.
+    pub fetch: Arc<dyn Fetch>,
     /// What the operator set.
     pub settings: Settings,
 }
@@ -80,12 +88,15 @@ pub struct App {
     pub(crate) rings: Arc<Rings>,
     pub(crate) signing_keys: SigningKeys,
     pub(crate) open_sessions: OpenSessions,
+    pub(crate) key_sets: KeySets,
+    pub(crate) verified_tokens: VerifiedTokens,
     pub(crate) credential_reports: CredentialReports,
     pub(crate) large_replies: LargeReplies,
     pub(crate) limits: Limits,
     trail: Arc<Trail>,
     issue_times: IssueTimes,
     refusals: RefusalLog,
+    web_refusals: WebRefusals,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) settings: Settings,
@@ -97,7 +108,7 @@ impl App {
     /// # Errors
     /// When the revocations have not been read: whom it may believe is then unknown.
     pub fn new(parts: Parts) -> Result<Self, RevocationFault> {
-        let Parts { directory, rings, trail, refusals, clock, random, settings } = parts;
+        let Parts { directory, rings, trail, refusals, clock, random, fetch, settings } = parts;
         let signing_keys = SigningKeys::new(SIGNING_KEYS);
         let issue_times = IssueTimes::behind(trail.newest_issue_ms(), &*directory.revocations()?);
         Ok(Self {
@@ -105,12 +116,15 @@ impl App {
             rings,
             signing_keys,
             open_sessions: OpenSessions::new(),
+            key_sets: KeySets::new(fetch, Arc::clone(&clock)),
+            verified_tokens: VerifiedTokens::new(),
             credential_reports: CredentialReports::default(),
             large_replies: LargeReplies::new(),
             limits: Limits::new(settings.rate_limits),
             trail,
             issue_times,
             refusals: RefusalLog::new(refusals),
+            web_refusals: WebRefusals::default(),
             clock,
             random,
             settings,
@@ -243,12 +257,17 @@ impl App {
                 let memory = call.held_memory();
                 (Handled::OK, reply::success(&received.id, identified.format, document, memory))
             }
+            // SECURITY: of those whom a token names there are any number, and each may be refused.
+            Err(fault) if matches!(call.caller.identity(), Identity::Bearer(_)) => {
+                self.refuse_unproven(received, manner, &fault)
+            }
             Err(fault) => refuse(received, manner, &fault),
         })
     }
 
-    /// Refuses a request whose caller was not proven, or one over a rate limit: there may be any
-    /// number of such requests, so that not every one of them gets a line in the log.
+    /// Refuses a request whose caller was not proven or comes from a provider, or one over a rate
+    /// limit: there may be any number of such requests, so that not every one of them gets a line in
+    /// the log.
     fn refuse_unproven(&self, received: &Received, manner: Manner, fault: &Fault) -> Outcome {
         self.refusals.log(self.clock.now(), &received.id, Some(received.source_ip), fault);
         (fault.code().as_str(), reply::refusal(&received.id, manner, fault))
@@ -264,6 +283,12 @@ impl App {
         let effect = finished.done.effect;
         if effect == Effect::Writes && fault.is_none() {
             // It was committed with the write, and `deliver_notes` brings it to the trail.
+            return Ok(());
+        }
+        if let (Some(fault), Identity::Bearer(bearer)) = (fault, call.caller.identity())
+            && !fault.is_ours()
+            && !self.web_refusals.is_recorded(&self.limits, bearer, call.now)
+        {
             return Ok(());
         }
         let mut record = record(call, &finished.done, fault)?;
@@ -303,13 +328,14 @@ impl App {
     }
 
     /// Brings records of writes from the store to the trail, oldest first, until none is left, and
-    /// tells how many. A crash in between brings some twice; readers drop them by their event id.
+    /// tells how many; before them what [`App::record_left_out`] tells. A crash in between brings some twice; readers drop them by their event id.
     /// What is not the line of a record is kept in the trail in records of its own.
     ///
     /// # Errors
     /// When the store or the trail fails. What was not brought stays where it is.
     pub async fn deliver_notes(&self) -> Result<usize, DeliveryFault> {
         let mut delivered = 0;
+        self.record_left_out(false).await?;
         loop {
             let waiting = self.directory.outbox(NOTES_AT_ONCE).await?;
             if waiting.is_empty() {
@@ -328,6 +354,32 @@ impl App {
             delivered += keys.len();
             self.directory.clear_outbox(&keys).await?;
         }
+    }
+
+    /// Records how many refusals of callers of identity providers had no records of their own, of
+    /// those providers where the first of them is a minute ago, or of all.
+    ///
+    /// # Errors
+    /// When the trail fails. What was not recorded is counted on.
+    pub async fn record_left_out(&self, all: bool) -> Result<(), DeliveryFault> {
+        let due = self.web_refusals.due(self.clock.now(), all);
+        if due.is_empty() {
+            return Ok(());
+        }
+        let written = match self.left_out_lines(&due) {
+            Ok(lines) => self.trail.append_all(lines).await,
+            Err(error) => Err(error),
+        };
+        if written.is_err() {
+            self.web_refusals.give_back(due);
+        }
+        Ok(written?)
+    }
+
+    fn left_out_lines(&self, due: &[LeftOut]) -> Result<Vec<Line>, TrailError> {
+        let (now, region) = (self.clock.now(), &self.settings.region);
+        let id = || self.request_id();
+        due.iter().map(|left_out| Line::new(&left_out.record(region, now, &id))).collect()
     }
 
     /// The records that hold a note which is no record. It must not keep those behind it back.

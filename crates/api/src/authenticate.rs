@@ -1,6 +1,8 @@
-//! Signature -> credential -> caller.
+//! Signature -> credential -> caller; or a token of an identity provider -> caller.
 //!
-//! SECURITY: the only place that makes an [`Authenticated`] request. The secret comes from the
+//! SECURITY: the only place that makes an [`Authenticated`] request. The operations whose caller is
+//! proven by a parameter are a closed list, [`Proof`]; they take requests without a signature, and a
+//! signature that is there must be right all the same. For all others the secret comes from the
 //! directory (long-term keys) or from the sealed session token (temporary ones); the principal is
 //! looked up by its unique id, so a deleted and recreated name does not inherit a session.
 
@@ -24,7 +26,7 @@ use crate::open_sessions::TokenDigest;
 use crate::operation::Effect;
 use crate::rate_limits::Standing;
 use crate::regions::Endpoint;
-use crate::{Code, Fault, Received};
+use crate::{Code, Fault, Received, web_identity};
 
 /// SigV4 requests may be this much older or newer than our clock.
 const SKEW_SECONDS: i64 = 15 * 60;
@@ -53,6 +55,8 @@ pub(crate) struct Authenticated<'a> {
     admitted_as: OnceLock<ServicePrincipal>,
     /// The other account whose policy is asked.
     owner: OnceLock<AccountId>,
+    /// As which principal a trust policy lets in whom a provider names.
+    federated_as: OnceLock<String>,
 }
 
 impl Authenticated<'_> {
@@ -111,8 +115,9 @@ impl Authenticated<'_> {
             }
             _ if self.caller.session().is_none() => {
                 let service = self.identified.service.signing_name();
-                let id = self.caller.access_key_id();
-                directory.used_access_key(id, self.now, service, self.region());
+                if let Some(id) = self.caller.access_key_id() {
+                    directory.used_access_key(id, self.now, service, self.region());
+                }
             }
             _ => {}
         }
@@ -144,6 +149,17 @@ impl Authenticated<'_> {
     pub(crate) fn note_principal(&self, principal: &ServicePrincipal) {
         // A call needs one role.
         let _ = self.admitted_as.set(principal.clone());
+    }
+
+    /// Notes as which principal a trust policy lets in whom a provider names.
+    pub(crate) fn note_federated(&self, principal: &str) {
+        // A call needs one role.
+        let _ = self.federated_as.set(principal.to_owned());
+    }
+
+    /// The principal that whom a provider names was let in as.
+    pub(crate) fn federated_as(&self) -> Option<&str> {
+        self.federated_as.get().map(String::as_str)
     }
 
     /// Notes that a policy of an account has a say: if that is not the caller's own, it gets a copy
@@ -189,6 +205,15 @@ struct Claim {
     new_session: Option<(TokenDigest, Arc<KeyRing>)>,
 }
 
+/// How the caller of an operation is proven.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Proof {
+    /// By a signature.
+    Signature,
+    /// By a parameter, `WebIdentityToken`, whatever signs.
+    WebIdentity,
+}
+
 /// Proves the caller of an identified request.
 pub(crate) async fn authenticate<'a>(
     app: &'a App,
@@ -196,29 +221,42 @@ pub(crate) async fn authenticate<'a>(
     identified: &'a Identified<'a>,
     now: Timestamp,
 ) -> Result<Authenticated<'a>, Fault> {
-    let presented = identified.signed.presented.as_ref().ok_or_else(|| {
-        Fault::new(Code::MissingAuthenticationToken, "Request is missing Authentication Token")
-    })?;
-    let (claim, standing) = claim(app, received, presented, now).await?;
-    let scoped = presented.scope().region();
-    let regions = app.settings.regions.as_ref();
-    let endpoint = regions.and_then(|regions| regions.endpoint(&received.headers, scoped));
-    let verified = check_signature(app, received, identified, presented, &claim, endpoint, now);
-    let verified = verified
-        .map_err(|fault| app.limits.refuse_signature(fault, standing, received, presented, now))?;
-    let caller = caller(app, verified, claim.credential, now).await?;
-    if let Some(endpoint) = &endpoint {
-        endpoint.admit(app, &caller).await?;
+    match (&identified.signed.presented, identified.operation.proof()) {
+        (Some(presented), Proof::Signature) => {
+            let (caller, endpoint) = signer(app, received, identified, presented, now).await?;
+            Ok(authenticated(app, received, identified, (caller, endpoint), now))
+        }
+        (None, Proof::Signature) => {
+            let text = "Request is missing Authentication Token";
+            Err(Fault::new(Code::MissingAuthenticationToken, text))
+        }
+        (presented, Proof::WebIdentity) => {
+            let endpoint = match presented {
+                Some(presented) => signer(app, received, identified, presented, now).await?.1,
+                None => unsigned_endpoint(app, received)?,
+            };
+            // On the heap: whoever signs is not to carry the room that this takes.
+            let caller = Box::pin(web_identity::bearer(app, received, identified, now)).await?;
+            Ok(authenticated(app, received, identified, (caller, endpoint), now))
+        }
     }
+}
+
+/// A request of a proven caller, at an endpoint when Regions are configured.
+fn authenticated<'a>(
+    app: &'a App,
+    received: &'a Received,
+    identified: &'a Identified<'a>,
+    (caller, endpoint): (Caller, Option<Endpoint<'a>>),
+    now: Timestamp,
+) -> Authenticated<'a> {
     // A scope may be in any Region that a signer can write; one that is none is not passed on.
-    let signed_region = match (endpoint, identified.service) {
-        (Some(_), ServedService::Iam) => None,
+    let signed_region = match (&endpoint, identified.service, identified.operation.proof()) {
+        (Some(_), ServedService::Iam, _) => None,
+        (Some(endpoint), _, Proof::WebIdentity) => Region::parse(endpoint.region()).ok(),
         _ => Region::parse(caller.signed_region()).ok(),
     };
-    let issued_ms = OnceLock::new();
-    let (seen, memory) = (Mutex::default(), Mutex::default());
-    let admitted_as = OnceLock::new();
-    Ok(Authenticated {
+    Authenticated {
         app,
         received,
         identified,
@@ -226,13 +264,49 @@ pub(crate) async fn authenticate<'a>(
         signed_region,
         endpoint,
         now,
-        issued_ms,
-        seen,
-        admitted_as,
+        issued_ms: OnceLock::new(),
+        seen: Mutex::default(),
+        admitted_as: OnceLock::new(),
         owner: OnceLock::new(),
-        memory,
+        memory: Mutex::default(),
         private_key: OnceLock::new(),
-    })
+        federated_as: OnceLock::new(),
+    }
+}
+
+/// Who signs a request, and the endpoint that it came to.
+async fn signer<'a>(
+    app: &'a App,
+    received: &'a Received,
+    identified: &Identified<'_>,
+    presented: &Presented<'_>,
+    now: Timestamp,
+) -> Result<(Caller, Option<Endpoint<'a>>), Fault> {
+    let (claim, standing) = claim(app, received, presented, now).await?;
+    let scoped = presented.scope().region();
+    let regions = app.settings.regions.as_ref();
+    let endpoint = regions.and_then(|regions| regions.endpoint(&received.headers, scoped));
+    let verified = check_signature(app, received, identified, presented, &claim, endpoint, now);
+    let verified = verified.map_err(|fault| {
+        let claimed = presented.access_key_id().as_str();
+        app.limits.refuse_signature(fault, standing, received, claimed, now)
+    })?;
+    let caller = caller(app, verified, claim.credential, now).await?;
+    if let Some(endpoint) = &endpoint {
+        endpoint.admit(app, &caller).await?;
+    }
+    Ok((caller, endpoint))
+}
+
+/// The endpoint that an unsigned request came to: by its host name, or else the global one.
+fn unsigned_endpoint<'a>(app: &'a App, received: &Received) -> Result<Option<Endpoint<'a>>, Fault> {
+    let Some(regions) = &app.settings.regions else { return Ok(None) };
+    let global = app.settings.region.as_str();
+    let endpoint = regions.endpoint(&received.headers, global).ok_or_else(|| {
+        let text = "STS is not available in this region.";
+        Fault::new(Code::RegionDisabledException, text).because("the host name is of no Region")
+    })?;
+    Ok(Some(endpoint))
 }
 
 /// What a request claims to be, and how the address stands for that. A credential that there is not
@@ -244,13 +318,14 @@ async fn claim(
     now: Timestamp,
 ) -> Result<(Claim, Standing), Fault> {
     let standing = app.limits.standing(received, now);
+    let claimed = presented.access_key_id().as_str();
     let claim = match presented.session_token() {
         Some(token) => session_claim(app, presented, token, now),
         None => key_claim(app, presented).await,
     };
     let claim = claim
-        .map_err(|fault| app.limits.refuse_unknown(fault, standing, received, presented, now))?;
-    let standing = app.limits.admit_claim(standing, received, presented, now)?;
+        .map_err(|fault| app.limits.refuse_unknown(fault, standing, received, claimed, now))?;
+    let standing = app.limits.admit_claim(standing, received, claimed, now)?;
     Ok((claim, standing))
 }
 

@@ -13,7 +13,7 @@ use daypass_policy::{
 };
 
 use crate::authenticate::{Authenticated, invalid_token, require_open_still, service_behind};
-use crate::caller::Identity;
+use crate::caller::{Bearer, Identity};
 use crate::conditions::conditions;
 use crate::convert::found;
 use crate::identify::Service;
@@ -79,7 +79,7 @@ pub(crate) struct Need {
     /// Condition keys of this action, beside those of every request.
     pub(crate) keys: Vec<(Cow<'static, str>, Value<'static>)>,
     /// Condition keys of this action that have several values.
-    pub(crate) lists: Vec<(&'static str, Vec<Value<'static>>)>,
+    pub(crate) lists: Vec<(Cow<'static, str>, Vec<Value<'static>>)>,
     /// The trust policy, where the action is to assume a role.
     pub(crate) trust: Option<Arc<Policy>>,
     /// One identity policy more, that the account gives the caller for this action.
@@ -213,7 +213,7 @@ async fn see_access_key(call: &Authenticated<'_>) -> Result<(), Fault> {
     let caller = &call.caller;
     let id = match caller.session() {
         Some(session) => session.facts.creating_access_key.as_ref(),
-        None => Some(caller.access_key_id()),
+        None => caller.access_key_id(),
     };
     let Some(id) = id else { return Ok(()) };
     match found(call.app.directory.access_key(id).await)? {
@@ -242,24 +242,22 @@ pub(crate) fn refuse_under_revocation(
     require_open_still(call)?;
     let revocations = call.app.directory.revocations()?;
     let caller = &call.caller;
-    let concerned = match (caller.session(), caller.identity()) {
+    let concerned = match (caller.session(), caller.identity(), caller.access_key_id()) {
         // Authentication refused it if it was revoked then; it may have been revoked since.
-        (Some(session), _) => {
+        (Some(session), _, Some(id)) => {
             revocations.concerns_session(&session.facts, call.now)
-                || revocations.refuses(&session.facts, session.id, caller.access_key_id()).is_some()
+                || revocations.refuses(&session.facts, session.id, id).is_some()
         }
-        (None, Identity::User(user)) => {
-            revocations.concerns_principal(Some(user.id), caller.access_key_id(), call.now)
+        (None, Identity::User(user), Some(id)) => {
+            revocations.concerns_principal(Some(user.id), id, call.now)
         }
         // The root user has no id to revoke: any of its keys stands for it, whichever signed.
-        (None, Identity::Root(root)) => {
-            let mut keys = root.record.root_access_keys.iter().chain([caller.access_key_id()]);
+        (None, Identity::Root(root), Some(id)) => {
+            let mut keys = root.record.root_access_keys.iter().chain([id]);
             keys.any(|id| revocations.concerns_principal(None, id, call.now))
         }
-        (
-            None,
-            Identity::FederatedUser(_) | Identity::RoleSession { .. } | Identity::Service(_),
-        ) => true,
+        // Of the others none writes without a session, and nobody writes who did not sign.
+        _ => true,
     };
     if !concerned {
         return Ok(());
@@ -277,8 +275,10 @@ fn allow(
     layers: &Layers<'_>,
     boundary: Option<&Arn>,
 ) -> Result<(), Fault> {
-    if let Identity::Service(service) = call.caller.identity() {
-        return allow_service(call, service, need, layers);
+    match call.caller.identity() {
+        Identity::Service(service) => return allow_service(call, service, need, layers),
+        Identity::Bearer(bearer) => return allow_bearer(call, bearer, need, layers),
+        _ => {}
     }
     let context = context(call, need);
     for action in need.actions() {
@@ -381,6 +381,55 @@ fn allow_service(
     }
 }
 
+/// The issuers that AWS has built in. Trust policies name them by their hosts; here they are
+/// registered like all others, and have both names.
+const BUILT_IN: [&str; 2] = ["accounts.google.com", "cognito-identity.amazonaws.com"];
+
+/// Lets in whom a token names where the provider is trusted by name: by its ARN or, for an issuer
+/// that AWS has built in, by its host.
+///
+/// SECURITY: each name is decided on by itself; one must be allowed all actions, and neither may be
+/// denied any of them explicitly. Whatever the reason is, the answer is one, so that nobody learns
+/// which roles there are.
+fn allow_bearer(
+    call: &Authenticated<'_>,
+    bearer: &Bearer,
+    need: &Need,
+    layers: &Layers<'_>,
+) -> Result<(), Fault> {
+    let provider = &bearer.provider;
+    let host = Some(provider.url.without_scheme()).filter(|host| BUILT_IN.contains(host));
+    let refused = |cause| {
+        let message = format!("Not authorized to perform {}", need.action);
+        Err(Fault::new(Code::AccessDenied, message).because(cause))
+    };
+    let mut admitted = None;
+    let mut lacking = None;
+    for name in [Some(provider.arn.as_str()), host].into_iter().flatten() {
+        let mut context = context(call, need);
+        context.insert("aws:FederatedProvider", name);
+        let mut is_admitted = true;
+        for action in need.actions() {
+            match decided(Principal::Federated { provider: name }, need, action, layers, &context) {
+                Decision::Allowed => {}
+                Decision::Denied(denial) if denial.explicit => return refused(cause(&denial)),
+                Decision::Denied(denial) => {
+                    is_admitted = false;
+                    lacking = lacking.or_else(|| Some(format!("{action}: {}", cause(&denial))));
+                }
+            }
+        }
+        admitted = admitted.or(is_admitted.then_some(name));
+    }
+    match admitted {
+        Some(name) => {
+            call.note_federated(name);
+            Ok(())
+        }
+        None => refused(lacking.unwrap_or_default()),
+    }
+}
+
 /// The condition keys of a need.
 fn context<'a>(call: &'a Authenticated<'_>, need: &'a Need) -> Context<'a> {
     let mut context = conditions(call);
@@ -389,7 +438,7 @@ fn context<'a>(call: &'a Authenticated<'_>, need: &'a Need) -> Context<'a> {
         context.insert(key.clone(), value.borrowed());
     }
     for (key, values) in &need.lists {
-        context.insert_list(*key, values.clone());
+        context.insert_list(key.clone(), values.clone());
     }
     context
 }

@@ -1,24 +1,27 @@
 //! Who makes a request, once that is proven.
 //!
-//! SECURITY: a [`Caller`] takes a [`Verified`] signature by value, and only verification makes
-//! one: no identity exists without a proof.
+//! SECURITY: a [`Caller`] takes a [`Verified`] signature or the [`WebIdentity`] of a verified token
+//! by value, and only verification makes either: no identity exists without a proof.
 
 use std::sync::{Arc, OnceLock};
 
 use daypass_directory::{
-    Account, Directory, DirectoryError, EffectivePolicies, Role, Seen, Service, Tag, User,
+    Account, Directory, DirectoryError, EffectivePolicies, OidcProvider, Role, Seen, Service, Tag,
+    User,
 };
+use daypass_federation::oidc::WebIdentity;
 use daypass_names::{
     AccessKeyId, AccountAlias, AccountId, Arn, FederatedUserName, SessionName, UniqueId,
 };
 use daypass_policy::{Kind, Policy, Principal};
 use daypass_sigv4::Verified;
-use daypass_token::{Origin, Session, SessionId};
+use daypass_token::{Origin, OriginKind, Session, SessionId};
 
 /// A proven caller.
 #[derive(Debug)]
 pub(crate) struct Caller {
-    verified: Verified,
+    /// The signature; nothing where a token is the proof, which the identity then holds.
+    verified: Option<Verified>,
     identity: Identity,
     session: Option<Arc<CallerSession>>,
 }
@@ -43,18 +46,57 @@ pub(crate) enum Identity {
     Service(Arc<Service>),
     /// A user, by its long-term key or a GetSessionToken session.
     User(Arc<User>),
+    /// Whom a token of an OpenID Connect provider names. It may assume a role with it and nothing
+    /// else.
+    Bearer(Box<Bearer>),
 }
 
 impl Identity {
-    /// The account of the principal; a service has none.
+    /// The account of the principal; a service has none, nor has who comes from a provider.
     pub(crate) fn home(&self) -> Option<AccountId> {
         match self {
             Self::FederatedUser(federated) => Some(federated.creator.account()),
             Self::Root(root) => Some(root.account),
             Self::RoleSession { role, .. } => Some(role.account),
-            Self::Service(_) => None,
+            Self::Service(_) | Self::Bearer(_) => None,
             Self::User(user) => Some(user.account),
         }
+    }
+}
+
+/// Who bears a token that was verified, and the provider whose token it is.
+#[derive(Debug)]
+pub(crate) struct Bearer {
+    /// The provider, as it stands in the directory now.
+    pub(crate) provider: Arc<OidcProvider>,
+    /// What the token says.
+    pub(crate) token: WebIdentity,
+    /// [`Origin::digest_of`] the provider and the subject.
+    digest: [u8; 16],
+}
+
+impl Bearer {
+    /// Whom the token of a provider names.
+    pub(crate) fn new(provider: Arc<OidcProvider>, token: WebIdentity) -> Self {
+        let digest = Origin::digest_of(&[provider.arn.as_str(), &token.subject]);
+        Self { provider, token, digest }
+    }
+
+    /// Where a chain of sessions begins that begins with the token.
+    pub(crate) fn origin(&self, began_ms: i64) -> Origin {
+        Origin {
+            kind: OriginKind::WebIdentity,
+            principal: None,
+            digest: self.digest,
+            began_ms,
+            account: None,
+            provider: Some(Origin::digest_of(&[self.provider.arn.as_str()])),
+        }
+    }
+
+    /// [`Origin::digest_of`] the provider and the subject.
+    pub(crate) fn digest(&self) -> [u8; 16] {
+        self.digest
     }
 }
 
@@ -156,7 +198,13 @@ impl Caller {
         identity: Identity,
         session: Option<Arc<CallerSession>>,
     ) -> Self {
-        Self { verified, identity, session }
+        Self { verified: Some(verified), identity, session }
+    }
+
+    /// Whom a verified token names.
+    pub(crate) fn of_web_identity(bearer: Bearer) -> Self {
+        let identity = Identity::Bearer(Box::new(bearer));
+        Self { verified: None, identity, session: None }
     }
 
     /// The principal behind the credentials.
@@ -169,29 +217,30 @@ impl Caller {
         self.session.as_deref()
     }
 
-    /// The key that signed.
-    pub(crate) fn access_key_id(&self) -> &AccessKeyId {
-        self.verified.access_key_id()
+    /// The key that signed; nothing where a token is the proof.
+    pub(crate) fn access_key_id(&self) -> Option<&AccessKeyId> {
+        self.verified.as_ref().map(Verified::access_key_id)
     }
 
     /// The Region that the request was signed for; may be empty.
     pub(crate) fn signed_region(&self) -> &str {
-        self.verified.region()
+        self.verified.as_ref().map_or("", Verified::region)
     }
 
-    /// The account that the caller belongs to; a service belongs to none.
+    /// The account that the caller belongs to; a service belongs to none, nor does who comes from a
+    /// provider.
     pub(crate) fn home(&self) -> Option<AccountId> {
         self.identity.home()
     }
 
-    /// The unique id of the user or the role, the account of a root user; a service has none. A
-    /// federated user has that of its creator, who chooses its name.
+    /// The unique id of the user or the role, the account of a root user; a service has none, nor has
+    /// who comes from a provider. A federated user has that of its creator, who chooses its name.
     pub(crate) fn principal_id(&self) -> Option<String> {
         match &self.identity {
             Identity::FederatedUser(federated) => Some(federated.creator.principal_id()),
             Identity::Root(root) => Some(root.account.to_string()),
             Identity::RoleSession { role, .. } => Some(role.id.to_string()),
-            Identity::Service(_) => None,
+            Identity::Service(_) | Identity::Bearer(_) => None,
             Identity::User(user) => Some(user.id.to_string()),
         }
     }
@@ -208,6 +257,10 @@ impl Caller {
             Identity::RoleSession { role, .. } => Some(role.id),
             Identity::Service(service) => Some(service.id),
             Identity::User(user) => Some(user.id),
+            Identity::Bearer(bearer) => {
+                let began_as = Some((None, None, bearer.digest));
+                return LimitedAs { account: None, id: None, began_as };
+            }
         };
         let began_as = self.role_origin().map(|origin| {
             // One of ours is the same with each of its keys; of others only the digest is known.
@@ -221,7 +274,8 @@ impl Caller {
     /// The account that the caller's requests are counted for: that in which the chain of a role
     /// session began, so that nobody uses up the limit of another account, and else its own. What
     /// began in none, with a service or a provider, counts for the account of the role, which
-    /// trusts it.
+    /// trusts it; but the call by which it begins counts for none, because anybody has a token of a
+    /// provider that many share.
     pub(crate) fn paying_account(&self) -> Option<AccountId> {
         self.role_origin().and_then(|origin| origin.account).or_else(|| self.home())
     }
@@ -241,26 +295,30 @@ impl Caller {
         self.home().unwrap_or(AccountId::ZEROS)
     }
 
-    /// The ARN that GetCallerIdentity and records show; a service has none.
+    /// The ARN that GetCallerIdentity and records show; a service has none, nor has who comes from a
+    /// provider.
     pub(crate) fn arn(&self) -> Option<&Arn> {
         match &self.identity {
             Identity::FederatedUser(federated) => Some(&federated.arn),
             Identity::Root(root) => Some(&root.arn),
             Identity::RoleSession { arn, .. } => Some(arn),
-            Identity::Service(_) => None,
+            Identity::Service(_) | Identity::Bearer(_) => None,
             Identity::User(user) => Some(&user.arn),
         }
     }
 
-    /// What refusals call the caller: its ARN, or the first principal of a service.
+    /// What refusals call the caller: its ARN, the first principal of a service, or the subject that
+    /// a provider names.
     pub(crate) fn shown(&self) -> &str {
         match &self.identity {
+            Identity::Bearer(bearer) => &bearer.token.subject,
             Identity::Service(service) => first_principal(service),
             _ => self.arn().map_or("", Arn::as_str),
         }
     }
 
-    /// The `UserId` of GetCallerIdentity, which is `aws:userid`; a service has none.
+    /// The `UserId` of GetCallerIdentity, which is `aws:userid`; a service has none, nor has who comes
+    /// from a provider.
     pub(crate) fn user_id(&self) -> Option<String> {
         match &self.identity {
             Identity::FederatedUser(FederatedUser { name, creator, .. }) => {
@@ -268,7 +326,7 @@ impl Caller {
             }
             Identity::Root(root) => Some(root.account.to_string()),
             Identity::RoleSession { role, name, .. } => Some(format!("{}:{name}", role.id)),
-            Identity::Service(_) => None,
+            Identity::Service(_) | Identity::Bearer(_) => None,
             Identity::User(user) => Some(user.id.to_string()),
         }
     }
@@ -289,6 +347,9 @@ impl Caller {
             Identity::User(user) => {
                 Principal::User { arn: &user.arn, id: user.id, account: user.account }
             }
+            Identity::Bearer(bearer) => {
+                Principal::Federated { provider: bearer.provider.arn.as_str() }
+            }
             Identity::RoleSession { role, arn, .. } => Principal::RoleSession {
                 role_arn: &role.arn,
                 role_id: role.id,
@@ -305,6 +366,7 @@ impl Caller {
             | Identity::Root(_) => Ok(None),
             Identity::RoleSession { role, .. } => role.seen().map(Some),
             Identity::Service(service) => service.seen().map(Some),
+            Identity::Bearer(bearer) => bearer.provider.seen().map(Some),
             Identity::FederatedUser(FederatedUser { creator: Creator::User(user), .. })
             | Identity::User(user) => user.seen().map(Some),
         }
@@ -320,10 +382,11 @@ impl Caller {
             | Identity::User(user) => directory.policies_of_user(user).await,
             Identity::RoleSession { role, .. } => directory.policies_of_role(role).await,
             // They have none: the root user needs none, nor does whom it federates, and a service
-            // is let in by trust policies.
+            // or who comes from a provider is let in by trust policies.
             Identity::FederatedUser(FederatedUser { creator: Creator::Root(_), .. })
             | Identity::Root(_)
-            | Identity::Service(_) => Ok(EffectivePolicies::default()),
+            | Identity::Service(_)
+            | Identity::Bearer(_) => Ok(EffectivePolicies::default()),
         }
     }
 

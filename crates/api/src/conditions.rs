@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use crate::authenticate::Authenticated;
 use crate::caller::{CallerSession, Identity};
+use crate::federation_facts::with_facts;
 
 /// The keys of a request, before those of its action.
 pub(crate) fn conditions<'a>(call: &'a Authenticated<'_>) -> Context<'a> {
@@ -45,8 +46,8 @@ fn principal<'a>(context: &mut Context<'a>, call: &'a Authenticated<'_>) {
             context.insert("aws:PrincipalType", "Account");
             context.insert("aws:PrincipalArn", root.arn.as_str());
         }
-        // It is nobody of an account; whoever decides says as which principal it asks.
-        Identity::Service(_) => {}
+        // They are nobody of an account; whoever decides says as which principal they ask.
+        Identity::Service(_) | Identity::Bearer(_) => {}
         Identity::User(user) => {
             context.insert("aws:PrincipalAccount", user.account.as_str());
             context.insert("aws:PrincipalType", "User");
@@ -63,7 +64,7 @@ fn principal<'a>(context: &mut Context<'a>, call: &'a Authenticated<'_>) {
         Identity::FederatedUser(federated) => federated.creator.tags(),
         Identity::User(user) => &*user.tags,
         Identity::RoleSession { role, .. } => &*role.tags,
-        Identity::Root(_) | Identity::Service(_) => &[],
+        Identity::Root(_) | Identity::Service(_) | Identity::Bearer(_) => &[],
     };
     for tag in tags {
         context.insert(format!("aws:PrincipalTag/{}", tag.key), tag.value.as_str());
@@ -97,6 +98,9 @@ fn temporary<'a>(
     }
     if let Some(identity) = &facts.source_identity {
         context.insert("aws:SourceIdentity", identity.as_str());
+    }
+    if !facts.federation_facts.is_empty() {
+        with_facts(context, &facts.federation_facts);
     }
 }
 

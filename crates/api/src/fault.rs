@@ -20,6 +20,10 @@ pub enum Code {
     EntityAlreadyExists,
     /// The session's time is over.
     ExpiredToken,
+    /// The time of a token or an assertion of an identity provider is over.
+    ExpiredTokenException,
+    /// An identity provider could not be asked for its keys.
+    IDPCommunicationError,
     /// The Authorization header or the query lacks a part.
     IncompleteSignature,
     /// Something on our side.
@@ -28,6 +32,8 @@ pub enum Code {
     InvalidAction,
     /// An encoded authorisation message is none of ours, not the caller's, or too old.
     InvalidAuthorizationMessageException,
+    /// A token or an assertion of an identity provider cannot be believed.
+    InvalidIdentityToken,
     /// A one-time password of an MFA device is wrong.
     InvalidAuthenticationCode,
     /// The access key or the session token is not valid.
@@ -99,12 +105,15 @@ impl Code {
             Self::DeleteConflict => "DeleteConflict",
             Self::EntityAlreadyExists => "EntityAlreadyExists",
             Self::ExpiredToken => "ExpiredToken",
+            Self::ExpiredTokenException => "ExpiredTokenException",
+            Self::IDPCommunicationError => "IDPCommunicationError",
             Self::IncompleteSignature => "IncompleteSignature",
             Self::InternalFailure => "InternalFailure",
             Self::InvalidAction => "InvalidAction",
             Self::InvalidAuthorizationMessageException => "InvalidAuthorizationMessageException",
             Self::InvalidAuthenticationCode => "InvalidAuthenticationCode",
             Self::InvalidClientTokenId => "InvalidClientTokenId",
+            Self::InvalidIdentityToken => "InvalidIdentityToken",
             Self::InvalidInput => "InvalidInput",
             Self::InvalidParameterValue => "InvalidParameterValue",
             Self::InvalidQueryParameter => "InvalidQueryParameter",

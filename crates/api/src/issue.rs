@@ -123,6 +123,7 @@ fn origin(caller: &Caller, began_ms: i64) -> Origin {
         return session.facts.origin;
     }
     let (kind, principal) = match caller.identity() {
+        Identity::Bearer(bearer) => return bearer.origin(began_ms),
         // Its account says who it is. A federated user has a session, and may begin none.
         Identity::FederatedUser(_) | Identity::Root(_) => (OriginKind::AccessKey, None),
         Identity::RoleSession { role, .. } => (OriginKind::AccessKey, Some(role.id)),
@@ -133,7 +134,8 @@ fn origin(caller: &Caller, began_ms: i64) -> Origin {
         kind,
         principal,
         account: caller.home(),
-        digest: Origin::digest_of(&[caller.access_key_id().as_str()]),
+        // INVARIANT: who has no token has signed.
+        digest: Origin::digest_of(&[caller.access_key_id().map_or("", AccessKeyId::as_str)]),
         provider: None,
         began_ms,
     }
@@ -141,12 +143,15 @@ fn origin(caller: &Caller, began_ms: i64) -> Origin {
 
 /// Every session that a new one descends from, the nearest last.
 fn ancestors(caller: &Caller) -> Vec<Ancestor> {
-    let Some(session) = caller.session() else { return Vec::new() };
+    // INVARIANT: who calls with a session has signed with its key.
+    let (Some(session), Some(access_key_id)) = (caller.session(), caller.access_key_id()) else {
+        return Vec::new();
+    };
     let facts = &session.facts;
     let mut ancestors = facts.ancestors.clone();
     ancestors.push(Ancestor {
         session: session.id.digest(),
-        access_key_id: caller.access_key_id().clone(),
+        access_key_id: access_key_id.clone(),
         principal: facts.principal,
         account: facts.account,
         issued_ms: facts.issued_ms,

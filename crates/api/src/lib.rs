@@ -3,7 +3,7 @@
 //!
 //! The edge (crate `daypass-server`) hands over a [`Received`] request and sends back what
 //! [`App::handle`] answers. Nothing here opens a socket or reads a clock: time and chance come in
-//! through [`Clock`] and [`Random`].
+//! through [`Clock`] and [`Random`], documents of identity providers through [`Fetch`].
 
 mod app;
 mod authenticate;
@@ -15,7 +15,10 @@ mod conditions;
 mod convert;
 mod date;
 mod decode;
+mod diagnosis;
 mod fault;
+mod federation;
+mod federation_facts;
 mod foreign;
 mod format;
 mod handed_out;
@@ -23,6 +26,7 @@ mod iam;
 mod identify;
 mod issue;
 mod issue_times;
+mod issuers;
 mod large_replies;
 mod noting;
 mod open_sessions;
@@ -39,10 +43,15 @@ mod sts;
 mod tests;
 mod turns;
 mod unreadable;
+mod verified_tokens;
+mod web_identity;
+mod web_refusals;
 
 pub use app::{Allowance, App, DeliveryFault, Handled, Parts, Settings};
 pub use authorisation_message::{MESSAGE_LIFE, MessageFault};
+pub use diagnosis::{DiagnosedCheck, Diagnosis, Finding};
 pub use fault::{Code, Fault};
+pub use federation::{Fetch, FetchFault, FetchWanted, Fetching, NoFetch};
 pub use identify::operations;
 pub use large_replies::Unsent;
 pub use ports::{Clock, Random, RandomFault};

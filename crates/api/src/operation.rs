@@ -13,7 +13,7 @@ use daypass_audit::{Parameters, Resource};
 use daypass_query::{Fields, to_json, to_xml};
 use serde::Serialize;
 
-use crate::authenticate::Authenticated;
+use crate::authenticate::{Authenticated, Proof};
 use crate::authorise::{Need, Permit, admit, authorise};
 use crate::caller::Caller;
 use crate::format::Format;
@@ -35,6 +35,8 @@ pub(crate) trait Operation: Sized + 'static {
     const BODY_MAX: usize = Received::BODY_MAX;
     /// Whether a registered service may call it.
     const FOR_SERVICES: bool = false;
+    /// How its caller is proven.
+    const PROOF: Proof = Proof::Signature;
     /// Which sessions may call it, of the operations of STS; IAM has a rule of its own for all.
     const SESSIONS: Sessions = Sessions::OfRoles;
     /// Whether the reply has no result element.
@@ -116,6 +118,8 @@ pub(crate) enum Recorded {
     Arns(&'static str),
     /// Not a parameter: the tags that the calling session passes on.
     IncomingTransitiveTags,
+    /// Not parameters: the tags and the source identity that a token claims.
+    Claims,
     /// Only that it was sent, of a secret.
     Hidden(&'static str),
     /// Only the length and the SHA-256, of a text that is too long for a record.
@@ -174,6 +178,9 @@ pub(crate) trait AnyOperation: fmt::Debug + Sync {
     /// What it does.
     fn effect(&self) -> Effect;
 
+    /// How its caller is proven.
+    fn proof(&self) -> Proof;
+
     /// How often it is decided at most.
     fn decisions(&self) -> u32;
 
@@ -207,6 +214,10 @@ impl<O: Operation> AnyOperation for Row<O> {
 
     fn effect(&self) -> Effect {
         O::EFFECT
+    }
+
+    fn proof(&self) -> Proof {
+        O::PROOF
     }
 
     fn decisions(&self) -> u32 {

@@ -11,11 +11,11 @@
 //! What is refused here is counted and sampled in the log, and is not in the audit trail: the
 //! trail, too, is something that one tenant must not fill at the cost of others.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use daypass_sigv4::Presented;
+use daypass_names::AccountId;
 use jiff::Timestamp;
 
 use crate::buckets::{Buckets, nanoseconds};
@@ -181,7 +181,8 @@ impl Limits {
         if is_within { Standing::Within } else { Standing::Over }
     }
 
-    /// How the address stands for a credential that there is, before its signature is looked at.
+    /// How the address stands for a credential that there is, or a token of a provider that there is,
+    /// before its signature is looked at. `claimed` is whose it is said to be.
     ///
     /// # Errors
     /// `Throttling` when it is over every limit.
@@ -189,11 +190,11 @@ impl Limits {
         &self,
         standing: Standing,
         received: &Received,
-        presented: &Presented<'_>,
+        claimed: impl Hash,
         now: Timestamp,
     ) -> Result<Standing, Fault> {
         let Some(addresses) = &self.addresses else { return Ok(standing) };
-        if standing == Standing::Within || addresses.keys.has(self.key(received, presented), now) {
+        if standing == Standing::Within || addresses.keys.has(self.key(received, claimed), now) {
             return Ok(standing);
         }
         match addresses.guesses.has(0, now) {
@@ -209,7 +210,7 @@ impl Limits {
         fault: Fault,
         standing: Standing,
         received: &Received,
-        presented: &Presented<'_>,
+        claimed: impl Hash,
         now: Timestamp,
     ) -> Fault {
         let Some(addresses) = &self.addresses else { return fault };
@@ -217,19 +218,19 @@ impl Limits {
             return fault;
         }
         if standing == Standing::Within {
-            self.note(addresses, received, presented, now);
+            self.note(addresses, received, claimed, now);
             return fault;
         }
         addresses.throttle()
     }
 
-    /// Counts a request whose signature is wrong, and tells how it is refused.
+    /// Counts a request whose signature, or whose token, is wrong, and tells how it is refused.
     pub(crate) fn refuse_signature(
         &self,
         fault: Fault,
         standing: Standing,
         received: &Received,
-        presented: &Presented<'_>,
+        claimed: impl Hash,
         now: Timestamp,
     ) -> Fault {
         let Some(addresses) = &self.addresses else { return fault };
@@ -240,24 +241,18 @@ impl Limits {
             addresses.guesses.take(0, now);
             return addresses.throttle();
         }
-        self.note(addresses, received, presented, now);
+        self.note(addresses, received, claimed, now);
         fault
     }
 
     /// Counts a failure: the address pays as long as it can, and then the key.
-    fn note(
-        &self,
-        addresses: &Addresses,
-        received: &Received,
-        presented: &Presented<'_>,
-        now: Timestamp,
-    ) {
+    fn note(&self, addresses: &Addresses, received: &Received, claimed: impl Hash, now: Timestamp) {
         if received.source_is_shared {
             return;
         }
         let site_pays = self.site(received).is_none_or(|site| addresses.sites.take(site, now));
         if !addresses.all.buckets.take(self.address(received), now) || !site_pays {
-            addresses.keys.take(self.key(received, presented), now);
+            addresses.keys.take(self.key(received, claimed), now);
         }
         let settled_at = addresses.all.buckets.settled_at(now);
         addresses.settled_at.fetch_max(settled_at, Ordering::Relaxed);
@@ -272,12 +267,22 @@ impl Limits {
             }
         }
         // A service has no account.
-        if let (Some(accounts), Some(account)) = (&self.accounts, caller.paying_account())
+        caller.paying_account().map_or(Ok(()), |account| self.admit_account(account, now))
+    }
+
+    /// Refuses a request that counts for an account which is over its limit.
+    pub(crate) fn admit_account(&self, account: AccountId, now: Timestamp) -> Result<(), Fault> {
+        if let Some(accounts) = &self.accounts
             && !accounts.buckets.take(self.hashes.hash_one(account), now)
         {
             return Err(accounts.throttle("too many requests of the account"));
         }
         Ok(())
+    }
+
+    /// A key for buckets, that nobody outside can aim.
+    pub(crate) fn key_of(&self, what: impl Hash) -> u64 {
+        self.hashes.hash_one(what)
     }
 
     /// How many requests each limit has refused.
@@ -304,7 +309,8 @@ impl Limits {
         }
     }
 
-    fn key(&self, received: &Received, presented: &Presented<'_>) -> u64 {
-        self.hashes.hash_one((subnet(received.source_ip), presented.access_key_id().as_str()))
+    /// `claimed` is whose credential it is said to be.
+    fn key(&self, received: &Received, claimed: impl Hash) -> u64 {
+        self.hashes.hash_one((subnet(received.source_ip), claimed))
     }
 }

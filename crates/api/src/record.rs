@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use daypass_audit::{
-    Event, Member, Parameters, PrincipalType, Record, Scalar, SessionAttributes, SessionContext,
-    SessionIssuer, Text, UserIdentity, parameter_date,
+    Event, Member, Parameters, PrincipalType, Record, Resource, Scalar, SessionAttributes,
+    SessionContext, SessionIssuer, Text, UserIdentity, parameter_date,
 };
 use daypass_federation::saml::Digest;
 use daypass_names::AccountId;
@@ -14,11 +14,11 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::authenticate::Authenticated;
-use crate::caller::{Caller, CallerSession, Creator, Identity};
+use crate::caller::{Bearer, Caller, CallerSession, Creator, Identity};
 use crate::conditions::text;
 use crate::identify::Service;
 use crate::operation::{Done, Effect, Recorded};
-use crate::{Fault, RequestId};
+use crate::{Fault, RequestId, federation_facts};
 
 /// Where CloudTrail tells the endpoint that was asked.
 const REQUEST_DETAILS: &str = "RequestDetails";
@@ -78,6 +78,15 @@ pub(crate) fn record<'a>(
         record.recipient_account_id = asked_for.filter(is_its);
         additional.insert("service".to_owned(), service.name.as_str().into());
     }
+    if let Identity::Bearer(bearer) = call.caller.identity() {
+        let Bearer { provider, .. } = &**bearer;
+        record.recipient_account_id = Some(provider.account);
+        record.resources.to_mut().push(Resource {
+            arn: provider.arn.clone(),
+            account_id: Some(provider.account),
+            kind: "AWS::IAM::OIDCProvider",
+        });
+    }
     if !additional.is_empty() {
         record.additional_event_data = Some(Value::Object(additional).into());
     }
@@ -119,6 +128,12 @@ fn user_identity<'a>(call: &'a Authenticated<'_>) -> UserIdentity<'a> {
             (PrincipalType::Root, name, Some(Text::shown(&root.account)))
         }
         Identity::Service(_) => (PrincipalType::AwsService, None, None),
+        Identity::Bearer(bearer) => {
+            let Bearer { provider, token, .. } = &**bearer;
+            let issuer = provider.url.without_scheme();
+            let id = format!("{issuer}:{}:{}", token.audience, token.subject);
+            (PrincipalType::WebIdentityUser, Some(Cow::Borrowed(&*token.subject)), Some(id.into()))
+        }
         Identity::User(user) => {
             let name = Some(Cow::Borrowed(user.name.as_str()));
             (PrincipalType::IamUser, name, Some(Text::shown(&user.id)))
@@ -138,7 +153,10 @@ fn user_identity<'a>(call: &'a Authenticated<'_>) -> UserIdentity<'a> {
     if matches!(caller.identity(), Identity::Service(_)) {
         identity.invoked_by = Some(call.invoked_by().into());
     }
-    identity.access_key_id = Some(Cow::Borrowed(caller.access_key_id()));
+    if let Identity::Bearer(bearer) = caller.identity() {
+        identity.identity_provider = Some(bearer.provider.arn.as_str().into());
+    }
+    identity.access_key_id = caller.access_key_id().map(Cow::Borrowed);
     identity.session_context = caller.session().map(|session| session_context(caller, session));
     identity
 }
@@ -147,7 +165,7 @@ fn session_context<'a>(caller: &'a Caller, session: &'a CallerSession) -> Sessio
     let facts = &session.facts;
     let issuer = match caller.identity() {
         Identity::FederatedUser(federated) => Some(creator(&federated.creator)),
-        Identity::Root(_) | Identity::Service(_) | Identity::User(_) => None,
+        Identity::Root(_) | Identity::Service(_) | Identity::User(_) | Identity::Bearer(_) => None,
         Identity::RoleSession { role, .. } => Some(SessionIssuer {
             kind: PrincipalType::Role,
             principal_id: Text::shown(&role.id),
@@ -161,6 +179,7 @@ fn session_context<'a>(caller: &'a Caller, session: &'a CallerSession) -> Sessio
         mfa_authenticated: caller.is_user_session() && facts.mfa_at_s.is_some(),
     };
     let mut context = SessionContext::new(issuer, attributes);
+    context.web_id_federation_data = federation_facts::recorded(&facts.federation_facts);
     context.source_identity =
         facts.source_identity.as_ref().map(|identity| identity.as_str().into());
     context
@@ -198,6 +217,7 @@ pub(crate) fn request_parameters<'a>(
             form.fields().has(name)
         }
         Recorded::IncomingTransitiveTags => incoming_tags(&call.caller).next().is_some(),
+        Recorded::Claims => !claims(&call.caller).is_empty(),
         _ => false,
     };
     if recorded.iter().any(is_list) {
@@ -212,6 +232,11 @@ pub(crate) fn request_parameters<'a>(
             if let Some(members) = members.as_object_mut().filter(|_| !tags.is_empty()) {
                 members.insert("incomingTransitiveTags".to_owned(), tags.into());
             }
+        }
+        if recorded.iter().any(|one| matches!(one, Recorded::Claims))
+            && let Some(members) = members.as_object_mut()
+        {
+            members.extend(claims(&call.caller));
         }
         return members.as_object().is_some_and(|all| !all.is_empty()).then(|| members.into());
     }
@@ -250,6 +275,25 @@ fn incoming_tags(caller: &Caller) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
+/// The tags and the source identity that a token claims, as CloudTrail names them; tags keep the case
+/// of their keys.
+fn claims(caller: &Caller) -> Map<String, Value> {
+    let mut claims = Map::new();
+    let Identity::Bearer(bearer) = caller.identity() else { return claims };
+    let token = &bearer.token;
+    if !token.tags.is_empty() {
+        let tags = token.tags.iter().map(|(key, value)| (key.clone(), value.as_str().into()));
+        claims.insert("principalTags".to_owned(), tags.collect::<Map<_, _>>().into());
+    }
+    if !token.transitive_tag_keys.is_empty() {
+        claims.insert("transitiveTagKeys".to_owned(), token.transitive_tag_keys.clone().into());
+    }
+    if let Some(identity) = &token.source_identity {
+        claims.insert("sourceIdentity".to_owned(), identity.as_str().into());
+    }
+    claims
+}
+
 /// A parameter where lists are among those that are recorded; nothing when it was not sent.
 fn recorded_member(form: &Form<'_>, parameter: &Recorded) -> Option<(String, Value)> {
     let text = |name| form.text(name).map(|text| Value::String(text.to_owned()));
@@ -282,7 +326,7 @@ fn recorded_member(form: &Form<'_>, parameter: &Recorded) -> Option<(String, Val
         Recorded::Arns(name) => {
             (name, listed(form, name, |mut member| json!({ "arn": member.text("arn", &ANY) }))?)
         }
-        Recorded::IncomingTransitiveTags => return None,
+        Recorded::Claims | Recorded::IncomingTransitiveTags => return None,
     };
     Some((name.to_owned(), value))
 }

@@ -25,9 +25,12 @@ fn status(code: Code) -> StatusCode {
         | Code::MissingAuthenticationToken
         | Code::RegionDisabledException
         | Code::SignatureDoesNotMatch => StatusCode::FORBIDDEN,
-        Code::IncompleteSignature
+        Code::ExpiredTokenException
+        | Code::IDPCommunicationError
+        | Code::IncompleteSignature
         | Code::InvalidAction
         | Code::InvalidAuthorizationMessageException
+        | Code::InvalidIdentityToken
         | Code::InvalidInput
         | Code::InvalidParameterValue
         | Code::InvalidQueryParameter

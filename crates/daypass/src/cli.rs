@@ -277,6 +277,48 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "DIR", env = "DAYPASS_MANAGED_POLICIES", hide_env_values = true)]
     managed_policies: Option<PathBuf>,
 
+    /// Networks, beside the public addresses, in which OpenID Connect providers may be asked for
+    /// their keys: addresses or CIDR blocks, separated by commas [default: none]
+    ///
+    /// Addresses are looked at after the host's name was resolved. An address of a cloud's metadata
+    /// service has to be named by itself.
+    #[arg(
+        long,
+        value_name = "LIST",
+        env = "DAYPASS_FEDERATION_NETWORKS",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
+    federation_networks: Option<Vec<String>>,
+
+    /// PEM file with the authorities that the certificates of OpenID Connect providers must come
+    /// from [default: those that Mozilla trusts, as of the build]
+    ///
+    /// A provider can have an authority of its own: `daypass federation set`.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "DAYPASS_FEDERATION_AUTHORITIES",
+        hide_env_values = true
+    )]
+    federation_authorities: Option<PathBuf>,
+
+    /// Let OpenID Connect providers on this machine be registered by a loopback address, and be asked
+    /// over plain HTTP when their URL says so [default: false]
+    ///
+    /// For tests: whoever can listen on this machine's ports could be such a provider.
+    #[arg(
+        long,
+        value_name = "BOOL",
+        env = "DAYPASS_FEDERATION_PLAIN_HTTP",
+        hide_env_values = true,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        value_parser = BoolishValueParser::new()
+    )]
+    federation_plain_http: Option<bool>,
+
     /// Quotas of every account as NAME=NUMBER, separated by commas, such as users=10000
     /// [default: those of AWS]
     ///
@@ -366,6 +408,9 @@ impl Serve {
             trail_keep_days: self.trail_keep_days,
             trail_keep_mib: self.trail_keep_mib,
             managed_policies: self.managed_policies,
+            federation_networks: self.federation_networks,
+            federation_authorities: self.federation_authorities,
+            federation_plain_http: self.federation_plain_http,
             quotas: self.quotas,
             rate_limit_principal: self.rate_limit_principal,
             rate_limit_account: self.rate_limit_account,

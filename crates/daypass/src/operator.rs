@@ -1,11 +1,12 @@
-//! `daypass account`, `service`, `keys`, `revoke`, `backup`, `export`, `import` and `status`:
-//! commands for a running server, sent through the socket in its data folder.
+//! `daypass account`, `service`, `federation`, `keys`, `revoke`, `backup`, `export`, `import` and
+//! `status`: commands for a running server, sent through the socket in its data folder.
 //!
 //! Nothing here opens the store. A secret is written only where it was asked for, and the place is
 //! made before the server is asked, so that no secret is lost for want of one.
 
 mod arguments;
 mod credentials;
+mod federation;
 mod passphrase;
 mod tell;
 mod units;
@@ -72,6 +73,7 @@ pub(crate) async fn run(command: OperatorCommand) -> anyhow::Result<()> {
                 Command::Export { account: export.account, path: absolute(&file)?, passphrase };
             (export.place, request)
         }
+        OperatorCommand::Federation(of) => (of.place, federation::request(of.command)?),
         OperatorCommand::Import(import) => {
             let passphrase = match &import.passphrase_file {
                 Some(file) => Some(passphrase::read(Some(file), false)?),
@@ -115,6 +117,7 @@ pub(crate) async fn run(command: OperatorCommand) -> anyhow::Result<()> {
         Outcome::Imported(told) if told.dry_run && !told.obstacles.is_empty() => {
             bail!("the import would bring in nothing: {}", told.obstacles.join("; "))
         }
+        Outcome::FederationDiagnosis(told) if !told.accepted => bail!("the token is refused"),
         _ => Ok(()),
     }
 }

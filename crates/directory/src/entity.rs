@@ -24,7 +24,7 @@ pub use new::{
     NewSamlProvider, NewServiceLinkedRole, NewUser, RoleChange, SamlProviderChange,
 };
 
-use crate::AccountRegions;
+use crate::{AccountRegions, OidcSettings};
 
 /// Most items that one call lists, as for every list operation of IAM.
 pub const MAX_PAGE: usize = 1_000;
@@ -476,6 +476,8 @@ pub struct OidcProvider {
     pub thumbprints: Vec<Thumbprint>,
     /// The tags.
     pub tags: Vec<Tag>,
+    /// What an operator set for it.
+    pub settings: OidcSettings,
     /// The commit that wrote it; none has written a new one yet.
     pub(crate) revision: Revision,
 }

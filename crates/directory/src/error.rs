@@ -107,13 +107,10 @@ pub enum DirectoryError {
     #[error("the secret cannot be sealed")]
     Seal(#[source] daypass_token::SealFault),
     /// A trust policy lets in everybody of an identity provider that many tenants share.
-    #[error(
-        "The trust policy allows every identity of {issuer}. Add a condition that names yours, \
-         for instance on {issuer}:sub."
-    )]
+    #[error("{text}")]
     UnguardedIssuer {
-        /// The provider, without `https://`.
-        issuer: String,
+        /// What IAM says: which condition it asks for.
+        text: String,
     },
     /// Too many wrong passwords were tried for the user lately: not even the right one counts.
     #[error("Too many wrong passwords were tried. Try again later.")]

@@ -39,6 +39,7 @@ mod mfa_devices;
 mod named;
 mod note;
 mod oidc_providers;
+mod oidc_settings;
 mod password_policy;
 mod passwords;
 mod quotas;
@@ -86,6 +87,10 @@ pub use login_profiles::{LoginProfile, LoginProfileChange, NewLoginProfile, Pass
 pub use mfa_devices::{LOCKED_SECONDS, MAX_WRONG_CODES, MatchedCode};
 pub use note::{Note, NoteFault, Noting, OutboxKey};
 pub use oidc_providers::MAX_THUMBPRINTS;
+pub use oidc_settings::{
+    ClockSkew, FURTHER_ALGORITHMS, MAX_STATIC_KEYS, OidcSettings, OidcSettingsChange,
+    OidcSettingsTold, SettingsFault, StaticKeys, further_algorithm,
+};
 pub use password_policy::{
     GREATEST_MINIMUM_LENGTH, GREATEST_PASSWORD_AGE, GREATEST_REUSE_PREVENTION,
     LEAST_MINIMUM_LENGTH, PasswordFault, PasswordPolicy,

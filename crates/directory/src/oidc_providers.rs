@@ -21,7 +21,8 @@ use crate::keys::{self, Noun};
 use crate::named::{About, Listed, NO_PATH};
 use crate::record::{self, OidcProviderRecord};
 use crate::{
-    Directory, DirectoryError, Entity, Limit, Listing, NewOidcProvider, Noting, OidcProvider, tags,
+    Directory, DirectoryError, Entity, Limit, Listing, NewOidcProvider, Noting, OidcProvider,
+    OidcSettings, OidcSettingsChange, tags,
 };
 
 /// Most thumbprints of a provider.
@@ -38,6 +39,28 @@ impl Directory {
         url: &IssuerUrl,
     ) -> Result<Arc<OidcProvider>, DirectoryError> {
         self.entity(account, url).await
+    }
+
+    /// The OpenID Connect provider whose ARN has this behind `oidc-provider/`: its URL without the
+    /// scheme.
+    ///
+    /// # Errors
+    /// [`DirectoryError::NotFound`].
+    pub async fn oidc_provider_of_arn(
+        &self,
+        account: AccountId,
+        without_scheme: &str,
+    ) -> Result<Arc<OidcProvider>, DirectoryError> {
+        let missing = || DirectoryError::NotFound(Entity::Account(account));
+        let url = IssuerUrl::of(without_scheme).map_err(|_| missing())?;
+        match self.oidc_provider(account, &url).await {
+            Err(DirectoryError::NotFound(entity)) if url.is_loopback() => {
+                let plain = IssuerUrl::parse_with_loopback(&format!("http://{without_scheme}"));
+                let plain = plain.map_err(|_| DirectoryError::NotFound(entity))?;
+                self.oidc_provider(account, &plain).await
+            }
+            found => found,
+        }
     }
 
     /// The OpenID Connect providers of an account, ordered by URL, behind the one that a page before
@@ -80,6 +103,7 @@ impl Directory {
             client_ids,
             thumbprints: new.thumbprints.iter().map(Thumbprint::to_string).collect(),
             tags: tags::of_new::<OidcProvider>(&self.quotas, &new.tags)?,
+            settings: new.settings.record(),
         };
         let provider = self.made::<OidcProvider>(&record)?;
         let key = provider.key()?;
@@ -153,6 +177,35 @@ impl Directory {
             Ok(())
         };
         self.change_oidc_provider(account, id, remove, noting).await
+    }
+
+    /// Changes the settings of an OpenID Connect provider, and gives what they are then.
+    ///
+    /// # Errors
+    /// [`DirectoryError::NotFound`].
+    pub async fn change_oidc_settings(
+        &self,
+        account: AccountId,
+        id: UniqueId,
+        change: &OidcSettingsChange,
+        noting: &dyn Noting<OidcSettings>,
+    ) -> Result<OidcSettings, DirectoryError> {
+        for _ in 0..ATTEMPTS {
+            let mut editing = self.edit_entity::<OidcProvider>(account, id).await?;
+            let before = OidcSettings::of_stored(editing.record.settings.as_ref())
+                .map_err(|fault| corrupt(&editing.key, fault))?;
+            let settings = before.changed(change);
+            editing.record.settings = settings.record();
+            let bytes = bytes(&editing)?;
+            let commit = match settings == before {
+                true => editing.unchanged(),
+                false => editing.unchanged().put(editing.key, bytes),
+            };
+            if self.commit_noted(commit, noting, &settings).await? {
+                return Ok(settings);
+            }
+        }
+        Err(DirectoryError::Conflict)
     }
 
     /// Deletes an OpenID Connect provider, whoever trusts it. Roles that name it are left as they
@@ -231,7 +284,7 @@ fn bytes(editing: &Editing<OidcProvider>) -> Result<Vec<u8>, DirectoryError> {
     encode(&editing.record).ok_or_else(|| corrupt(&editing.key, TOO_LARGE))
 }
 
-/// It holds client ids and tags under their quotas: that the store should not take it is damage.
+/// It holds client ids and tags under their quotas, and settings within their bounds: that the store should not take it is damage.
 const TOO_LARGE: &str = "the record is too large";
 
 impl Stored for OidcProvider {
@@ -239,7 +292,9 @@ impl Stored for OidcProvider {
 
     fn from_record(record: &OidcProviderRecord, directory: &Directory) -> Result<Self, String> {
         let account = record::account(&record.account)?;
-        let url: IssuerUrl = record::constrained("the URL", &record.url)?;
+        // Who may be on loopback was decided when it was registered, and is again at every use.
+        let url = IssuerUrl::parse_with_loopback(&record.url)
+            .map_err(|invalid| format!("the URL: {invalid}"))?;
         let client = |text: &String| record::constrained::<ClientId>("a client id", text);
         let client_ids = record.client_ids.iter().map(client).collect::<Result<Vec<_>, _>>()?;
         let mut sorted: Vec<&ClientId> = client_ids.iter().collect();
@@ -262,6 +317,8 @@ impl Stored for OidcProvider {
             client_ids,
             thumbprints,
             tags: record::tags(&record.tags)?,
+            settings: OidcSettings::of_stored(record.settings.as_ref())
+                .map_err(|fault| format!("the settings: {fault}"))?,
             revision: Revision::ZERO,
         })
     }

@@ -291,6 +291,25 @@ pub(crate) struct OidcProviderRecord {
     pub(crate) thumbprints: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) tags: Vec<TagRecord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) settings: Option<OidcSettingsRecord>,
+}
+
+/// What an operator set for an OpenID Connect provider. What is absent is as for every provider.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct OidcSettingsRecord {
+    /// Those that not every provider is allowed, by their names of RFC 7518 and 8037.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) algorithms: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) skew_seconds: Option<u64>,
+    /// In PEM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) authorities: Option<String>,
+    /// A JWK set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) keys: Option<String>,
 }
 
 #[derive(Deserialize, Serialize)]

@@ -18,6 +18,7 @@ mod managed;
 mod mfa_devices;
 mod notes;
 mod oidc_providers;
+mod oidc_settings;
 mod renames;
 mod roles;
 mod saml_providers;

@@ -107,9 +107,8 @@ impl Directory {
             return Err(self.trust_limit());
         }
         // SECURITY: anybody on the Internet holds a valid token of a shared issuer.
-        if let Some(provider) = policy.unguarded_issuer() {
-            let issuer = provider.split_once(":oidc-provider/").map_or(provider, |(_, host)| host);
-            return Err(DirectoryError::UnguardedIssuer { issuer: issuer.to_owned() });
+        if let Some(issuer) = policy.unguarded_issuer() {
+            return Err(DirectoryError::UnguardedIssuer { text: issuer.to_string() });
         }
         Ok(policy)
     }

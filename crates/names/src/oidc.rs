@@ -15,6 +15,9 @@ use crate::{Constrained, Constraint, Invalid};
 /// What every issuer's URL begins with, and what its ARN leaves out.
 const SCHEME: &str = "https://";
 
+/// What the URL of an issuer on this machine may begin with, for tests.
+const PLAIN_SCHEME: &str = "http://";
+
 /// The most characters of a host name, and of one of its labels: RFC 1035, section 2.3.4.
 const MAX_HOST: usize = 253;
 const MAX_LABEL: usize = 63;
@@ -25,6 +28,9 @@ const MAX_LABEL: usize = 63;
 /// No user, query or fragment; no upper case in the host, and no address there but `a.b.c.d`; nothing
 /// percent-encoded; no path segment that a client would resolve away (`.` and `..`); none
 /// of the characters that stand for others in policies (`*` and `?`).
+///
+/// With `http://` it is an issuer on this machine, which [`IssuerUrl::parse_with_loopback`] alone
+/// makes.
 #[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct IssuerUrl(Box<str>);
 
@@ -44,7 +50,40 @@ impl IssuerUrl {
 
     /// The URL without `https://`, as ARNs and IAM's replies have it.
     pub fn without_scheme(&self) -> &str {
-        self.0.get(SCHEME.len()..).unwrap_or_default()
+        let plain = self.0.strip_prefix(PLAIN_SCHEME);
+        plain.or_else(|| self.0.strip_prefix(SCHEME)).unwrap_or_default()
+    }
+
+    /// Parses the URL of an issuer that may be on this machine, for tests: `http://` is taken, too,
+    /// where the host is [loopback](Self::is_loopback).
+    ///
+    /// SECURITY: an issuer on loopback is whoever may listen there. Whether it is trusted is for
+    /// an operator to say, not for somebody with rights in an account.
+    ///
+    /// # Errors
+    /// As for [`Constrained::parse`].
+    pub fn parse_with_loopback(text: &str) -> Result<Self, Invalid> {
+        Self::CONSTRAINT.check(text)?;
+        let Some(rest) = text.strip_prefix(PLAIN_SCHEME) else {
+            return Self::parse(text);
+        };
+        let url = Self::of(rest)?;
+        match url.is_loopback() {
+            true => Ok(Self(text.into())),
+            false => Err(Invalid::Rule(Self::NOT_HTTPS)),
+        }
+    }
+
+    /// Whether the host is this machine by its name: `localhost`, or an address of 127.0.0.0/8. What
+    /// other names resolve to is not looked at.
+    pub fn is_loopback(&self) -> bool {
+        let host = self.host();
+        host == "localhost" || host.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback())
+    }
+
+    /// Whether the issuer is asked without TLS: then it is on this machine.
+    pub fn is_plain_http(&self) -> bool {
+        self.0.starts_with(PLAIN_SCHEME)
     }
 
     /// The URL that has this behind its `https://`.
@@ -334,6 +373,63 @@ mod tests {
         assert_eq!(IssuerUrl::parse(""), Err(Invalid::TooShort { min: 1 }));
         let label = |length: usize| format!("https://{}.example", "x".repeat(length));
         assert!(IssuerUrl::parse(&label(63)).is_ok() && IssuerUrl::parse(&label(64)).is_err());
+    }
+
+    #[test]
+    fn issuers_on_this_machine_may_do_without_tls() {
+        use IssuerUrl as Url;
+        let parse = Url::parse_with_loopback;
+        for (text, plain, loopback) in [
+            ("http://localhost", true, true),
+            ("http://localhost:8080/realms/a/", true, true),
+            ("http://127.0.0.1:80", true, true),
+            ("http://127.255.0.3", true, true),
+            ("https://localhost:8443", false, true),
+            ("https://127.0.0.1", false, true),
+            ("https://server.example.com/a", false, false),
+            ("https://128.0.0.1", false, false),
+            ("https://localhost.example", false, false),
+        ] {
+            let url = parse(text).unwrap_or_else(|fault| panic!("{text}: {fault}"));
+            assert_eq!(url.as_str(), text);
+            assert_eq!((url.is_plain_http(), url.is_loopback()), (plain, loopback), "{text}");
+            assert_eq!(text.split_once("://").unwrap().1, url.without_scheme());
+            assert_eq!(Url::parse(text).is_err(), plain, "{text}");
+        }
+        let plain = parse("http://localhost:80/a").unwrap();
+        assert_ne!(plain, parse("https://localhost:80/a").unwrap());
+        assert_eq!((plain.host(), plain.port()), ("localhost", Some(80)));
+        for (text, want) in [
+            ("http://server.example.com", Url::NOT_HTTPS),
+            ("http://localhost.example", Url::NOT_HTTPS),
+            ("http://notlocalhost", Url::NOT_HTTPS),
+            ("http://10.0.0.1", Url::NOT_HTTPS),
+            ("http://169.254.169.254", Url::NOT_HTTPS),
+            ("http://126.255.255.255", Url::NOT_HTTPS),
+            ("http://0.0.0.0", Url::NOT_HTTPS),
+            ("HTTP://localhost", Url::NOT_HTTPS),
+            ("ftp://localhost", Url::NOT_HTTPS),
+            ("http://LOCALHOST", Url::NOT_AN_ISSUER),
+            ("http://localhost.", Url::NOT_AN_ISSUER),
+            ("http://127.1", Url::NOT_AN_ISSUER),
+            ("http://2130706433", Url::NOT_AN_ISSUER),
+            ("http://[::1]", Url::NOT_AN_ISSUER),
+            ("http://user@localhost", Url::NOT_AN_ISSUER),
+            ("http://localhost@server.example", Url::NOT_AN_ISSUER),
+            ("http://localhost:0", Url::NOT_AN_ISSUER),
+            ("http://localhost?a", Url::NOT_AN_ISSUER),
+            ("http://localhost/../a", Url::NOT_AN_ISSUER),
+            ("http://", Url::NO_URL),
+            ("http:///a", Url::NO_URL),
+            ("localhost", Url::NO_URL),
+        ] {
+            assert_eq!(parse(text), Err(Invalid::Rule(want)), "{text}");
+        }
+        // One character less than with TLS: the bound is that of the text.
+        let long = |length: usize| format!("http://localhost/{}", "x".repeat(length - 17));
+        assert!(parse(&long(255)).is_err_and(|fault| fault == Invalid::TooLong { max: 255 }));
+        assert!(parse(&long(254)).is_ok());
+        assert_eq!(parse(&long(256)), Err(Invalid::TooLong { max: 255 }));
     }
 
     #[test]

@@ -28,7 +28,12 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
 
     let trust = Policy::parse(TRUST, Kind::Trust)?;
     writeln!(out, "within the limit: {}", trust.size() <= Kind::Trust.size_limit())?;
-    writeln!(out, "lets every customer in: {:?}", trust.unguarded_issuer())?;
+    // A provider that many tenants share, and no condition that names one of them.
+    let open = Policy::parse(&TRUST.replace("repo:acme/*", "repo:*"), Kind::Trust)?;
+    if let Some(issuer) = open.unguarded_issuer() {
+        writeln!(out, "{issuer}")?;
+    }
+    writeln!(out, "names its tenant: {}", trust.unguarded_issuer().is_none())?;
 
     let layers = Layers { trust: Some(&trust), ..Layers::default() };
     for subject in ["repo:acme/app:ref:refs/heads/main", "repo:other/app:ref:refs/heads/main"] {

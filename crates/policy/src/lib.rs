@@ -94,5 +94,6 @@ pub use message::{Extent, Told};
 pub use policy::{Kind, Policy};
 pub use principal::NamedPrincipal;
 pub use request::{Attached, Layer, Layers, Principal, Request};
+pub use shared_issuer::UnguardedIssuer;
 pub use typed::ValueType;
 pub use verdict::{Verdict, allowed_by_scps};

@@ -16,7 +16,7 @@ use crate::json::{self, Node};
 use crate::malformed::{Flaw, Malformed, Position, SYNTAX};
 use crate::principal::NamedPrincipal;
 use crate::resource::Resources;
-use crate::shared_issuer;
+use crate::shared_issuer::{self, UnguardedIssuer};
 use crate::validate;
 
 /// What a policy is attached to, which says what it may contain.
@@ -198,13 +198,12 @@ impl Policy {
     /// The first identity provider shared by many tenants (GitHub Actions, for instance) that a
     /// trust policy lets in without a condition that says which tenant. Whoever saves a trust
     /// policy refuses one, or asks whether it is meant.
-    pub fn unguarded_issuer(&self) -> Option<&str> {
-        shared_issuer::unguarded(self).next()?.provider()
+    pub fn unguarded_issuer(&self) -> Option<UnguardedIssuer<'_>> {
+        shared_issuer::unguarded(self).next()
     }
 
-    /// All of them, as principals of the statements that let them in, in document order.
-    /// [`NamedPrincipal::span`] tells where each stands, [`Self::path_of`] in which element.
-    pub fn unguarded_issuers(&self) -> impl Iterator<Item = &NamedPrincipal> {
+    /// All of them, in document order.
+    pub fn unguarded_issuers(&self) -> impl Iterator<Item = UnguardedIssuer<'_>> {
         shared_issuer::unguarded(self)
     }
 

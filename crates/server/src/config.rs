@@ -21,6 +21,7 @@ use serde::Deserialize;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use crate::fetch::{FetchSettings, Networks};
 use crate::proxies::Proxies;
 use crate::rate_limit_settings;
 use crate::regions;
@@ -101,6 +102,12 @@ pub struct Layer {
     pub trail_keep_mib: Option<u64>,
     /// The folder of further AWS managed policies.
     pub managed_policies: Option<PathBuf>,
+    /// Networks, beside the public addresses, in which identity providers may be asked.
+    pub federation_networks: Option<Vec<String>>,
+    /// PEM file with the authorities that the certificates of identity providers may come from.
+    pub federation_authorities: Option<PathBuf>,
+    /// Whether identity providers on this machine may be asked over plain HTTP.
+    pub federation_plain_http: Option<bool>,
     /// Quotas of every account, each as `NAME=NUMBER`.
     pub quotas: Option<Vec<String>>,
     /// The rate limit of each principal: `RATE`, `RATE:BURST` or `off`.
@@ -135,8 +142,8 @@ impl Layer {
         let secret = &mut self.admin_secret_access_key_file;
         let keks = [&mut self.kek_file, &mut self.previous_kek_file];
         let files = [&mut self.data, &mut self.tls_cert, &mut self.tls_key, secret];
-        let policies = [&mut self.managed_policies];
-        for path in files.into_iter().chain(keks).chain(policies) {
+        let others = [&mut self.managed_policies, &mut self.federation_authorities];
+        for path in files.into_iter().chain(keks).chain(others) {
             // An empty path stays one, to be refused as such.
             *path = path.take().map(|path| match path.as_os_str().is_empty() {
                 true => path,
@@ -191,6 +198,9 @@ impl Layer {
             trail_keep_days: self.trail_keep_days.or(lower.trail_keep_days),
             trail_keep_mib: self.trail_keep_mib.or(lower.trail_keep_mib),
             managed_policies: self.managed_policies.or(lower.managed_policies),
+            federation_networks: self.federation_networks.or(lower.federation_networks),
+            federation_authorities: self.federation_authorities.or(lower.federation_authorities),
+            federation_plain_http: self.federation_plain_http.or(lower.federation_plain_http),
             quotas: self.quotas.or(lower.quotas),
             rate_limit_principal: self.rate_limit_principal.or(lower.rate_limit_principal),
             rate_limit_account: self.rate_limit_account.or(lower.rate_limit_account),
@@ -289,6 +299,8 @@ pub struct Config {
     pub trail_keep_bytes: Option<u64>,
     /// The folder of further AWS managed policies, if there is one.
     pub managed_policies: Option<PathBuf>,
+    /// How identity providers are reached.
+    pub federation: FetchSettings,
     /// How much every account may hold.
     pub quotas: Quotas,
     /// Who may ask how often.
@@ -432,6 +444,12 @@ impl Config {
                 keep => Some(keep.saturating_mul(1 << 20)),
             },
             managed_policies: layer.managed_policies,
+            federation: FetchSettings {
+                networks: Networks::parse(&layer.federation_networks.unwrap_or_default())
+                    .map_err(|fault| ConfigFault::setting("federation_networks", fault))?,
+                authorities: layer.federation_authorities,
+                plain_http: layer.federation_plain_http.unwrap_or(false),
+            },
             quotas: parse_quotas(&layer.quotas.unwrap_or_default())?,
             rate_limits: RateLimits {
                 principal: parse_rate_limit(

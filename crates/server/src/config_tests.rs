@@ -27,6 +27,8 @@ fn without_any_setting_the_defaults_hold() {
     assert_eq!(config.region.as_str(), "us-east-1");
     assert_eq!(config.tls, None);
     assert!(config.trusted_proxies.is_empty());
+    assert_eq!(config.federation.networks, Networks::default());
+    assert!(config.federation.authorities.is_none() && !config.federation.plain_http);
     assert!(config.regions.is_none());
     assert_eq!(config.signing_regions, None);
     assert!(!config.allow_empty_region);
@@ -117,7 +119,7 @@ fn the_key_encryption_key_has_one_source() {
 #[test]
 fn the_upper_layer_wins_setting_by_setting() {
     type Shown = fn(&Config) -> String;
-    let rows: [(&str, &str, &str, &str, Shown); 11] = [
+    let rows: [(&str, &str, &str, &str, Shown); 14] = [
         ("listen = '127.0.0.1:1'", "127.0.0.1:1", "listen = 'localhost:2'", "127.0.0.1:2", |c| {
             c.listen.to_string()
         }),
@@ -156,6 +158,23 @@ fn the_upper_layer_wins_setting_by_setting() {
         ),
         ("allow_empty_region = true", "true", "allow_empty_region = false", "false", |c| {
             c.allow_empty_region.to_string()
+        }),
+        (
+            "federation_networks = ['10.0.0.0/8']",
+            "Networks([10.0.0.0/8])",
+            "federation_networks = []",
+            "Networks([])",
+            |c| format!("{:?}", c.federation.networks),
+        ),
+        (
+            "federation_authorities = '/a.pem'",
+            r#"Some("/a.pem")"#,
+            "federation_authorities = '/b.pem'",
+            r#"Some("/b.pem")"#,
+            |c| format!("{:?}", c.federation.authorities),
+        ),
+        ("federation_plain_http = true", "true", "federation_plain_http = false", "false", |c| {
+            c.federation.plain_http.to_string()
         }),
         ("log = 'debug'", "debug", "log = 'off'", "off", |c| c.log.clone()),
         ("log_format = 'json'", "Json", "log_format = 'text'", "Text", |c| {
@@ -274,6 +293,8 @@ fn values_of_no_use_are_refused_by_name() {
         ("tls_key = 'k'", "setting `tls_key` needs `tls_cert` as well"),
         ("trusted_proxies = ['proxy']", "`proxy` is neither an address nor a CIDR block"),
         ("trusted_proxies = ['0.0.0.0/0']", "names every address"),
+        ("federation_networks = ['idp']", "`idp` is neither an address nor a CIDR block"),
+        ("federation_networks = ['::/0']", "names every address"),
         ("signing_regions = []", "the list is empty"),
         ("signing_regions = ['']", "setting `signing_regions`"),
         ("log_format = 'xml'", "`xml` is neither `text` nor `json`"),
@@ -427,11 +448,13 @@ fn a_file_is_read_within_bounds() {
 fn relative_paths_of_a_file_start_at_its_folder() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("daypass.toml");
-    let text = "data = 'state'\ntls_cert = '/etc/cert.pem'\ntls_key = 'keys/key.pem'\n";
+    let text = "data = 'state'\ntls_cert = '/etc/cert.pem'\ntls_key = 'keys/key.pem'\n\
+                federation_authorities = 'ca.pem'\n";
     fs::write(&file, text).unwrap();
     let layer = Layer::read(&file).unwrap();
     assert_eq!(layer.data, Some(folder.path().join("state")));
     assert_eq!(layer.tls_cert, Some("/etc/cert.pem".into()));
     assert_eq!(layer.tls_key, Some(folder.path().join("keys/key.pem")));
+    assert_eq!(layer.federation_authorities, Some(folder.path().join("ca.pem")));
     assert_eq!(layer.admin_secret_access_key_file, None);
 }

@@ -18,6 +18,7 @@ mod connection;
 mod data_folder;
 mod durations;
 mod edge;
+mod fetch;
 mod found_once;
 mod founded;
 mod health;
@@ -50,6 +51,7 @@ pub use config::{
 };
 pub use data_folder::FolderFault;
 pub use daypass_api::Clock;
+pub use fetch::{FetchSettings, NetworkFault, Networks, TrustFault};
 pub use key_encryption::KeyFault;
 pub use managed_policies::ManagedPoliciesFault;
 pub use proxies::{Proxies, ProxyFault};

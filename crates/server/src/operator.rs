@@ -1,6 +1,6 @@
-//! Operating a running server: the commands of `daypass account`, `service`, `keys`, `revoke`,
-//! `backup`, `export`, `import` and `status`, and `daypass policy simulate --encode`, which come
-//! through a socket in the data folder.
+//! Operating a running server: the commands of `daypass account`, `service`, `federation`, `keys`,
+//! `revoke`, `backup`, `export`, `import` and `status`, and `daypass policy simulate --encode`, which
+//! come through a socket in the data folder.
 //!
 //! Nothing opens the store behind the server's back. Who may command is decided by who may reach
 //! the socket (module `socket`); every command is recorded with the user id that gave it (module
@@ -13,6 +13,7 @@ mod backup;
 mod client;
 mod deployment;
 mod export;
+mod federation;
 mod given;
 mod import;
 mod journal;

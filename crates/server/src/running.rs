@@ -24,6 +24,7 @@ use crate::bootstrap::{self, BootstrapFault};
 use crate::config::Config;
 use crate::data_folder::{DataFolder, FolderFault};
 use crate::edge::Edge;
+use crate::fetch::{Fetcher, TrustFault};
 use crate::founded;
 use crate::kept::{self, Kept};
 use crate::key_encryption::{self, KeyFault};
@@ -82,6 +83,7 @@ impl Server {
         let address = socket.local_addr().map_err(bind)?;
 
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let fetcher = Fetcher::new(&config.federation, Arc::clone(&clock))?;
         let random: Arc<dyn Random> = Arc::new(SystemRandom::new());
         let partition = Partition::default();
         let Kept { embedded, rings, directory, trail, refusals } =
@@ -141,6 +143,7 @@ impl Server {
             refusals: Some(refusals),
             clock: Arc::clone(&clock),
             random: Arc::clone(&random),
+            fetch: Arc::new(fetcher),
             settings: Settings {
                 partition,
                 region: config.region.clone(),
@@ -149,6 +152,7 @@ impl Server {
                 allow_empty_region: config.allow_empty_region,
                 strict_audit: config.strict_audit,
                 rate_limits: config.rate_limits,
+                federation_plain_http: config.federation.plain_http,
             },
         });
         let app = Arc::new(app?);
@@ -455,6 +459,9 @@ pub enum StartFault {
     /// A mistake of ours.
     #[error("the store could not be opened: {0}")]
     Thread(JoinError),
+    /// The authorities of identity providers.
+    #[error(transparent)]
+    Trust(#[from] TrustFault),
     /// The operators' socket.
     #[error(transparent)]
     Socket(#[from] SocketFault),

@@ -87,6 +87,7 @@ impl Upkeep {
             tracing::error!(count, "revocations could not be stored and end with this server");
         }
         Report::new("the records of writes").take(self.app.deliver_notes().await.map(drop));
+        Report::new("the counted refusals").take(self.app.record_left_out(true).await);
         Report::new("the times of last use").take(self.directory.flush_last_used().await);
         Report::new("the audit trail").take(self.trail.flush().await);
     }

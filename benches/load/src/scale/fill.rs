@@ -110,7 +110,8 @@ fn each(store: &Store, count: usize, call: impl Fn(usize, &mut Send<'_>)) -> any
             });
         }
         let connections = CONNECTIONS.min(pool.len());
-        let load = Load { address: store.server.address, pool: &pool, expected: 200, connections };
+        let address = store.server.address;
+        let load = Load { address, pool: &pool, expected: 200, connections, again: false };
         load.once(|| store.server.process.cpu()).context("filling the store")?;
     }
     Ok(())

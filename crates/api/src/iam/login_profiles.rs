@@ -295,7 +295,8 @@ impl Operation for ChangePassword {
             Identity::FederatedUser(_)
             | Identity::Root(_)
             | Identity::RoleSession { .. }
-            | Identity::Service(_) => {
+            | Identity::Service(_)
+            | Identity::Bearer(_) => {
                 Ok((vec![Need::new(ACTION, "*", call.caller.account())], None))
             }
         }

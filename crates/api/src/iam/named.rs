@@ -122,7 +122,8 @@ pub(crate) async fn user(
         Identity::FederatedUser(_)
         | Identity::Root(_)
         | Identity::RoleSession { .. }
-        | Identity::Service(_) => Err(Fault::new(
+        | Identity::Service(_)
+        | Identity::Bearer(_) => Err(Fault::new(
             Code::ValidationError,
             "Must specify userName when calling with non-User credentials",
         )),

@@ -9,8 +9,8 @@
 use std::sync::Arc;
 
 use daypass_directory::{
-    Directory, DirectoryError, Entity, MAX_PAGE, MAX_THUMBPRINTS, NewOidcProvider, OidcProvider,
-    Seen, Tag,
+    Directory, DirectoryError, MAX_PAGE, MAX_THUMBPRINTS, NewOidcProvider, OidcProvider,
+    OidcSettings, Seen, Tag,
 };
 use daypass_names::{
     AccountId, Arn, ClientId, Constrained, Invalid, IssuerUrl, Thumbprint, UniqueId, UniqueIdKind,
@@ -27,7 +27,7 @@ use crate::date::Date;
 use crate::decode::required;
 use crate::noting::noting;
 use crate::operation::{Effect, Operation, Recorded, Void};
-use crate::{Code, Fault};
+use crate::{Code, Fault, Settings, issuers};
 
 /// The service model gives the URL no pattern; this is what can be repeated in a reply.
 const URL: TextRule = TextRule {
@@ -49,10 +49,7 @@ impl Provider for OidcProvider {
         account: AccountId,
         rest: &str,
     ) -> Result<Arc<Self>, DirectoryError> {
-        match IssuerUrl::of(rest) {
-            Ok(url) => directory.oidc_provider(account, &url).await,
-            Err(_) => Err(DirectoryError::NotFound(Entity::Account(account))),
-        }
+        directory.oidc_provider_of_arn(account, rest).await
     }
 
     fn seen(&self) -> Result<Seen, DirectoryError> {
@@ -71,7 +68,8 @@ impl Provider for OidcProvider {
 /// Reads a URL as far as it is told in the answers of AWS to what is none; a URL of another form is
 /// for [`issuer`] to refuse.
 fn url(fields: &mut Fields<'_>) -> Option<Result<IssuerUrl, Invalid>> {
-    let url = IssuerUrl::parse(fields.required_text("Url", &URL)?);
+    // Whether one on this machine is taken is for `issuer` to say.
+    let url = IssuerUrl::parse_with_loopback(fields.required_text("Url", &URL)?);
     if let Err(Invalid::Rule(IssuerUrl::NO_URL)) = url {
         fields.refuse(IssuerUrl::NO_URL);
     }
@@ -79,13 +77,9 @@ fn url(fields: &mut Fields<'_>) -> Option<Result<IssuerUrl, Invalid>> {
 }
 
 /// The URL of a provider, if this server takes it.
-///
-/// IAM API reference, "CreateOpenIDConnectProvider": "the URL should not contain a port number",
-/// which the live service refuses.
-fn issuer(url: &Result<IssuerUrl, Invalid>) -> Result<IssuerUrl, Fault> {
+fn issuer(settings: &Settings, url: &Result<IssuerUrl, Invalid>) -> Result<IssuerUrl, Fault> {
     match url {
-        Ok(url) if url.port().is_none() => Ok(url.clone()),
-        Ok(_) => Err(invalid(&IssuerUrl::NOT_AN_ISSUER)),
+        Ok(url) => issuers::taken(settings, url.clone()).map_err(|fault| invalid(&fault)),
         Err(fault) => Err(invalid(fault)),
     }
 }
@@ -181,7 +175,7 @@ impl Operation for CreateOpenIdConnectProvider {
         input: &CreateInput,
     ) -> Result<(Vec<Need>, Registered), Fault> {
         const ACTION: &str = "iam:CreateOpenIDConnectProvider";
-        let url = issuer(&input.url)?;
+        let url = issuer(&call.app.settings, &input.url)?;
         let thumbprints = thumbprints(&input.thumbprints)?;
         tags::check(&input.tags)?;
         let (partition, account) = named::here(call);
@@ -204,6 +198,7 @@ impl Operation for CreateOpenIdConnectProvider {
             client_ids: client_ids.clone(),
             thumbprints: thumbprints.clone(),
             tags: tags.clone(),
+            settings: OidcSettings::default(),
             created: call.now,
         };
         let note = noting(call, permit, |provider: &OidcProvider| CreateOutput::from(provider));

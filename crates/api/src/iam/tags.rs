@@ -127,7 +127,7 @@ pub(crate) fn with_request_tags(mut need: Need, tags: &[Tag]) -> Need {
 }
 
 fn with_keys<'a>(mut need: Need, keys: impl Iterator<Item = &'a TagKey>) -> Need {
-    need.lists.push(("aws:TagKeys", keys.map(|key| key.to_string().into()).collect()));
+    need.lists.push(("aws:TagKeys".into(), keys.map(|key| key.to_string().into()).collect()));
     need
 }
 

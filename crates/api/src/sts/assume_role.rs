@@ -7,7 +7,7 @@ use daypass_names::{ExternalId, SourceIdentity};
 use daypass_query::Fields;
 use serde::Serialize;
 
-use super::assumption::{AssumedRoleUser, Target, Wanted, decode_duration, decode_role};
+use super::assumption::{AssumedRoleUser, Passed, Target, Wanted, decode_duration, decode_role};
 use super::{mfa, provided_contexts, session_policies, session_tags};
 use crate::authenticate::Authenticated;
 use crate::authorise::{Need, Permit};
@@ -24,6 +24,7 @@ pub(crate) struct AssumeRole;
 #[derive(Debug)]
 pub(crate) struct Input {
     wanted: Wanted,
+    passed: Passed,
     external_id: Option<ExternalId>,
     mfa: mfa::Shown,
     has_contexts: bool,
@@ -76,16 +77,10 @@ impl Operation for AssumeRole {
         let source_identity = optional(fields, "SourceIdentity");
         let has_contexts = provided_contexts::decode(fields);
         let least_size = LeastSize::decode(fields);
-        let wanted = Wanted {
-            role: role?,
-            session_name: session_name?,
-            duration,
-            policies,
-            tags: session_tags::Given { transitive, ..tags },
-            source_identity,
-            least_size,
-        };
-        Some(Input { wanted, external_id, mfa, has_contexts })
+        let wanted =
+            Wanted { role: role?, session_name: session_name?, duration, policies, least_size };
+        let passed = Passed { tags: session_tags::Given { transitive, ..tags }, source_identity };
+        Some(Input { wanted, passed, external_id, mfa, has_contexts })
     }
 
     fn admits(caller: &Caller) -> Result<(), Fault> {
@@ -102,12 +97,12 @@ impl Operation for AssumeRole {
         call: &Authenticated<'_>,
         input: &Input,
     ) -> Result<(Vec<Need>, Self::Subject), Fault> {
-        let Input { wanted, external_id, mfa, has_contexts } = input;
+        let Input { wanted, passed, external_id, mfa, has_contexts } = input;
         if *has_contexts {
             return Err(provided_contexts::refused());
         }
         let code = mfa::matched(call, mfa).await?;
-        let target = Target::find(call, wanted).await?;
+        let target = Target::find(call, wanted, passed).await?;
         let own = |mut need: Need| {
             if let Some(external_id) = external_id {
                 need.keys.push(("sts:ExternalId".into(), external_id.to_string().into()));

@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use daypass_audit::Resource;
 use daypass_directory::Role;
-use daypass_names::{Arn, Constrained, IamResource, RoleName, SessionName, SourceIdentity};
+use daypass_names::{
+    AccountId, Arn, Constrained, IamResource, RoleName, SessionName, SourceIdentity,
+};
 use daypass_policy::{Kind, Policy};
 use daypass_query::Fields;
 use daypass_token::{Session, SessionKind};
@@ -19,9 +21,10 @@ use serde::Serialize;
 use super::{session_policies, session_tags, source_identity};
 use crate::authenticate::Authenticated;
 use crate::authorise::Need;
-use crate::caller::Caller;
+use crate::caller::{Caller, Identity};
 use crate::convert::found;
 use crate::decode::arn;
+use crate::federation_facts::facts;
 use crate::iam::tags::with_resource_tags;
 use crate::issue::{Credentials, LeastSize, SHORTEST, issue, session};
 use crate::{Code, Fault};
@@ -44,12 +47,17 @@ pub(crate) struct Wanted {
     pub(crate) duration: Option<i64>,
     /// The policies that narrow it.
     pub(crate) policies: session_policies::Given,
+    /// How long its token must be at least.
+    pub(crate) least_size: LeastSize,
+}
+
+/// What a new session is given to pass on: by the request, or by the proof of who calls.
+#[derive(Debug, Default)]
+pub(crate) struct Passed {
     /// Its tags, and which of them are transitive.
     pub(crate) tags: session_tags::Given,
     /// Its source identity.
     pub(crate) source_identity: Option<SourceIdentity>,
-    /// How long its token must be at least.
-    pub(crate) least_size: LeastSize,
 }
 
 /// A role by its ARN.
@@ -84,6 +92,14 @@ pub(crate) fn decode_duration(fields: &mut Fields<'_>) -> Option<i64> {
 }
 
 impl Wanted {
+    /// The account of the role.
+    ///
+    /// # Errors
+    /// Never: the ARN of a role has one.
+    pub(crate) fn account(&self) -> Result<AccountId, Fault> {
+        self.role.arn.account().ok_or_else(|| Fault::internal("ARN changed"))
+    }
+
     /// `resources` of the record.
     pub(crate) fn resources(&self) -> Vec<Resource> {
         let RoleRef { arn, .. } = &self.role;
@@ -108,14 +124,18 @@ impl Target {
     /// # Errors
     /// For an inline session policy that is none, tags that are not in order, and a source identity
     /// that is not that of the calling session.
-    pub(crate) async fn find(call: &Authenticated<'_>, wanted: &Wanted) -> Result<Self, Fault> {
+    pub(crate) async fn find(
+        call: &Authenticated<'_>,
+        wanted: &Wanted,
+        passed: &Passed,
+    ) -> Result<Self, Fault> {
         let calling = call.caller.session().map(|session| &session.facts);
         wanted.policies.check()?;
-        let tags = wanted.tags.checked(calling)?;
+        let tags = passed.tags.checked(calling)?;
         let source_identity =
-            source_identity::checked(call, wanted.source_identity.as_ref(), &wanted.role.arn)?;
+            source_identity::checked(call, passed.source_identity.as_ref(), &wanted.role.arn)?;
         let RoleRef { arn, name } = &wanted.role;
-        let account = arn.account().ok_or_else(|| Fault::internal("ARN changed"))?;
+        let account = wanted.account()?;
         let role = found(call.app.directory.role(account, name).await)?;
         // The ARN must be the role's own, path and case included.
         let role = role.filter(|role| role.arn == *arn);
@@ -142,7 +162,7 @@ impl Target {
         own: impl FnOnce(Need) -> Need,
     ) -> Result<Vec<Need>, Fault> {
         let RoleRef { arn, .. } = &wanted.role;
-        let account = arn.account().ok_or_else(|| Fault::internal("ARN changed"))?;
+        let account = wanted.account()?;
         let mut need = Need::new(action, arn.to_string(), account);
         need.also = match (self.tags.are_any(), self.source_identity.is_any()) {
             (false, false) => &[],
@@ -183,6 +203,10 @@ impl Target {
         let calling = call.caller.session();
         let chain_depth = calling.map_or(0, |session| session.facts.chain_depth.saturating_add(1));
         let source_identity = self.source_identity.sealed().cloned();
+        let federation_facts = match call.caller.identity() {
+            Identity::Bearer(bearer) => facts(call, bearer),
+            _ => Vec::new(),
+        };
         let facts = Session {
             session_name: Some(wanted.session_name.clone()),
             chain_depth,
@@ -190,6 +214,7 @@ impl Target {
             tags: self.tags.sealed(),
             transitive_tag_keys: self.tags.sealed_transitive(),
             source_identity: source_identity.clone(),
+            federation_facts,
             ..session(call, SessionKind::Role, (role.account, role.id), duration).await?
         };
         let issued = issue(call, &facts, wanted.least_size)?;

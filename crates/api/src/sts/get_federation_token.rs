@@ -103,7 +103,10 @@ impl Operation for GetFederationToken {
             Identity::User(user) => {
                 (user.account, Some(user.id), input.duration.unwrap_or(DEFAULT))
             }
-            Identity::FederatedUser(_) | Identity::RoleSession { .. } | Identity::Service(_) => {
+            Identity::FederatedUser(_)
+            | Identity::RoleSession { .. }
+            | Identity::Service(_)
+            | Identity::Bearer(_) => {
                 return Err(Fault::internal("a long-term key without a user"));
             }
         };
@@ -112,7 +115,7 @@ impl Operation for GetFederationToken {
         let issued = issue(
             call,
             &Session {
-                creating_access_key: Some(call.caller.access_key_id().clone()),
+                creating_access_key: call.caller.access_key_id().cloned(),
                 creator,
                 federated_name: Some(input.name.to_string()),
                 // SECURITY: none is the empty set, which allows nothing.

@@ -80,7 +80,10 @@ impl Operation for GetSessionToken {
             Identity::User(user) => {
                 (SessionKind::User, (user.account, Some(user.id)), asked.unwrap_or(DEFAULT))
             }
-            Identity::FederatedUser(_) | Identity::RoleSession { .. } | Identity::Service(_) => {
+            Identity::FederatedUser(_)
+            | Identity::RoleSession { .. }
+            | Identity::Service(_)
+            | Identity::Bearer(_) => {
                 return Err(Fault::internal("a long-term key without a user"));
             }
         };
@@ -90,7 +93,7 @@ impl Operation for GetSessionToken {
         let issued = issue(
             call,
             &Session {
-                creating_access_key: Some(caller.access_key_id().clone()),
+                creating_access_key: caller.access_key_id().cloned(),
                 mfa_at_s: code.map(|_| call.now.as_second()),
                 ..base
             },

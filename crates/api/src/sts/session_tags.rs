@@ -140,7 +140,7 @@ impl Checked {
             if self.given.is_empty() { need } else { tags::with_request_tags(need, &self.given) };
         if !self.transitive.is_empty() {
             let keys = self.transitive.iter().map(|key| text(key.as_str())).collect();
-            need.lists.push(("sts:TransitiveTagKeys", keys));
+            need.lists.push(("sts:TransitiveTagKeys".into(), keys));
         }
         need
     }

@@ -154,10 +154,13 @@ async fn trust_policies_name_only_who_exists() {
 async fn unc6426_shared_issuers_need_a_condition() {
     let world = World::new().await;
     let host = "token.actions.githubusercontent.com";
-    let save = async |condition: &str| {
-        let document = format!(
+    let trusting = |condition: &str| {
+        format!(
             r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Principal":{{"Federated":"arn:aws:iam::{ACCOUNT}:oidc-provider/{host}"}},"Action":"sts:AssumeRoleWithWebIdentity"{condition}}}}}"#
-        );
+        )
+    };
+    let save = async |condition: &str| {
+        let document = trusting(condition);
         let create = [
             ("Action", "CreateRole"),
             ("RoleName", "Deploy"),
@@ -165,16 +168,38 @@ async fn unc6426_shared_issuers_need_a_condition() {
         ];
         world.iam(&world.admin, &create).await
     };
-    save("").await.refused(
-        400,
-        "MalformedPolicyDocument",
-        &format!(
-            "The trust policy allows every identity of {host}. Add a condition that names yours, \
-             for instance on {host}:sub."
-        ),
+    let text = format!(
+        "Trust policy with trusted principal arn:aws:iam::{ACCOUNT}:oidc-provider/{host} must \
+         evaluate, using StringEquals, StringLike or StringEqualsIgnoreCase, {host}:sub or \
+         {host}:job_workflow_ref which is not scoped to all."
     );
-    let sub = format!(r#","Condition":{{"StringLike":{{"{host}:sub":"repo:example/*"}}}}"#);
-    save(&sub).await.ok();
+    let on = |claim: &str, pattern: &str| {
+        format!(r#","Condition":{{"StringLike":{{"{host}:{claim}":"{pattern}"}}}}"#)
+    };
+    let code = "MalformedPolicyDocument";
+    save("").await.refused(400, code, &text);
+    save(&on("sub", "*")).await.refused(400, code, &text);
+    save(&on("repository", "example/*")).await.refused(400, code, &text);
+    // IAM saves this one, and every subject begins so.
+    let all = format!(
+        "{text} A value that several tenants of the provider can have counts as all: a condition \
+         must name yours completely."
+    );
+    save(&on("sub", "repo:*")).await.refused(400, code, &all);
+    let named = on("sub", "repo:example/*");
+    save(&named).await.ok();
+    let update = async |condition: &str| {
+        let document = trusting(condition);
+        let update = [
+            ("Action", "UpdateAssumeRolePolicy"),
+            ("RoleName", "Deploy"),
+            ("PolicyDocument", &document),
+        ];
+        world.iam(&world.admin, &update).await
+    };
+    update("").await.refused(400, code, &text);
+    update(&on("sub", "repo:*")).await.refused(400, code, &all);
+    update(&named).await.ok();
 }
 
 #[tokio::test]

@@ -516,3 +516,39 @@ async fn the_version_of_tokens_is_set_shown_and_sealed() {
     world.iam(&poor, &set("v1Token")).await.refused(403, "AccessDenied", &text);
     check(2).await;
 }
+
+/// A provider on this machine is registered, and asked for by its ARN, where an operator lets it in;
+/// elsewhere it is refused as AWS refuses it.
+#[tokio::test]
+async fn providers_on_this_machine_need_the_switch() {
+    let mut world = World::new().await;
+    let (plain, tls) = ("http://localhost:8080/a", "https://127.0.0.1:8443");
+    let not_https = "Invalid Open ID Connect Provider URL. The URL must begin with https://.";
+    let no_issuer = "Invalid Open ID Connect Provider URL.";
+    let create = async |world: &World, url: &str| admin(world, &[CREATE, ("Url", url)]).await;
+    create(&world, plain).await.refused(400, "InvalidInput", not_https);
+    create(&world, tls).await.refused(400, "InvalidInput", no_issuer);
+    world.app.settings.federation_plain_http = true;
+    for (url, rest) in [(plain, "localhost:8080/a"), (tls, "127.0.0.1:8443")] {
+        let arn = format!("arn:aws:iam::123456789012:oidc-provider/{rest}");
+        let made = create(&world, url).await.ok();
+        assert_eq!(made.text("OpenIDConnectProviderArn"), Some(&*arn));
+        let other = format!("https://{rest}");
+        let other = if other == url { format!("http://{rest}") } else { other };
+        assert_eq!(create(&world, &other).await.status, 409, "they share the ARN");
+        let one = ("OpenIDConnectProviderArn", &*arn);
+        assert_eq!(admin(&world, &[GET, one]).await.ok().text("Url"), Some(rest));
+        admin(&world, &[ADD, one, ("ClientID", "app")]).await.ok();
+        admin(&world, &[DELETE, one]).await.ok();
+        let missing = admin(&world, &[GET, one]).await;
+        assert_eq!(missing.text("Code"), Some("NoSuchEntity"));
+    }
+    for (url, text) in [
+        ("http://h.example", not_https),
+        ("http://10.0.0.1", not_https),
+        ("https://h.example:8443", no_issuer),
+        ("http://localhost@h.example", no_issuer),
+    ] {
+        create(&world, url).await.refused(400, "InvalidInput", text);
+    }
+}

@@ -5,10 +5,12 @@ use daypass_names::{Constrained, HostName, Region};
 use daypass_sigv4::{Credentials, Request, sign};
 use daypass_token::open_session;
 use http::{HeaderName, HeaderValue, Method};
+use serde_json::json;
 
 use super::accounts::{INVALID, OTHER, account, second};
 use super::mfa_devices::Phone;
 use super::services::service;
+use super::web_identity::Web;
 use super::world::{ACCOUNT, Answer, World, noted, statement, trust, trust_account};
 use crate::{EndpointName, Regions, RegionsFault};
 
@@ -487,4 +489,42 @@ fn regions_that_do_not_fit_together_are_refused() {
     let many = (0..257).map(|number| (host(&format!("h-{number}")), EndpointName::Global));
     let said = Regions::new(&region(GLOBAL), [(region(GLOBAL), false)], many.collect());
     assert_eq!(said.unwrap_err(), RegionsFault::TooMany { what: "host names", max: 256 });
+}
+
+/// A request that nobody signs is for no Region: its host name says for which it is, or else it is for
+/// the global endpoint.
+#[tokio::test]
+async fn section_11_unsigned_requests() {
+    let mut web = Web::new().await;
+    web.world.app.settings.regions = Some(regions());
+    let token = web.token(json!({}));
+    let ask = async |host: &'static str| {
+        let mut request = web.request(&token, &[]);
+        request.headers.insert("host", HeaderValue::from_static(host));
+        web.world.send(request).await
+    };
+    for (host, serving, kind) in [
+        (NO_HOST, GLOBAL, "global"),
+        ("sts.example.org", GLOBAL, "global"),
+        ("sts.us-east-1.example.org", GLOBAL, "regional"),
+        ("sts.eu-central-1.example.org:4700", DEFAULT, "regional"),
+        ("sts.eu-central-1.amazonaws.com", DEFAULT, "regional"),
+    ] {
+        ask(host).await.ok();
+        let record = web.world.records().pop().unwrap();
+        assert_eq!(record["awsRegion"], serving, "{host}");
+        let details = json!({ "awsServingRegion": serving, "endpointType": kind });
+        assert_eq!(record["additionalEventData"]["RequestDetails"], details, "{host}");
+    }
+    let text = "STS is not available in this region.";
+    let nowhere = ask("sts.mars-north-1.amazonaws.com").await;
+    nowhere.refused(403, "RegionDisabledException", text);
+    // What counts is the account of the role.
+    let refused = disabled(ACCOUNT);
+    let opt_in = "sts.me-south-1.example.org";
+    ask(opt_in).await.refused(403, "RegionDisabledException", &refused);
+    change(&web.world, ACCOUNT, OPT_IN, RegionChange::Enable).await;
+    ask(opt_in).await.ok();
+    change(&web.world, ACCOUNT, DEFAULT, RegionChange::DeactivateSts).await;
+    ask("sts.eu-central-1.example.org").await.refused(403, "RegionDisabledException", &refused);
 }

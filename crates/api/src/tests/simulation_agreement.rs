@@ -249,7 +249,7 @@ async fn ask(world: &World, dice: &mut Dice, asker: &Asker, counts: &mut BTreeMa
         let account = if resource.contains(OTHER) { OTHER } else { ACCOUNT };
         let mut need = Need::new(action, resource, AccountId::parse(account).unwrap());
         need.keys = keys.iter().map(|(key, value)| ((*key).into(), value.clone())).collect();
-        need.lists.clone_from(&lists);
+        need.lists = lists.iter().map(|(key, values)| ((*key).into(), values.clone())).collect();
         let live = decision(allow_all(&call, &[need]).await);
         assert_eq!(live, simulated, "{} {action} {resource} {entries:?}", asker.source);
         *counts.entry(live.to_owned()).or_default() += 1;

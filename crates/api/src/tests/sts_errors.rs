@@ -11,10 +11,12 @@ use daypass_audit::{Faults, Trail, TrailSettings};
 use daypass_names::{AccessKeyId, Constrained, Region, SecretAccessKey};
 use daypass_sigv4::{Credentials, Request, presign};
 use http::{HeaderValue, Method};
+use serde_json::{Map, Value, json};
 
 use super::mfa_devices::Phone;
 use super::root_user::root_of;
 use super::sts_replies::without_chance;
+use super::web_identity::Web;
 use super::world::{ACCOUNT, Answer, World, statement, trust};
 use crate::identify::Service;
 use crate::{Random, RandomFault, Received};
@@ -57,9 +59,10 @@ const NOT_RAISED: &[(&str, &[&str], &str)] = &[
     ("ExpiredTokenException", &["AssumeRole"], "it is about a provided context; none is taken"),
     (
         "RegionDisabledException",
-        &["AssumeRole", "GetFederationToken", "GetSessionToken"],
+        &["AssumeRole", WEB, "GetFederationToken", "GetSessionToken"],
         "the tests of Regions raise it",
     ),
+    ("IDPRejectedClaim", &[WEB], "no provider is asked about a token"),
     (
         "InvalidAuthorizationMessageException",
         &["DecodeAuthorizationMessage"],
@@ -88,7 +91,7 @@ const COMMON: &[(&str, Option<&str>)] = &[
     ("tags: two keys that differ in case alone", None),
     ("tags: a key that is inherited", None),
     ("not allowed: AssumeRole", None),
-    ("not allowed: AssumeRoleWithWebIdentity", Some("the operation is not here")),
+    ("not allowed: AssumeRoleWithWebIdentity", None),
     ("not allowed: AssumeRoleWithSAML", Some("the operation is not here")),
     ("not allowed: AssumeRole by the root user", None),
     ("not allowed: GetSessionToken by a session", None),
@@ -198,6 +201,24 @@ async fn modelled_errors_come_from_the_operations_that_the_model_says() {
             assert_eq!((answer.status, answer.text("Code")), (400, Some(code)), "{operation}");
             raised.insert((code, operation));
         }
+    }
+    let web = Web::new().await;
+    let now = web.world.now().as_second();
+    let tags = many_tags();
+    let tagged: Map<String, Value> =
+        tags.chunks(2).map(|tag| (tag[0].1.clone(), json!([tag[1].1]))).collect();
+    let tagged = json!({ "https://aws.amazon.com/tags": { "principal_tags": tagged } });
+    let good = web.token(json!({}));
+    for (code, token, more) in [
+        ("MalformedPolicyDocument", good.clone(), &[("Policy", "not JSON")][..]),
+        ("PackedPolicyTooLarge", web.token(tagged), &[]),
+        ("ExpiredTokenException", web.token(json!({ "exp": now - 60 })), &[]),
+        ("InvalidIdentityToken", web.token(json!({ "aud": "other" })), &[]),
+        ("IDPCommunicationError", web.token_of_one_that_is_down().await, &[]),
+    ] {
+        let answer = web.assume(&token, more).await;
+        assert_eq!((answer.status, answer.text("Code")), (400, Some(code)), "{WEB}");
+        raised.insert((code, WEB));
     }
     let here: BTreeSet<_> = Service::Sts.operations().iter().map(|row| row.name()).collect();
     for (code, operations) in MODELLED {
@@ -339,6 +360,11 @@ async fn refusals(table: &mut Table) {
          resource: {ROLE} because no identity-based policy allows the sts:AssumeRole action"
     );
     table.row("not allowed: AssumeRole", &answer, 403, DENIED, &text);
+    let web = Web::new().await;
+    let missing = [("RoleArn", "arn:aws:iam::123456789012:role/Missing")];
+    let answer = web.assume(&web.token(json!({})), &missing).await;
+    let text = "Not authorized to perform sts:AssumeRoleWithWebIdentity";
+    table.row("not allowed: AssumeRoleWithWebIdentity", &answer, 403, DENIED, text);
     let root = root_of(&world, ACCOUNT, 50).await;
     let answer = assume(&world, &root, &[]).await;
     let text = "Roles may not be assumed by root accounts.";

@@ -10,8 +10,10 @@ use std::fmt::Write as _;
 use data_encoding::{BASE32, BASE64};
 use daypass_directory::NewAccount;
 use daypass_names::AccountId;
+use serde_json::{Value, json};
 
 use super::root_user::root_of;
+use super::web_identity::{self, Web};
 use super::world::{ACCOUNT, Answer, World, noted, statement, trust};
 use crate::identify::Service;
 
@@ -159,6 +161,13 @@ async fn every_reply_is_as_it_was() {
     let all = [ASSUME, policy, TAG, SOURCE].concat();
     golden.reply("AssumeRole with all of them", world.sts(admin, &all).await);
 
+    let web = Web::new().await;
+    let plain = web.assume(&web.token(json!({})), &[]).await;
+    let session = golden.reply("AssumeRoleWithWebIdentity", plain).credentials();
+    golden.reply("GetCallerIdentity by its session", web.world.whoami(&session).await);
+    let claimed = web.assume(&web.token(web_claims()), policy).await;
+    golden.reply("AssumeRoleWithWebIdentity with all that a token may claim", claimed);
+
     let answer = world.sts(admin, FEDERATE).await;
     let session = golden.reply("GetFederationToken", answer).credentials();
     golden.reply("GetCallerIdentity by a federated user", world.whoami(&session).await);
@@ -181,6 +190,15 @@ async fn every_reply_is_as_it_was() {
     insta::assert_snapshot!("sts_replies", golden.text);
 }
 
+/// A tag and a source identity, as tokens have them.
+fn web_claims() -> Value {
+    let tags = json!({ "principal_tags": { "team": ["blue"] }, "transitive_tag_keys": ["team"] });
+    json!({
+        "https://aws.amazon.com/tags": tags,
+        "https://aws.amazon.com/source_identity": "ann",
+    })
+}
+
 /// What the fields of a reply are, one row for each.
 #[tokio::test]
 async fn the_fields_of_replies_have_their_forms() {
@@ -191,7 +209,11 @@ async fn the_fields_of_replies_have_their_forms() {
     let token = world.sts(&world.admin, TOKEN).await.ok();
     let federated = world.sts(&world.admin, FEDERATE).await.ok();
     let narrowed = world.sts(&world.admin, &[FEDERATE, TAG].concat()).await.ok();
-    for issued in [&plain, &source, &tagged, &token, &federated, &narrowed] {
+    let web = Web::new().await;
+    let web_plain = web.assume(&web.token(json!({})), &[]).await.ok();
+    let web_tagged = web.assume(&web.token(web_claims()), &[]).await.ok();
+    let issued = [&plain, &source, &tagged, &token, &federated, &narrowed, &web_plain, &web_tagged];
+    for issued in issued {
         let text =
             |element| issued.text(element).unwrap_or_else(|| panic!("{element}: {issued:?}"));
         assert!(is_key_id(text("AccessKeyId"), "ASIA"), "Credentials.AccessKeyId");
@@ -221,6 +243,24 @@ async fn the_fields_of_replies_have_their_forms() {
         ("PackedPolicySize of GetSessionToken", &token, "PackedPolicySize", None),
         ("SourceIdentity where none is set", &plain, "SourceIdentity", None),
         ("SourceIdentity where one is set", &source, "SourceIdentity", Some("ann")),
+        ("PackedPolicySize where nothing is packed", &web_plain, "PackedPolicySize", None),
+        ("PackedPolicySize where a tag is packed", &web_tagged, "PackedPolicySize", Some("2")),
+        ("SourceIdentity where none is set", &web_plain, "SourceIdentity", None),
+        ("SourceIdentity of a token", &web_tagged, "SourceIdentity", Some("ann")),
+        (
+            "SubjectFromWebIdentityToken",
+            &web_plain,
+            "SubjectFromWebIdentityToken",
+            Some(web_identity::SUBJECT),
+        ),
+        ("Provider of a token", &web_plain, "Provider", Some(web_identity::ISSUER)),
+        ("Audience of a token", &web_plain, "Audience", Some("app")),
+        (
+            "AssumedRoleUser.Arn",
+            &web_plain,
+            "Arn",
+            Some("arn:aws:sts::123456789012:assumed-role/Deploy/job-7"),
+        ),
         ("FederatedUserId", &federated, "FederatedUserId", Some("123456789012:Bob")),
         (
             "FederatedUser.Arn",

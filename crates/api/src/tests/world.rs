@@ -20,7 +20,9 @@ use daypass_token::KeyEncryptionKey;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{App, Clock, Parts, Random, RandomFault, RateLimits, Received, Settings};
+use crate::{
+    App, Clock, Fetch, NoFetch, Parts, Random, RandomFault, RateLimits, Received, Settings,
+};
 
 pub(super) const ACCOUNT: &str = "123456789012";
 pub(super) const ADMIN_KEY: &str = "AKIAIOSFODNN7EXAMPLE";
@@ -120,6 +122,22 @@ impl World {
         start: Timestamp,
         chance: u64,
     ) -> Self {
+        Self::reaching(Arc::new(NoFetch), store, trail, start, chance).await
+    }
+
+    /// A deployment that fetches the documents of identity providers so.
+    pub(super) async fn fetching(fetch: Arc<dyn Fetch>) -> Self {
+        let start = "2026-01-02T03:04:05.678Z".parse().unwrap();
+        Self::reaching(fetch, Arc::new(Memory::new()), Trail::memory(), start, 0).await
+    }
+
+    async fn reaching(
+        fetch: Arc<dyn Fetch>,
+        store: Arc<dyn Store>,
+        trail: Trail,
+        start: Timestamp,
+        chance: u64,
+    ) -> Self {
         let partition = Partition::Aws;
         let random = Arc::new(Counter(AtomicU64::new(chance)));
         let kek = KeyEncryptionKey::from_random([1; 32]).unwrap();
@@ -146,6 +164,7 @@ impl World {
             refusals: None,
             clock: clock.clone(),
             random,
+            fetch,
             settings: Settings {
                 partition,
                 region: Region::parse("us-east-1").unwrap(),
@@ -154,6 +173,7 @@ impl World {
                 allow_empty_region: false,
                 strict_audit: false,
                 rate_limits: RateLimits::default(),
+                federation_plain_http: false,
             },
         })
         .unwrap();

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use daypass_server::operator::protocol;
 
+use super::federation::Federation;
+
 /// Commands that go to a running server.
 #[derive(Debug, Subcommand)]
 pub(crate) enum OperatorCommand {
@@ -27,6 +29,9 @@ pub(crate) enum OperatorCommand {
     /// export may be in it or not.
     #[command(after_long_help = EXPORT_NOTES)]
     Export(Export),
+    /// List the OpenID Connect providers of a running server, set private authorities, static keys,
+    /// further algorithms and clock skew for them, and tell why a token is refused.
+    Federation(Federation),
     /// Bring an account into a running server from a file.
     ///
     /// The file is one of `daypass export`, or the JSON of AWS's GetAccountAuthorizationDetails, as
@@ -668,8 +673,17 @@ mod tests {
     #[test]
     fn every_argument_is_explained() {
         let command = Cli::command();
-        for name in ["account", "backup", "export", "import", "keys", "revoke", "service", "status"]
-        {
+        for name in [
+            "account",
+            "backup",
+            "export",
+            "federation",
+            "import",
+            "keys",
+            "revoke",
+            "service",
+            "status",
+        ] {
             let command = command.find_subcommand(name).unwrap();
             let mut seen = 0;
             each(command, name, &mut |command, path| {
@@ -724,6 +738,25 @@ mod tests {
             (&["import", "f", "--account", "1", "--dry-run", "--json"], true),
             (&["import", "f", "--account", "1", "--on-conflict", "skip"], false),
             (&["import", "f", "--account", "1", "--passphrase-file", "-"], true),
+            (&["federation"], false),
+            (&["federation", "list"], true),
+            (&["federation", "list", "--account", "123456789012", "--json"], true),
+            (&["federation", "show"], false),
+            (&["federation", "show", "--provider", "arn"], true),
+            (&["federation", "set", "--provider", "arn"], false),
+            (&["federation", "set", "--skew", "10"], false),
+            (&["federation", "set", "--provider", "arn", "--skew", "ten"], false),
+            (&["federation", "set", "--provider", "arn", "--skew", "10", "--keys", "f"], true),
+            (&["federation", "set", "--provider", "arn", "--authorities", "f"], true),
+            (&["federation", "set", "--provider", "arn", "--allow-algorithm", "A,B"], true),
+            (&["federation", "clear", "--provider", "arn"], false),
+            (&["federation", "clear", "--all"], false),
+            (&["federation", "clear", "--provider", "arn", "--all"], true),
+            (&["federation", "clear", "--provider", "arn", "--keys", "--skew"], true),
+            (&["federation", "clear", "--provider", "arn", "--allow-algorithm"], true),
+            (&["federation", "diagnose", "--provider", "arn"], false),
+            (&["federation", "diagnose", "--provider", "arn", "--token", "f"], true),
+            (&["federation", "diagnose", "--provider", "arn", "--token", "-"], true),
             (&["account", "create", "--alias", "acme"], true),
             (&["account", "close"], false),
             (&["account", "close", "123456789012", "--reason", "left"], true),

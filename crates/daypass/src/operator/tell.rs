@@ -5,8 +5,10 @@ use std::path::Path;
 
 use daypass_server::operator::protocol::{
     AccessKeyLine, AccountLine, AccountRegionLine, AccountRegionsTold, Accounts, Action, Exported,
-    ImportLine, Imported, KeyLine, KeyState, Keys, Outcome, RegionKindName, RevocationLine,
-    Revocations, RootKeys, ServiceLine, Status, StoreLine, TrailLine,
+    FederationAuthority, FederationCheck, FederationDiagnosis, FederationOutcome,
+    FederationProvider, FederationProviderLine, FederationProviders, ImportLine, Imported, KeyLine,
+    KeyState, Keys, OidcSettingsTold, Outcome, RegionKindName, RevocationLine, Revocations,
+    RootKeys, ServiceLine, Status, StoreLine, TrailLine,
 };
 
 use crate::operator::credentials::NewKey;
@@ -35,6 +37,9 @@ pub(crate) fn outcome(outcome: &Outcome) -> String {
             first + &notes(&made.notes)
         }
         Outcome::Exported(made) => exported(made),
+        Outcome::FederationDiagnosis(told) => diagnosis(told),
+        Outcome::FederationProvider(told) => provider(told),
+        Outcome::FederationProviders(listed) => providers(listed),
         Outcome::Imported(told) => imported(told),
         Outcome::Keys(listed) => keys(listed),
         Outcome::MessageSealed(sealed) => format!("{}\n", sealed.encoded_message),
@@ -129,6 +134,85 @@ fn imported(told: &Imported) -> String {
         told.account_id
     );
     text + &notes(&told.notes)
+}
+
+fn providers(listed: &FederationProviders) -> String {
+    if listed.providers.is_empty() {
+        return "No OpenID Connect provider is registered.\n".to_owned();
+    }
+    let row = |line: &FederationProviderLine| {
+        let settings = line.settings.as_ref().map(OidcSettingsTold::words);
+        vec![
+            line.arn.clone(),
+            line.issuer.clone(),
+            line.client_ids.to_string(),
+            settings.unwrap_or_else(|| "-".to_owned()),
+        ]
+    };
+    let rows: Vec<_> = listed.providers.iter().map(row).collect();
+    table(&["PROVIDER", "ISSUER", "CLIENT IDS", "SETTINGS"], &rows) + truncated(listed.truncated)
+}
+
+fn provider(told: &FederationProvider) -> String {
+    let mut rows: Vec<(&str, String)> = vec![
+        ("provider", told.arn.clone()),
+        ("issuer", told.issuer.clone()),
+        ("id", format!("{}, made {}", told.id, told.created)),
+    ];
+    let mut list = |name: &'static str, all: &[String], none: &str| match all {
+        [] => rows.push((name, none.to_owned())),
+        [first, others @ ..] => {
+            rows.push((name, first.clone()));
+            rows.extend(others.iter().map(|other| ("", other.clone())));
+        }
+    };
+    list("client ids", &told.client_ids, "none: no token is taken");
+    list("thumbprints", &told.thumbprints, "none");
+    list("algorithms", &[told.algorithms.join(", ")], "none");
+    list("skew", &[format!("{} s", told.skew_seconds)], "");
+    let authority = |one: &FederationAuthority| {
+        format!("{}, until {}, SHA-256 {}", one.subject, one.not_after, one.sha256)
+    };
+    let authorities: Vec<_> = told.authorities.iter().map(authority).collect();
+    list("authorities", &authorities, "well-known ones");
+    let keys = told.static_keys.as_ref();
+    let keys = keys.map(|keys| format!("{} static, SHA-256 {}", keys.usable, keys.sha256));
+    list("keys", keys.as_slice(), "fetched from the provider");
+    lines(&rows) + &notes(&told.notes)
+}
+
+fn diagnosis(told: &FederationDiagnosis) -> String {
+    let row = |check: &FederationCheck| {
+        let outcome = match check.outcome {
+            FederationOutcome::Passed => "passed",
+            FederationOutcome::Failed => "FAILED",
+            FederationOutcome::NotReached => "-",
+        };
+        vec![check.check.clone(), outcome.to_owned(), check.detail.clone()]
+    };
+    let rows: Vec<_> = told.checks.iter().map(row).collect();
+    let mut text = table(&["CHECK", "OUTCOME", "FOUND"], &rows);
+    if told.accepted {
+        text += "\nA role lets the token in whose trust policy trusts the provider and asks for no \
+                 other values than these";
+        let has = |name: &str| told.condition_keys.iter().any(|(key, _)| key == name);
+        text += match (has("aws:TagKeys"), has("sts:SourceIdentity")) {
+            (false, false) => ":\n",
+            (true, false) => ", and allows sts:TagSession as well:\n",
+            (false, true) => ", and allows sts:SetSourceIdentity as well:\n",
+            (true, true) => ", and allows sts:TagSession and sts:SetSourceIdentity as well:\n",
+        };
+        let row = |(key, values): &(String, Vec<String>)| vec![key.clone(), values.join(", ")];
+        let rows: Vec<_> = told.condition_keys.iter().map(row).collect();
+        text += &table(&["CONDITION KEY", "VALUES"], &rows);
+    }
+    text
+}
+
+/// Names and values, a line each. What somebody else wrote breaks no lines.
+fn lines(rows: &[(&str, String)]) -> String {
+    let clean = |text: &str| text.replace(char::is_control, "\u{fffd}");
+    rows.iter().map(|(name, value)| format!("{name:<13}{}\n", clean(value))).collect()
 }
 
 fn accounts(listed: &Accounts) -> String {
@@ -390,6 +474,63 @@ mod tests {
 
     fn told(json: &str) -> String {
         outcome(&serde_json::from_str(json).unwrap())
+    }
+
+    #[test]
+    fn a_diagnosis_says_what_failed_and_what_can_be_asked() {
+        let check = |outcome: &str| {
+            format!(
+                r#"{{"federation-diagnosis": {{"provider": "arn", "accepted": {}, "checks": [
+                    {{"check": "form", "outcome": "passed", "detail": "signed"}},
+                    {{"check": "issuer", "outcome": "{outcome}", "detail": "`a\nb\u001b`"}},
+                    {{"check": "key", "outcome": "not-reached", "detail": "not looked at"}}],
+                    "condition_keys": [["h:aud", ["app"]], ["h:amr", ["pwd", "otp"]]]}}}}"#,
+                outcome == "passed",
+            )
+        };
+        let text = told(&check("failed"));
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 4, "{text}");
+        assert_eq!(lines[0], "CHECK   OUTCOME  FOUND");
+        assert_eq!(lines[2], "issuer  FAILED   `a\u{fffd}b\u{fffd}`");
+        assert_eq!(lines[3], "key     -        not looked at");
+        let text = told(&check("passed"));
+        assert!(text.contains("h:amr          pwd, otp\n"), "{text}");
+    }
+
+    #[test]
+    fn a_provider_is_told_with_what_holds_for_all() {
+        let text = told(
+            r#"{"federation-provider": {"arn": "arn", "issuer": "https://h", "id": "AOID1",
+                "created": "2026-01-02T03:04:05Z", "client_ids": ["a", "b"], "thumbprints": [],
+                "algorithms": ["RS256", "PS256"], "skew_seconds": 60, "authorities": [],
+                "notes": ["A note."]}}"#,
+        );
+        assert!(text.contains("client ids   a\n             b\n"), "{text}");
+        assert!(text.contains("algorithms   RS256, PS256\nskew         60 s\n"), "{text}");
+        assert!(text.contains("authorities  well-known ones\n"), "{text}");
+        assert!(text.ends_with("keys         fetched from the provider\nA note.\n"), "{text}");
+        let text = told(
+            r#"{"federation-provider": {"arn": "arn", "issuer": "https://h", "id": "AOID1",
+                "created": "2026-01-02T03:04:05Z", "client_ids": [], "thumbprints": ["9"],
+                "algorithms": ["RS256"], "skew_seconds": 0, "authorities": [
+                    {"subject": "CN=x", "sha256": "12", "not_after": "2027-01-02T03:04:05Z"}],
+                "static_keys": {"usable": 2, "sha256": "ab"}, "notes": []}}"#,
+        );
+        assert!(text.contains("client ids   none: no token is taken\n"), "{text}");
+        assert!(text.contains("authorities  CN=x, until 2027-01-02T03:04:05Z, SHA-256 12\n"));
+        assert!(text.contains("keys         2 static, SHA-256 ab\n"), "{text}");
+        let text = told(
+            r#"{"federation-providers": {"truncated": true, "providers": [
+                {"arn": "arn", "issuer": "https://h", "client_ids": 2},
+                {"arn": "brn", "issuer": "https://i", "client_ids": 0,
+                 "settings": {"skewSeconds": 5}}]}}"#,
+        );
+        assert!(text.contains("arn       https://h  2           -\n"), "{text}");
+        assert!(text.contains("brn       https://i  0           5 s of skew\n"), "{text}");
+        assert!(text.ends_with("(There are more.)\n"), "{text}");
+        let none = told(r#"{"federation-providers": {"providers": []}}"#);
+        assert_eq!(none, "No OpenID Connect provider is registered.\n");
     }
 
     #[test]

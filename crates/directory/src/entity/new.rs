@@ -12,6 +12,7 @@ use daypass_names::{
 use jiff::Timestamp;
 
 use super::{AssertionEncryptionMode, Tag};
+use crate::OidcSettings;
 
 /// What an account is made of.
 #[derive(Clone, Copy, Debug)]
@@ -217,6 +218,8 @@ pub struct NewOidcProvider {
     pub thumbprints: Vec<Thumbprint>,
     /// The tags; of those with the same key the last is kept.
     pub tags: Vec<Tag>,
+    /// What an operator sets for it; the API makes providers with the default.
+    pub settings: OidcSettings,
     /// Now.
     pub created: Timestamp,
 }

@@ -2,15 +2,17 @@ use daypass_names::{ClientId, IssuerUrl, Thumbprint};
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Entity, Fault, MAX_THUMBPRINTS, NewOidcProvider, OidcProvider, Seen, TokenVersion};
+use crate::{
+    Entity, Fault, MAX_THUMBPRINTS, NewOidcProvider, OidcProvider, OidcSettings, Seen, TokenVersion,
+};
 
 const PRINT: &str = "990f4193972f2becf12ddeda5237f9c952f20d9e";
 
-fn provider_id(seed: u8) -> UniqueId {
+pub(super) fn provider_id(seed: u8) -> UniqueId {
     UniqueId::from_random(UniqueIdKind::OidcProvider, [seed; 11])
 }
 
-fn url(text: &str) -> IssuerUrl {
+pub(super) fn url(text: &str) -> IssuerUrl {
     IssuerUrl::parse(text).unwrap()
 }
 
@@ -26,7 +28,7 @@ fn print(number: u8) -> Thumbprint {
     Thumbprint::parse(&format!("{number:040x}")).unwrap()
 }
 
-fn new_provider(text: &str, seed: u8) -> NewOidcProvider {
+pub(super) fn new_provider(text: &str, seed: u8) -> NewOidcProvider {
     NewOidcProvider {
         account: account(ACCOUNT),
         id: provider_id(seed),
@@ -34,6 +36,7 @@ fn new_provider(text: &str, seed: u8) -> NewOidcProvider {
         client_ids: Vec::new(),
         thumbprints: Vec::new(),
         tags: Vec::new(),
+        settings: OidcSettings::default(),
         created: now(),
     }
 }

@@ -16,7 +16,7 @@ use thiserror::Error;
 
 use super::aws_details;
 use super::secrets::Sealed;
-use crate::record::{EncryptionRecord, TokenVersionRecord};
+use crate::record::{EncryptionRecord, OidcSettingsRecord, TokenVersionRecord};
 use crate::{AccountRegions, MAX_SAML_METADATA, PasswordPolicy};
 
 /// What the member `format` says.
@@ -288,6 +288,9 @@ pub(crate) struct OidcImage {
     pub(crate) thumbprints: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) tags: Vec<TagImage>,
+    /// Absent when an operator set nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) settings: Option<OidcSettingsRecord>,
 }
 
 /// A SAML provider, without its private keys.

@@ -12,6 +12,7 @@ use super::document::{Document, InlineImage, Rights};
 use super::plan::{Action, Plan, Step, Thing};
 use super::secrets::OpenedSecrets;
 use crate::record::{EncryptionRecord, TokenVersionRecord};
+use crate::{OidcSettings, OidcSettingsTold};
 
 /// Most entries of a list; how many more there are is counted.
 const LISTED: usize = 50;
@@ -74,6 +75,8 @@ pub struct Given {
     client_ids: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     thumbprints: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    settings: Option<OidcSettingsTold>,
     #[serde(skip_serializing_if = "Option::is_none")]
     metadata_sha256: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -184,6 +187,8 @@ impl<'a> Gives<'a> {
                     let (clients, prints) = (&image.client_ids, &image.thumbprints);
                     given.client_ids = bounded(clients.iter().cloned(), &mut given.not_listed);
                     given.thumbprints = bounded(prints.iter().cloned(), &mut given.not_listed);
+                    let settings = OidcSettings::of_stored(image.settings.as_ref());
+                    given.settings = settings.ok().and_then(|settings| settings.told());
                 }
             }
             Thing::SamlProvider => {
@@ -273,6 +278,7 @@ impl Given {
                 1 => Some("1 thumbprint".to_owned()),
                 more => Some(format!("{more} thumbprints")),
             },
+            self.settings.as_ref().map(OidcSettingsTold::words),
             self.assertion_encryption_mode.map(|mode| match mode {
                 EncryptionRecord::Allowed => "encryption allowed".to_owned(),
                 EncryptionRecord::Required => "encryption required".to_owned(),

@@ -14,7 +14,9 @@ use jiff::Timestamp;
 use super::document::{OidcImage, PolicyImage, Rights, RoleImage, SamlImage, TagImage};
 use crate::inline::{MAX_INLINE_POLICIES, MAX_INLINE_POLICY};
 use crate::service_linked::Protection;
-use crate::{MAX_METADATA_CHARACTERS, MAX_PRIVATE_KEYS, MAX_THUMBPRINTS, Quotas, Tag, record};
+use crate::{
+    MAX_METADATA_CHARACTERS, MAX_PRIVATE_KEYS, MAX_THUMBPRINTS, OidcSettings, Quotas, Tag, record,
+};
 
 /// The shortest and the longest that the sessions of a role may be, in seconds.
 const SESSION_SECONDS: std::ops::RangeInclusive<u32> = 3_600..=43_200;
@@ -54,6 +56,7 @@ pub(crate) struct WantedOidc {
     pub(crate) client_ids: Vec<ClientId>,
     pub(crate) thumbprints: Vec<Thumbprint>,
     pub(crate) tags: Vec<Tag>,
+    pub(crate) settings: OidcSettings,
 }
 
 impl WantedOidc {
@@ -63,7 +66,10 @@ impl WantedOidc {
         let prints = |one: &Self| {
             one.thumbprints.iter().map(|print| *print.as_bytes()).collect::<BTreeSet<_>>()
         };
-        self.url == other.url && clients(self) == clients(other) && prints(self) == prints(other)
+        self.url == other.url
+            && clients(self) == clients(other)
+            && prints(self) == prints(other)
+            && self.settings == other.settings
     }
 }
 
@@ -193,7 +199,9 @@ pub(crate) fn oidc_provider(image: &OidcImage, quotas: &Quotas) -> Result<Wanted
     if prints.len() < thumbprints.len() {
         return Err("it has a thumbprint twice".to_owned());
     }
-    Ok(WantedOidc { url, client_ids, thumbprints, tags: tags(&image.tags, quotas)? })
+    let settings = OidcSettings::of_stored(image.settings.as_ref())
+        .map_err(|fault| format!("its settings: {fault}"))?;
+    Ok(WantedOidc { url, client_ids, thumbprints, tags: tags(&image.tags, quotas)?, settings })
 }
 
 /// The name of a SAML provider that can be, but for its metadata, which takes long to read, and until

@@ -147,6 +147,7 @@ impl Directory {
             client_ids: provider.client_ids.iter().map(ToString::to_string).collect(),
             thumbprints: provider.thumbprints.iter().map(ToString::to_string).collect(),
             tags: tags(&provider.tags),
+            settings: provider.settings.record(),
         }
     }
 

@@ -44,6 +44,7 @@ impl Directory {
             client_ids: wanted.client_ids,
             thumbprints: wanted.thumbprints,
             tags: wanted.tags,
+            settings: wanted.settings,
             created: now,
         };
         self.create_oidc_provider(new, noting).await.map(|_| ())

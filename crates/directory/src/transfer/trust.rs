@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use daypass_names::{AccountId, Arn, Constrained, IamResource, IssuerUrl, SamlProviderName};
+use daypass_names::{AccountId, Arn, Constrained, IamResource, SamlProviderName};
 use daypass_policy::{NamedPrincipal, Policy};
 
 use crate::record::TrustRecord;
@@ -152,10 +152,9 @@ impl Directory {
             return Ok(None);
         };
         let is_here = match provider.resource().split_once('/') {
-            Some(("oidc-provider", url)) => match IssuerUrl::parse(&format!("https://{url}")) {
-                Ok(url) => is_there(self.oidc_provider(account, &url).await)?,
-                Err(_) => false,
-            },
+            Some(("oidc-provider", url)) => {
+                is_there(self.oidc_provider_of_arn(account, url).await)?
+            }
             Some(("saml-provider", name)) => match SamlProviderName::parse(name) {
                 Ok(name) => is_there(self.saml_provider(account, &name).await)?,
                 Err(_) => false,

@@ -13,4 +13,5 @@ mod rootmade;
 mod security_history;
 mod trust;
 mod truth_table;
+mod web_identity;
 mod worked_cases;

@@ -186,6 +186,15 @@ impl Deployment {
             Command::Export { account, path, passphrase } => {
                 self.export(journal, account, path, passphrase, progress).await
             }
+            Command::FederationClear(clearing) => self.clear_federation(journal, &clearing).await,
+            Command::FederationDiagnose { provider, token } => {
+                self.diagnose_federation(journal, &provider, &token).await
+            }
+            Command::FederationList { account } => {
+                self.list_federation(journal, account.as_deref()).await
+            }
+            Command::FederationSet(change) => self.set_federation(journal, &change).await,
+            Command::FederationShow { provider } => self.show_federation(journal, &provider).await,
             Command::Import { account, path, dry_run, create_account, passphrase } => {
                 let asked = Asked { account, path, dry_run, create_account, passphrase };
                 self.import(journal, asked, progress).await

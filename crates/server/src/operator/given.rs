@@ -23,6 +23,8 @@ const SECRET_MIN: usize = 40;
 const SUBJECT_MAX: usize = 256;
 /// Most bytes of a part of a question that is told: an ARN has at most 2,048 characters.
 const QUESTION_MAX: usize = 2_048;
+/// Most characters of the name of an algorithm.
+const ALGORITHM_MAX: usize = 8;
 /// Characters of the id of a revocation.
 const REVOCATION_ID: usize = 8;
 /// Hexadecimal digits of the digest of a session id.
@@ -96,6 +98,12 @@ impl<'a> Told<'a> {
     /// A name, an alias or a host: what satisfies the constraints of its type.
     pub(crate) fn word<T: Constrained>(text: &'a str) -> Self {
         Self::plain_if(is::<T>(text) && !could_be_secret(text), text)
+    }
+
+    /// The name of a signature algorithm of tokens, known or not.
+    pub(crate) fn algorithm(text: &'a str) -> Self {
+        let word = text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        Self::plain_if(word && (1..=ALGORITHM_MAX).contains(&text.len()), text)
     }
 
     /// A Region.
@@ -242,6 +250,7 @@ mod tests {
                 Told::user(text),
                 Told::provider(text),
                 Told::region(text),
+                Told::algorithm(text),
             ];
             for told in all {
                 assert!(told.is_hidden(), "{told:?}");
@@ -278,6 +287,8 @@ mod tests {
             Told::provider("accounts.example.com"),
             Told::subject("ann"),
             Told::region("eu-central-1"),
+            Told::algorithm("PS256"),
+            Told::algorithm("HS256"),
         ] {
             assert!(!told.is_hidden(), "{told:?}");
         }

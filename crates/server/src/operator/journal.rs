@@ -16,7 +16,9 @@ use serde_json::{Map, Value};
 
 use crate::operator::deployment::Deployment;
 use crate::operator::given::{self, Told};
-use crate::operator::protocol::{Command, Compromised, Registration, Target};
+use crate::operator::protocol::{
+    Command, Compromised, FederationChange, FederationClearing, Registration, Target,
+};
 use crate::operator::refusal::Refusal;
 
 /// The service that records name.
@@ -166,6 +168,11 @@ fn event_name(command: &Command) -> &'static str {
         // That secrets leave is an event of its own.
         Command::Export { passphrase: None, .. } => "ExportAccount",
         Command::Export { passphrase: Some(_), .. } => "ExportAccountSecrets",
+        Command::FederationClear(_) => "ClearOpenIDConnectProviderSettings",
+        Command::FederationDiagnose { .. } => "DiagnoseWebIdentityToken",
+        Command::FederationList { .. } => "ListOpenIDConnectProviderSettings",
+        Command::FederationSet(_) => "SetOpenIDConnectProviderSettings",
+        Command::FederationShow { .. } => "GetOpenIDConnectProviderSettings",
         Command::Import { dry_run: true, .. } => "PlanImport",
         Command::Import { dry_run: false, .. } => "Import",
         Command::KeysCompromise { .. } => "CompromiseKey",
@@ -202,6 +209,9 @@ pub(crate) fn reads(command: &Command) -> bool {
     match command {
         Command::AccountList {}
         | Command::AccountRegionList { .. }
+        | Command::FederationDiagnose { .. }
+        | Command::FederationList { .. }
+        | Command::FederationShow { .. }
         | Command::Import { dry_run: true, .. }
         | Command::KeysList {}
         | Command::MessageSeal { .. }
@@ -216,6 +226,8 @@ pub(crate) fn reads(command: &Command) -> bool {
         | Command::AccountReopen { .. }
         | Command::Backup { .. }
         | Command::Export { .. }
+        | Command::FederationClear(_)
+        | Command::FederationSet(_)
         | Command::Import { .. }
         | Command::KeysCompromise { .. }
         | Command::KeysRotate { .. }
@@ -287,6 +299,37 @@ fn parameters(command: &Command) -> Option<Value> {
             put("accountId", told(Told::account(account)));
             put("path", text(&path.display().to_string()));
             put("withSecrets", Some(passphrase.is_some().into()));
+        }
+        Command::FederationClear(clearing) => {
+            let FederationClearing { provider, algorithms, skew, authorities, keys } = clearing;
+            put("provider", told(Told::provider(provider)));
+            let all = [
+                (*algorithms, "algorithms"),
+                (*skew, "skew"),
+                (*authorities, "authorities"),
+                (*keys, "keys"),
+            ];
+            let cleared = all.into_iter().filter(|(is_cleared, _)| *is_cleared);
+            put("settings", Some(cleared.map(|(_, name)| name).collect()));
+        }
+        // The token is a credential.
+        Command::FederationDiagnose { provider, token: _ }
+        | Command::FederationShow { provider } => {
+            put("provider", told(Told::provider(provider)));
+        }
+        Command::FederationList { account } => {
+            put("accountId", account.as_deref().map(Told::account).and_then(told));
+        }
+        Command::FederationSet(change) => {
+            let FederationChange { provider, algorithms, skew_seconds, authorities, keys } = change;
+            put("provider", told(Told::provider(provider)));
+            let names = algorithms.iter().flatten().map(|text| Told::algorithm(text));
+            let names: Vec<_> = names.map(|told| Value::from(told.to_string())).collect();
+            put("algorithms", algorithms.is_some().then_some(names.into()));
+            put("skewSeconds", skew_seconds.map(Value::from));
+            // What they are the response tells, by digests.
+            put("withAuthorities", authorities.is_some().then_some(true.into()));
+            put("withKeys", keys.is_some().then_some(true.into()));
         }
         Command::Import { account, path, create_account, passphrase, dry_run: _ } => {
             put("accountId", told(Told::account(account)));

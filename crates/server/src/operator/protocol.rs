@@ -6,6 +6,7 @@
 //! says which side is older.
 
 mod asked;
+mod federation;
 mod identities;
 mod secret;
 mod transfers;
@@ -18,6 +19,11 @@ use thiserror::Error;
 use zeroize::{Zeroize, Zeroizing};
 
 pub use asked::{Asked, Document, MessageSealed, Values};
+pub use federation::{
+    FederationAuthority, FederationChange, FederationCheck, FederationClearing,
+    FederationDiagnosis, FederationKeys, FederationOutcome, FederationProvider,
+    FederationProviderLine, FederationProviders, OidcSettingsTold,
+};
 pub use identities::{
     AccessKeyCreated, AccessKeyDeleted, AccessKeyLine, AccountChanged, AccountRegionLine,
     AccountRegionsTold, RegionKindName, Registration, RootKeys, ServiceLine, ServiceRemoved,
@@ -29,8 +35,9 @@ pub use transfers::{Action, Exported, ImportLine, Imported, Thing};
 /// The version of the protocol: raised when an older side would misunderstand a newer one.
 pub const VERSION: u64 = 1;
 
-/// Most bytes of a request line, its line break included.
-pub const REQUEST_MAX: usize = 64 << 10;
+/// Most bytes of a request line, its line break included: the keys and the authorities of a provider
+/// have most, 192 KiB, and quotation marks and line breaks take two bytes.
+pub const REQUEST_MAX: usize = 512 << 10;
 
 /// Most bytes of a reply line, its line break included.
 pub const REPLY_MAX: usize = 16 << 20;
@@ -40,10 +47,11 @@ pub const LISTED_MAX: usize = 10_000;
 
 /// The member of a request that holds the version.
 const VERSION_MEMBER: &str = "version";
-/// The member of a request that holds a passphrase.
-const PASSPHRASE_MEMBER: &str = "passphrase";
-/// Room for a request line, so that a secret in it is not left behind where the line grew out of.
-const LINE_ROOM: usize = 8 << 10;
+/// The members of a request that hold a secret.
+const SECRET_MEMBERS: [&str; 2] = ["passphrase", "token"];
+/// Room for a request line with a secret, a token of 20,000 characters at most, so that none is left
+/// behind where the line grew out of.
+pub(crate) const LINE_ROOM: usize = 24 << 10;
 
 /// What an operator asks of a running server.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -106,6 +114,28 @@ pub enum Command {
         /// What to seal the secrets of the account under; without it they are left out.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         passphrase: Option<Secret>,
+    },
+    /// Takes settings of an OpenID Connect provider back.
+    FederationClear(FederationClearing),
+    /// Checks a token as AssumeRoleWithWebIdentity does, and issues nothing.
+    FederationDiagnose {
+        /// The ARN of the provider.
+        provider: String,
+        /// The token.
+        token: Secret,
+    },
+    /// Lists the OpenID Connect providers.
+    FederationList {
+        /// Only those of one account, twelve digits.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        account: Option<String>,
+    },
+    /// Changes settings of an OpenID Connect provider.
+    FederationSet(FederationChange),
+    /// Tells an OpenID Connect provider and its settings.
+    FederationShow {
+        /// The ARN of the provider.
+        provider: String,
     },
     /// Brings an account in from a file.
     Import {
@@ -308,6 +338,12 @@ pub enum Outcome {
     BackedUp(BackedUp),
     /// An account in a file.
     Exported(Exported),
+    /// What came of each check of a token.
+    FederationDiagnosis(FederationDiagnosis),
+    /// An OpenID Connect provider.
+    FederationProvider(FederationProvider),
+    /// OpenID Connect providers.
+    FederationProviders(FederationProviders),
     /// What an import did, or would do.
     Imported(Imported),
     /// The keys as they are now, and what follows.
@@ -565,11 +601,13 @@ impl Command {
         if let Value::Object(members) = &mut request {
             members.insert(VERSION_MEMBER.to_owned(), VERSION.into());
         }
-        // SECURITY: there may be a passphrase in it.
+        // SECURITY: there may be a secret in it.
         let mut line = Zeroizing::new(Vec::with_capacity(LINE_ROOM));
         let written = serde_json::to_writer(&mut *line, &request).map_err(RequestFault::Encode);
-        if let Some(Value::String(passphrase)) = request.get_mut(PASSPHRASE_MEMBER) {
-            passphrase.zeroize();
+        for member in SECRET_MEMBERS {
+            if let Some(Value::String(secret)) = request.get_mut(member) {
+                secret.zeroize();
+            }
         }
         written?;
         line.push(b'\n');
@@ -685,6 +723,23 @@ mod tests {
                 create_account: true,
                 passphrase: Some(Zeroizing::new(text()).into()),
             },
+            Command::FederationClear(FederationClearing {
+                provider: text(),
+                keys: true,
+                ..FederationClearing::default()
+            }),
+            Command::FederationDiagnose { provider: text(), token: Zeroizing::new(text()).into() },
+            Command::FederationList { account: None },
+            Command::FederationList { account: Some(text()) },
+            Command::FederationSet(FederationChange {
+                provider: text(),
+                algorithms: Some(Vec::new()),
+                skew_seconds: Some(0),
+                authorities: Some(text()),
+                keys: Some(text()),
+            }),
+            Command::FederationSet(FederationChange::default()),
+            Command::FederationShow { provider: text() },
             Command::KeysCompromise { ring: RingName::Sessions, what: Compromised::Key(7) },
             Command::KeysCompromise { ring: RingName::Sessions, what: Compromised::Before(text()) },
             Command::KeysList {},

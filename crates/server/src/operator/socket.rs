@@ -21,7 +21,9 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use zeroize::Zeroizing;
 
-use crate::operator::protocol::{Command, Outcome, Progress, REQUEST_MAX, Reply, RequestFault};
+use crate::operator::protocol::{
+    Command, LINE_ROOM, Outcome, Progress, REQUEST_MAX, Reply, RequestFault,
+};
 
 /// The name of the socket in the data folder.
 pub const SOCKET: &str = "operator.sock";
@@ -279,8 +281,8 @@ enum Unread {
 async fn request<S: AsyncRead + Unpin>(
     stream: &mut BufReader<S>,
 ) -> Result<Option<Command>, Unread> {
-    // SECURITY: there may be a passphrase in it.
-    let mut line = Zeroizing::new(Vec::with_capacity(REPLY_ROOM));
+    // SECURITY: there may be a secret in it.
+    let mut line = Zeroizing::new(Vec::with_capacity(LINE_ROOM));
     let most = u64::try_from(REQUEST_MAX).unwrap_or(u64::MAX);
     stream.take(most).read_until(b'\n', &mut line).await.map_err(Unread::Io)?;
     if line.is_empty() {

@@ -1,5 +1,6 @@
 //! Each command against a deployment in memory, or in a file where that matters.
 
+mod federation;
 mod identities;
 mod messages;
 mod regions;
@@ -140,6 +141,7 @@ impl World {
             refusals: None,
             clock: clock.clone(),
             random: random.clone(),
+            fetch: Arc::new(daypass_api::NoFetch),
             settings: Settings {
                 partition: Partition::Aws,
                 region: region.clone(),
@@ -148,6 +150,7 @@ impl World {
                 allow_empty_region: false,
                 strict_audit: false,
                 rate_limits: daypass_api::RateLimits::default(),
+                federation_plain_http: false,
             },
         })
         .unwrap();

@@ -54,6 +54,9 @@ const SUBJECT: [&str; 8] = [
 /// The names of claims that say for whom a token was made.
 const AUDIENCE: [&str; 4] = ["aud", "oaud", "azp", "app_id"];
 
+/// Its users are those of an identity pool, and `amr` says whether they have signed in.
+const COGNITO: &str = "cognito-identity.amazonaws.com";
+
 /// What the lints on principals ask of a statement, found once for all its principals.
 struct Facts {
     narrowed: Narrowed,
@@ -196,10 +199,21 @@ fn federated(facts: &Facts, principal: &NamedPrincipal, path: &str, found: &mut 
     let at = principal.word.at;
     if facts.assumes_with_web_identity && !text.contains(":saml-provider/") {
         let issuer = text.split_once(":oidc-provider/").map_or(&**text, |(_, url)| url);
-        if !facts.narrowed.to_claims(issuer, &SUBJECT) {
-            let message = format!(
-                "every token of {issuer} is taken, whoever it is of: add a condition on {issuer}:sub"
-            );
+        let is_cognito = issuer.eq_ignore_ascii_case(COGNITO);
+        let says_who = facts.narrowed.to_claims(issuer, &SUBJECT)
+            || (is_cognito && facts.narrowed.to_claims(issuer, &["amr"]));
+        if !says_who {
+            let message = if is_cognito {
+                format!(
+                    "whoever has signed in nowhere is let in as well, if the identity pool has \
+                     identities for them: add a condition on {issuer}:amr or {issuer}:sub"
+                )
+            } else {
+                format!(
+                    "every token of {issuer} is taken, whoever it is of: add a condition on \
+                     {issuer}:sub"
+                )
+            };
             found.add("federated-without-subject", at, path, message);
         }
         if !facts.narrowed.to_claims(issuer, &AUDIENCE) {

@@ -91,17 +91,25 @@ pub(crate) fn review(text: &str, kind: Option<KindName>, own: Option<AccountId>)
         }
     }
     for issuer in policy.unguarded_issuers() {
-        let at = issuer.span().start;
+        let at = issuer.principal().span().start;
         // Whose lack of any condition was told is not told that its condition is too weak.
         if found.all.iter().any(|f| f.code == "federated-without-subject" && f.at == at) {
             continue;
         }
-        let provider = issuer.provider().unwrap_or_default();
-        let host = provider.split_once(":oidc-provider/").map_or(provider, |(_, url)| url);
-        let message = format!(
-            "{host} is shared by many customers, and no condition says which of them is meant"
-        );
-        found.add("shared-issuer", at, policy.path_of(issuer), message);
+        let url = issuer.url();
+        let message = if issuer.is_evaluated() {
+            format!(
+                "{url} is shared by many customers, and no condition says which of them is meant"
+            )
+        } else {
+            let controls: Vec<_> = issuer.controls().collect();
+            format!(
+                "{url} is shared by many customers: IAM saves the policy only with a condition on {} \
+                 that is not `*`",
+                controls.join(" or ")
+            )
+        };
+        found.add("shared-issuer", at, policy.path_of(issuer.principal()), message);
     }
     found.all.sort_by_key(|finding| finding.at);
     let mut places = Places::of(text);
@@ -227,6 +235,7 @@ mod tests {
             format!(r#"{{"Federated": "arn:aws:iam::123456789012:oidc-provider/{github}"}}"#);
         let own_idp =
             r#"{"Federated": "arn:aws:iam::123456789012:oidc-provider/login.example.com/a"}"#;
+        let cognito = r#"{"Federated": "cognito-identity.amazonaws.com"}"#;
         let saml = r#"{"Federated": "arn:aws:iam::123456789012:saml-provider/P"}"#;
         let foreign = r#"{"AWS": "210987654321"}"#;
         let web = "sts:AssumeRoleWithWebIdentity";
@@ -326,6 +335,58 @@ mod tests {
                 own_idp,
                 web,
                 r#""StringEquals": {"login.example.com/a:aud": "x"}, "StringLike": {"login.example.com/a:sub": "team/*"}"#,
+                &[],
+            ),
+            // IAM asks for the subject, however well another claim says who.
+            (
+                &provider,
+                web,
+                &format!(
+                    r#""StringEquals": {{{aud}}}, "StringLike": {{"{github}:repository": "acme/*"}}"#
+                ),
+                &["shared-issuer"],
+            ),
+            (
+                &provider,
+                web,
+                &format!(
+                    r#""StringEquals": {{{aud}}}, "StringLikeIfExists": {{"{github}:sub": "repo:acme/*"}}"#
+                ),
+                &["federated-without-subject"],
+            ),
+            (
+                &provider,
+                web,
+                &format!(
+                    r#""StringEquals": {{{aud}}}, "StringNotLike": {{"{github}:sub": "repo:evil/*"}}"#
+                ),
+                &["federated-without-subject"],
+            ),
+            (
+                &provider,
+                web,
+                &format!(
+                    r#""StringEquals": {{{aud}}}, "StringLike": {{"{github}:sub": ["repo:acme/*", "repo:a*"]}}"#
+                ),
+                &["shared-issuer"],
+            ),
+            (
+                cognito,
+                web,
+                r#""StringEquals": {"cognito-identity.amazonaws.com:aud": "us-east-1:x"}"#,
+                &["federated-without-subject"],
+            ),
+            (
+                cognito,
+                web,
+                r#""ForAnyValue:StringLike": {"cognito-identity.amazonaws.com:amr": "authenticated"}"#,
+                &["federated-without-audience", "shared-issuer"],
+            ),
+            (
+                cognito,
+                web,
+                r#""StringEquals": {"cognito-identity.amazonaws.com:aud": "us-east-1:x"},
+                   "ForAnyValue:StringLike": {"cognito-identity.amazonaws.com:amr": "authenticated"}"#,
                 &[],
             ),
             (saml, "sts:AssumeRoleWithSAML", "", &["federated-without-audience"]),

@@ -5,10 +5,12 @@ use daypass_federation::saml::Digest;
 use daypass_names::{ClientId, IssuerUrl, Region, SamlId, SamlProviderName, Thumbprint};
 
 use super::*;
+use crate::tests::oidc_settings::settings;
 use crate::tests::saml_providers::a_key;
 use crate::{
-    AssertionEncryptionMode, DocumentFault, NewOidcProvider, NewSamlMetadata, NewSamlPrivateKey,
-    NewSamlProvider, NewServiceLinkedRole, RegionChange, TokenVersion,
+    AssertionEncryptionMode, ClockSkew, DocumentFault, Gives, NewOidcProvider, NewSamlMetadata,
+    NewSamlPrivateKey, NewSamlProvider, NewServiceLinkedRole, OidcSettings, OidcSettingsChange,
+    RegionChange, TokenVersion,
 };
 
 const METADATA: &str = include_str!("../../../../federation/src/saml/testdata/metadata.xml");
@@ -41,6 +43,7 @@ fn oidc(url: &str) -> NewOidcProvider {
         client_ids: vec![client("web"), client("app")],
         thumbprints: vec![Thumbprint::parse(&format!("{:040x}", 5)).unwrap()],
         tags: tags(&["o=1"]),
+        settings: OidcSettings::default(),
         created: now(),
     }
 }
@@ -330,6 +333,73 @@ async fn providers_get_what_the_file_gives_them() {
     assert_eq!(done.action(Thing::OidcProvider, ISSUER), Action::Create);
     assert_eq!(done.action(Thing::Role, "own"), Action::Same);
     sound(&to).await;
+}
+
+/// What an operator set for a provider moves with it, and is looked at as everything is.
+#[tokio::test]
+async fn the_settings_of_a_provider_move_with_it() {
+    let from = Fixture::new().await;
+    let set = settings();
+    let new = NewOidcProvider { settings: set.clone(), ..oidc(ISSUER) };
+    from.directory.create_oidc_provider(new, &Noted).await.unwrap();
+    let text = export(&from.directory, None).await;
+    let to = empty().await;
+    import(&to.directory, &text).await;
+    sound(&to).await;
+    let url = IssuerUrl::parse(ISSUER).unwrap();
+    let came = to.directory.oidc_provider(here(), &url).await.unwrap();
+    assert_eq!(came.settings, set);
+    pretty(&kept(&export(&to.directory, None).await), &kept(&text));
+    let again = import(&to.directory, &text).await;
+    assert_eq!(again.action(Thing::OidcProvider, ISSUER), Action::Same);
+
+    // Others are a conflict, none too.
+    let change = OidcSettingsChange {
+        skew: Some(ClockSkew::of_seconds(6).unwrap()),
+        ..OidcSettingsChange::default()
+    };
+    for change in [change, OidcSettingsChange::to_default()] {
+        let noting = |_: &OidcSettings| Noted.note(&());
+        to.directory.change_oidc_settings(here(), came.id, &change, &noting).await.unwrap();
+        let done = import(&to.directory, &text).await;
+        assert_eq!(done.action(Thing::OidcProvider, ISSUER), Action::Conflict);
+    }
+
+    // What it gives is told, for the record too.
+    let document = Document::read(text.as_bytes()).unwrap();
+    let elsewhere = empty().await;
+    let survey = elsewhere.directory.survey(here(), &document).await.unwrap();
+    let plan = Plan::new(&document, None, &survey, Partition::Aws);
+    let given = Gives::of(&document, None, &plan).to(Thing::OidcProvider, ISSUER);
+    let words = given.words().unwrap();
+    assert!(words.contains("PS256, 5 s of skew, 1 private authority, static keys"), "{words}");
+    let told = serde_json::to_value(&given).unwrap();
+    assert_eq!(told["settings"]["furtherAlgorithms"], json!(["PS256"]));
+    assert_eq!(told["settings"]["staticKeysSha256"].as_str().unwrap().len(), 64);
+
+    // What cannot be set is left out as a whole.
+    for (settings, part) in [
+        (json!({"algorithms": ["HS256"]}), "the algorithm"),
+        (json!({"skewSeconds": 301}), "the skew"),
+        (json!({"authorities": "none"}), "the authorities"),
+        (json!({"keys": "{}"}), "the keys"),
+    ] {
+        let to = empty().await;
+        let given = file(json!({"oidcProviders": [{"url": ISSUER, "settings": settings}]}));
+        let done = import(&to.directory, &given.to_string()).await;
+        assert_eq!(done.action(Thing::OidcProvider, ISSUER), Action::LeaveOut, "{given}");
+        let notes = done.notes(Thing::OidcProvider, ISSUER);
+        assert!(notes.contains("its settings") && notes.contains(part), "{notes}");
+    }
+    let unknown = file(json!({"oidcProviders": [{"url": ISSUER, "settings": {"trust": true}}]}));
+    assert!(Document::read(unknown.to_string().as_bytes()).is_err());
+    // A provider on this machine is one machine's own.
+    for url in ["http://localhost:8080", "https://localhost:8443", "http://127.0.0.1"] {
+        let to = empty().await;
+        let given = file(json!({"oidcProviders": [{"url": url}]}));
+        let done = import(&to.directory, &given.to_string()).await;
+        assert_eq!(done.action(Thing::OidcProvider, url), Action::LeaveOut, "{url}");
+    }
 }
 
 /// SECURITY: a service-linked role has what its service gives it, whatever a file says; and no

@@ -120,7 +120,8 @@ impl Planning<'_> {
             return Err(format!("its trust policy: {lost}"));
         }
         if let Some(issuer) = policy.unguarded_issuer() {
-            return Err(format!("its trust policy lets in every identity of {issuer}"));
+            let provider = issuer.principal().written();
+            return Err(format!("its trust policy lets in every identity of {provider}"));
         }
         self.rights(image.rights(), self.role_bounds())
     }

@@ -1,0 +1,12 @@
+//! What the API needs of identity providers outside: their keys, fetched through a port, kept and
+//! renewed. Nothing here says whether a token is to be believed.
+
+mod fetch;
+mod key_sets;
+#[cfg(test)]
+pub(crate) mod scripted;
+
+pub use fetch::{Fetch, FetchFault, FetchWanted, Fetching, NoFetch};
+pub(crate) use key_sets::{KeySetGeneration, KeySets};
+#[cfg(test)]
+pub(crate) use key_sets::{Keys, KeysFault, MAX_FLIGHTS_OF_ONE};

@@ -1,0 +1,253 @@
+//! What to do for somebody who needs a provider's keys, by what is known of them.
+
+use jiff::Timestamp;
+
+use super::{Kept, KeySetGeneration, Keys, KeysFault};
+
+/// For so many seconds keys are fresh.
+const FRESH_S: u64 = 15 * 60;
+/// Older ones are renewed while they are used, until they are so many seconds old; from then on
+/// whoever needs them waits for newer ones.
+const LIFE_S: u64 = 2 * FRESH_S;
+/// When newer ones cannot be had, they are used until they are so many seconds old.
+const LAST_GOOD_S: u64 = 24 * 60 * 60;
+
+/// After a fetch for a key that nobody knew, no other is made for such a one for so many seconds:
+/// whoever invents ids of keys makes nobody ask the provider more often.
+const UNKNOWN_KEY_S: u64 = 30;
+/// After a fetch that failed, none is made for so many seconds.
+const PAUSE_S: u64 = 10;
+/// For so many seconds after one that failed, a provider counts as down: nobody waits for it who has
+/// keys to go on with.
+const DOWN_S: u64 = 5 * 60;
+
+/// What to do.
+#[derive(Debug)]
+pub(super) enum Plan {
+    /// Use these.
+    Use(Keys),
+    /// Use these, and fetch newer ones meanwhile.
+    UseAndRenew(Keys),
+    /// Wait for a fetch.
+    Wait,
+    /// Wait for one that is for a key that nobody knows.
+    Seek,
+    /// Give up at once: a fetch has just failed.
+    Fail(KeysFault),
+}
+
+/// Which keys somebody needs.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Need<'a> {
+    /// Whatever keys there are.
+    Any,
+    /// The key of this id.
+    Key(&'a str),
+    /// Others than these.
+    NewerThan(KeySetGeneration),
+}
+
+impl Need<'_> {
+    fn is_met_by(self, keys: &Keys) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Key(kid) => keys.set.has(kid),
+            Self::NewerThan(generation) => keys.generation != generation,
+        }
+    }
+}
+
+/// Decides for somebody who needs keys.
+///
+/// Ages are distances: a clock that was set back makes nothing fresh for long.
+pub(super) fn plan(kept: Option<&Kept>, need: Need<'_>, now: Timestamp) -> Plan {
+    let Some(kept) = kept else { return Plan::Wait };
+    let since_tried = distance(kept.tried, now);
+    let paused = kept.fault.is_some() && since_tried < PAUSE_S;
+    let Some((keys, age)) = kept.usable_aged(now) else {
+        return match &kept.fault {
+            Some(fault) if paused => Plan::Fail(fault.clone()),
+            _ => Plan::Wait,
+        };
+    };
+    let keys = keys.clone();
+    if !need.is_met_by(&keys) {
+        let was_sought = kept.sought.is_some_and(|sought| distance(sought, now) < UNKNOWN_KEY_S);
+        return match was_sought || paused {
+            true => Plan::Use(keys),
+            false => Plan::Seek,
+        };
+    }
+    if age < FRESH_S || paused {
+        return Plan::Use(keys);
+    }
+    let is_down = kept.fault.is_some() && since_tried < DOWN_S;
+    match age < LIFE_S || is_down {
+        true => Plan::UseAndRenew(keys),
+        false => Plan::Wait,
+    }
+}
+
+impl Kept {
+    /// The last keys that were fetched, unless they are too old for anything.
+    pub(super) fn usable(&self, now: Timestamp) -> Option<&Keys> {
+        self.usable_aged(now).map(|(keys, _)| keys)
+    }
+
+    /// With their age in seconds.
+    fn usable_aged(&self, now: Timestamp) -> Option<(&Keys, u64)> {
+        let good = self.good.as_ref()?;
+        let age = distance(good.fetched, now);
+        (age < LAST_GOOD_S).then_some((&good.keys, age))
+    }
+}
+
+/// In seconds.
+fn distance(one: Timestamp, other: Timestamp) -> u64 {
+    one.as_second().abs_diff(other.as_second())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use daypass_federation::oidc::JwkSet;
+    use jiff::SignedDuration;
+
+    use super::super::{Good, Trust};
+    use super::*;
+    use crate::FetchFault;
+
+    /// The key of RFC 7517, appendix A.1.
+    const KEYS: &str = r#"{"keys":[{"kty":"EC","crv":"P-256","kid":"known",
+        "x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+        "y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}]}"#;
+
+    fn now() -> Timestamp {
+        "2026-01-02T03:04:05.678Z".parse().unwrap()
+    }
+
+    /// What is known when the keys, if there are any, were fetched so many seconds ago, and the last
+    /// fetch ended so many seconds ago.
+    fn kept(good: Option<i64>, tried: i64, failed: bool) -> Kept {
+        let ago = |seconds| now() - SignedDuration::from_secs(seconds);
+        let set = Arc::new(JwkSet::parse(KEYS.as_bytes()).unwrap());
+        let keys = Keys { set, generation: KeySetGeneration(7) };
+        Kept {
+            provider: 1,
+            trust: Trust { thumbprints: Vec::new(), authorities: None },
+            good: good.map(|age| Good {
+                keys,
+                fetched: ago(age),
+                digest: [0; 32],
+                length: KEYS.len(),
+            }),
+            tried: ago(tried),
+            sought: Some(ago(tried)),
+            fault: failed
+                .then_some(KeysFault::Fetch { what: "the keys", fault: FetchFault::TooSlow }),
+        }
+    }
+
+    fn check(kept: Option<&Kept>, need: Need<'_>, want: &str) {
+        let planned = match plan(kept, need, now()) {
+            Plan::Use(keys) => {
+                assert_eq!(keys.generation, KeySetGeneration(7));
+                "use"
+            }
+            Plan::UseAndRenew(_) => "renew",
+            Plan::Wait => "wait",
+            Plan::Seek => "seek",
+            Plan::Fail(fault) => {
+                assert_eq!(Some(&fault), kept.and_then(|kept| kept.fault.as_ref()));
+                "fail"
+            }
+        };
+        assert_eq!(planned, want, "{need:?} of {kept:?}");
+    }
+
+    const HOUR: i64 = 3_600;
+
+    #[test]
+    fn keys_are_renewed_ahead_of_need() {
+        check(None, Need::Any, "wait");
+        for (age, want) in [
+            (0, "use"),
+            (899, "use"),
+            (900, "renew"),
+            (1_799, "renew"),
+            (1_800, "wait"),
+            (24 * HOUR, "wait"),
+            // The clock was set back.
+            (-1, "use"),
+            (-900, "renew"),
+            (-1_800, "wait"),
+            (-24 * HOUR, "wait"),
+        ] {
+            check(Some(&kept(Some(age), age, false)), Need::Any, want);
+        }
+    }
+
+    /// A provider that is down slows nobody who has keys, and is not asked all the time.
+    #[test]
+    fn the_last_good_keys_are_used_for_a_day() {
+        for (good, tried, want) in [
+            (Some(900), 0, "use"),
+            (Some(900), 9, "use"),
+            (Some(900), 10, "renew"),
+            (Some(1_800), 9, "use"),
+            (Some(1_800), 10, "renew"),
+            (Some(1_800), 299, "renew"),
+            // It may be up again.
+            (Some(1_800), 300, "wait"),
+            (Some(24 * HOUR - 1), 9, "use"),
+            (Some(24 * HOUR - 1), 10, "renew"),
+            (Some(24 * HOUR), 9, "fail"),
+            (Some(24 * HOUR), 10, "wait"),
+            (None, 0, "fail"),
+            (None, 9, "fail"),
+            (None, 10, "wait"),
+        ] {
+            check(Some(&kept(good, tried, true)), Need::Any, want);
+        }
+    }
+
+    /// Whoever invents ids of keys makes nobody ask more often.
+    #[test]
+    fn a_key_that_nobody_knows_is_asked_for_now_and_then() {
+        let newer = Need::NewerThan(KeySetGeneration(7));
+        let older = Need::NewerThan(KeySetGeneration(6));
+        for failed in [false, true] {
+            for (good, tried, met, unmet) in [
+                (10, 10, "use", "use"),
+                (29, 29, "use", "use"),
+                (30, 30, "use", "seek"),
+                (600, 29, "use", "use"),
+                (600, 30, "use", "seek"),
+                (24 * HOUR - 1, 29, if failed { "renew" } else { "wait" }, "use"),
+            ] {
+                let kept = kept(Some(good), tried, failed);
+                for (need, want) in [
+                    (Need::Key("known"), met),
+                    (older, met),
+                    (Need::Key("new"), unmet),
+                    (newer, unmet),
+                ] {
+                    check(Some(&kept), need, want);
+                }
+            }
+        }
+    }
+
+    /// A key that came into use just after the keys were renewed is not refused for that.
+    #[test]
+    fn only_fetches_for_unknown_keys_put_off_others() {
+        for (tried, failed, want) in
+            [(0, false, "seek"), (29, false, "seek"), (9, true, "use"), (10, true, "seek")]
+        {
+            let kept = Kept { sought: None, ..kept(Some(600), tried, failed) };
+            check(Some(&kept), Need::Key("new"), want);
+            check(Some(&kept), Need::Key("known"), "use");
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! AssumeRoleWithWebIdentity: a role's rights for a while, for whom a token of an OpenID Connect
+//! provider names, if the role's trust policy says so.
+//!
+//! The token is verified where callers are proven (`web_identity.rs`), before any of this. Identity
+//! policies have no say: who comes from a provider has none.
+
+use std::borrow::Cow;
+
+use daypass_audit::Resource;
+use daypass_directory::Tag;
+use daypass_federation::oidc::WebIdentity;
+use daypass_names::{AccountId, Constrained, SourceIdentity, TagKey, TagValue};
+use daypass_policy::Value;
+use daypass_query::{Fields, TextRule};
+use serde::Serialize;
+
+use super::assumption::{AssumedRoleUser, Passed, Target, Wanted, decode_duration, decode_role};
+use super::{session_policies, session_tags};
+use crate::authenticate::{Authenticated, Proof};
+use crate::authorise::{Need, Permit};
+use crate::caller::{Bearer, Identity};
+use crate::decode::required;
+use crate::issue::{Credentials, LeastSize};
+use crate::operation::{Effect, Operation, Recorded, Sessions};
+use crate::{Code, Fault};
+
+/// The parameter that proves the caller.
+pub(crate) const TOKEN: &str = "WebIdentityToken";
+
+/// Its characters, white space around it included: the service model's bounds.
+const TOKEN_RULE: TextRule = TextRule { min: 4, max: 20_000, pattern: "", fits: |_| true };
+
+/// `ProviderId`: the service model's bounds.
+const PROVIDER_ID: TextRule = TextRule { min: 4, max: 2048, pattern: "", fits: |_| true };
+
+/// AWS STS API reference, "AssumeRoleWithWebIdentity".
+#[derive(Debug)]
+pub(crate) struct AssumeRoleWithWebIdentity;
+
+#[derive(Debug)]
+pub(crate) struct Input {
+    wanted: Wanted,
+    has_provider_id: bool,
+}
+
+impl Input {
+    /// The account of the role, and so of the provider that the token must be of.
+    pub(crate) fn account(&self) -> Result<AccountId, Fault> {
+        self.wanted.account()
+    }
+
+    /// Refuses `ProviderId`, which is for access tokens of providers that are asked about each of
+    /// them. Nobody is asked here.
+    pub(crate) fn require_no_provider_id(&self) -> Result<(), Fault> {
+        if !self.has_provider_id {
+            return Ok(());
+        }
+        let text = "The web identity token that was passed could not be validated. Get a new \
+                    identity token from the identity provider and then retry the request.";
+        Err(Fault::new(Code::InvalidIdentityToken, text).because("access tokens are not taken"))
+    }
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Output {
+    credentials: Credentials,
+    subject_from_web_identity_token: String,
+    assumed_role_user: AssumedRoleUser,
+    packed_policy_size: Option<u8>,
+    provider: String,
+    audience: String,
+    source_identity: Option<String>,
+    session_token_utilization: u8,
+    session_token_size: usize,
+}
+
+impl Operation for AssumeRoleWithWebIdentity {
+    const NAME: &'static str = "AssumeRoleWithWebIdentity";
+    const EFFECT: Effect = Effect::Grants;
+    const PROOF: Proof = Proof::WebIdentity;
+    const SESSIONS: Sessions = Sessions::None;
+    const RECORDED: &'static [Recorded] = &[
+        Recorded::Text("RoleArn"),
+        Recorded::Text("RoleSessionName"),
+        Recorded::Number("DurationSeconds"),
+        Recorded::Text("Policy"),
+        Recorded::Arns("PolicyArns"),
+        Recorded::Claims,
+        Recorded::Number("MinimumSessionTokenSize"),
+    ];
+    type Input = Input;
+    /// The role.
+    type Subject = Target;
+    type Output = Output;
+
+    fn decode(fields: &mut Fields<'_>) -> Option<Input> {
+        let role = decode_role(fields);
+        let session_name = required(fields, "RoleSessionName");
+        let token = fields.required_secret_text(TOKEN, &TOKEN_RULE);
+        let has_provider_id = fields.text("ProviderId", &PROVIDER_ID).is_some();
+        let policies = session_policies::decode(fields);
+        let duration = decode_duration(fields);
+        let least_size = LeastSize::decode(fields);
+        token?;
+        let wanted =
+            Wanted { role: role?, session_name: session_name?, duration, policies, least_size };
+        Some(Input { wanted, has_provider_id })
+    }
+
+    async fn needs(call: &Authenticated<'_>, input: &Input) -> Result<(Vec<Need>, Target), Fault> {
+        let bearer = bearer(call)?;
+        let passed = passed(&bearer.token)?;
+        let target = Target::find(call, &input.wanted, &passed).await?;
+        let own = |need| with_claims(need, bearer);
+        let needs = target.needs(&call.caller, &input.wanted, ACTION, own)?;
+        Ok((needs, target))
+    }
+
+    async fn perform(call: &Authenticated<'_>, permit: &Permit<Self>) -> Result<Output, Fault> {
+        let (input, bearer) = (permit.input(), bearer(call)?);
+        // What is refused counts for no account: see `Caller::paying_account`.
+        call.app.limits.admit_account(input.account()?, call.now)?;
+        let assumed = permit.subject().issue(call, &input.wanted).await?;
+        let token = &bearer.token;
+        Ok(Output {
+            credentials: assumed.credentials,
+            subject_from_web_identity_token: token.subject.clone(),
+            assumed_role_user: assumed.user,
+            packed_policy_size: assumed.packed_policy_size,
+            provider: token.issuer.clone(),
+            audience: token.audience.clone(),
+            source_identity: assumed.source_identity.as_ref().map(SourceIdentity::to_string),
+            session_token_utilization: assumed.session_token_utilization,
+            session_token_size: assumed.session_token_size,
+        })
+    }
+
+    fn resources(input: &Input) -> Vec<Resource> {
+        input.wanted.resources()
+    }
+}
+
+/// The claim that has several values, even where it has one.
+const METHODS: &str = "amr";
+
+const ACTION: &str = "sts:AssumeRoleWithWebIdentity";
+
+/// Who calls: nobody gets here without a token.
+fn bearer<'a>(call: &'a Authenticated<'_>) -> Result<&'a Bearer, Fault> {
+    match call.caller.identity() {
+        Identity::Bearer(bearer) => Ok(bearer),
+        _ => Err(Fault::internal("a web identity without a token")),
+    }
+}
+
+/// The session tags and the source identity that a token claims. IAM user guide, "Pass session tags
+/// in AWS STS" and "Monitor and control actions taken with assumed roles".
+fn passed(token: &WebIdentity) -> Result<Passed, Fault> {
+    let invalid = |what: &str| {
+        let text = format!("The {what} of the web identity token must satisfy its constraints.");
+        Fault::new(Code::InvalidIdentityToken, text)
+    };
+    let tag = |(key, value): &(String, String)| {
+        Some(Tag { key: TagKey::parse(key).ok()?, value: TagValue::parse(value).ok()? })
+    };
+    let tags = token.tags.iter().map(tag).collect::<Option<Vec<_>>>();
+    let keys = token.transitive_tag_keys.iter().map(|key| TagKey::parse(key).ok());
+    let transitive = keys.collect::<Option<Vec<_>>>();
+    let (Some(tags), Some(transitive)) = (tags, transitive) else {
+        return Err(invalid("session tags"));
+    };
+    let source_identity = match &token.source_identity {
+        Some(text) => Some(SourceIdentity::parse(text).map_err(|_| invalid("source identity"))?),
+        None => None,
+    };
+    Ok(Passed { tags: session_tags::Given { tags, transitive }, source_identity })
+}
+
+/// Whether the session tags and the source identity that a token claims are in order, for every
+/// role.
+///
+/// # Errors
+/// As the operation answers.
+pub(crate) fn check_passed(token: &WebIdentity) -> Result<(), Fault> {
+    passed(token)?.tags.checked(None).map(drop)
+}
+
+/// Adds the claims under the name of their provider, such as `h.example/a:sub`.
+fn with_claims(mut need: Need, bearer: &Bearer) -> Need {
+    let issuer = bearer.provider.url.without_scheme();
+    for (claim, values) in &bearer.token.keys {
+        let key = Cow::Owned(format!("{issuer}:{claim}"));
+        match values.as_slice() {
+            [value] if claim != METHODS => need.keys.push((key, value.clone().into())),
+            values => {
+                let values = values.iter().map(|value| Value::from(value.clone())).collect();
+                need.lists.push((key, values));
+            }
+        }
+    }
+    need
+}

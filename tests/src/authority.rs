@@ -1,0 +1,123 @@
+//! A certificate authority of a test's own, and certificates for this machine.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+use data_encoding::HEXLOWER;
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, SupportedProtocolVersion};
+
+/// The versions that this machine's servers speak.
+const VERSIONS: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13, &rustls::version::TLS12];
+
+/// A certificate authority.
+#[derive(Debug)]
+pub struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    pem: String,
+    der: CertificateDer<'static>,
+}
+
+impl Authority {
+    /// A new one, which nobody trusts yet.
+    #[track_caller]
+    pub fn new() -> Self {
+        match Self::make() {
+            Ok(authority) => authority,
+            Err(error) => panic!("cannot make an authority: {error}"),
+        }
+    }
+
+    fn make() -> Result<Self, rcgen::Error> {
+        let key = KeyPair::generate()?;
+        let mut params = CertificateParams::new(Vec::new())?;
+        // Named, or it would have the leaf's own name and make that look self-signed; and not like
+        // any other, for which it would be taken.
+        let own = HEXLOWER.encode(key.public_key_raw().get(..9).unwrap_or_default());
+        params.distinguished_name.push(DnType::CommonName, format!("Daypass test {own}"));
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let certificate = params.self_signed(&key)?;
+        let (pem, der) = (certificate.pem(), certificate.der().clone());
+        Ok(Self { issuer: Issuer::new(params, key), pem, der })
+    }
+
+    /// Its certificate, in PEM.
+    pub fn pem(&self) -> &str {
+        &self.pem
+    }
+
+    /// The SHA-1 of its certificate, as providers in IAM have it.
+    pub fn thumbprint(&self) -> String {
+        HEXLOWER.encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, &self.der).as_ref())
+    }
+
+    /// Its certificate, in DER.
+    pub fn der(&self) -> &CertificateDer<'static> {
+        &self.der
+    }
+
+    /// A certificate for this machine and its key, both in PEM.
+    #[track_caller]
+    pub fn leaf(&self) -> (String, String) {
+        let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+        let made = KeyPair::generate().and_then(|key| {
+            let mut params = CertificateParams::new(names)?;
+            params.use_authority_key_identifier_extension = true;
+            Ok((params.signed_by(&key, &self.issuer)?.pem(), key.serialize_pem()))
+        });
+        match made {
+            Ok(leaf) => leaf,
+            Err(error) => panic!("cannot issue a certificate: {error}"),
+        }
+    }
+
+    /// Writes a certificate for this machine and its key, and returns the certificate.
+    #[track_caller]
+    pub fn issue(&self, certificate: &Path, key: &Path) -> CertificateDer<'static> {
+        let (leaf, leaf_key) = self.leaf();
+        for (path, text) in [(certificate, &leaf), (key, &leaf_key)] {
+            if let Err(error) = fs::write(path, text) {
+                panic!("cannot write `{}`: {error}", path.display());
+            }
+        }
+        parsed(&leaf)
+    }
+
+    /// What a server needs to show a new certificate for this machine, and the authority's behind it.
+    #[track_caller]
+    pub fn server(&self) -> Arc<ServerConfig> {
+        let (leaf, key) = self.leaf();
+        let chain = vec![parsed(&leaf), self.der.clone()];
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = PrivateKeyDer::from_pem_slice(key.as_bytes())
+            .map_err(|error| error.to_string())
+            .and_then(|key| {
+                ServerConfig::builder_with_provider(provider)
+                    .with_protocol_versions(VERSIONS)
+                    .and_then(|config| config.with_no_client_auth().with_single_cert(chain, key))
+                    .map_err(|error| error.to_string())
+            });
+        match config {
+            Ok(config) => Arc::new(config),
+            Err(error) => panic!("cannot serve TLS: {error}"),
+        }
+    }
+}
+
+impl Default for Authority {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[track_caller]
+fn parsed(pem: &str) -> CertificateDer<'static> {
+    match CertificateDer::from_pem_slice(pem.as_bytes()) {
+        Ok(certificate) => certificate,
+        Err(error) => panic!("this is no certificate: {error}"),
+    }
+}
