@@ -3,7 +3,8 @@
 //!
 //! RFC 5280, as rustls and webpki check it. AWS's rule on thumbprints is that of the IAM user guide,
 //! page "Obtain the thumbprint for an OpenID Connect identity provider": they count only where no
-//! known authority does. A certificate that is believed by its thumbprint must be an authority's, hold
+//! known authority does, and not at all where an operator has given a provider authorities. A
+//! certificate that is believed by its thumbprint must be an authority's, hold
 //! now, and the chain must verify up to it; that of the server itself is none.
 
 use std::fmt;
