@@ -102,7 +102,7 @@ impl Arguments {
         }
         // The open loop stays below the ten seconds that the product gives a connection for its
         // first request: at a low rate some are never used.
-        let (rounds, seconds, open) = if self.quick { (5, 0.4, 1.2) } else { (15, 1.0, 5.0) };
+        let (rounds, seconds, open) = if self.quick { (5, 0.3, 0.8) } else { (15, 1.0, 5.0) };
         let seconds = self.seconds.unwrap_or(seconds);
         if !(0.05..=60.0).contains(&seconds) {
             bail!("a turn lasts 0.05 to 60 seconds, not {seconds}");

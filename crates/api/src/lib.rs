@@ -38,6 +38,7 @@ mod record;
 mod refusal_log;
 mod regions;
 mod reply;
+mod response_elements;
 mod sts;
 #[cfg(test)]
 mod tests;

@@ -16,7 +16,8 @@ use daypass_directory::{Note, NoteFault, Noting, Seen};
 use crate::authenticate::Authenticated;
 use crate::authorise::{Permit, refuse_under_revocation};
 use crate::operation::{Done, Operation};
-use crate::record::{record, response_elements};
+use crate::record::record;
+use crate::response_elements::response_elements;
 use crate::{Code, Fault};
 
 /// Makes the record of a call of `O` from what its write made.

@@ -17,7 +17,8 @@ use crate::authenticate::{Authenticated, Proof};
 use crate::authorise::{Need, Permit, admit, authorise};
 use crate::caller::Caller;
 use crate::format::Format;
-use crate::record::{request_parameters, response_elements};
+use crate::record::request_parameters;
+use crate::response_elements::response_elements;
 use crate::{Fault, Received};
 
 /// One operation of one service.

@@ -4,13 +4,12 @@ use std::borrow::Cow;
 
 use daypass_audit::{
     Event, Member, Parameters, PrincipalType, Record, Resource, Scalar, SessionAttributes,
-    SessionContext, SessionIssuer, Text, UserIdentity, parameter_date,
+    SessionContext, SessionIssuer, Text, UserIdentity,
 };
 use daypass_federation::saml::Digest;
 use daypass_names::AccountId;
 use daypass_query::{Fields, Form, TextRule};
 use jiff::Timestamp;
-use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::authenticate::Authenticated;
@@ -18,6 +17,7 @@ use crate::caller::{Bearer, Caller, CallerSession, Creator, Identity};
 use crate::conditions::text;
 use crate::identify::Service;
 use crate::operation::{Done, Effect, Recorded};
+use crate::response_elements::lower_camel;
 use crate::{Fault, RequestId, federation_facts};
 
 /// Where CloudTrail tells the endpoint that was asked.
@@ -223,22 +223,20 @@ pub(crate) fn request_parameters<'a>(
     if recorded.iter().any(is_list) {
         let members: Map<String, Value> =
             recorded.iter().filter_map(|one| recorded_member(form, one)).collect();
-        let mut members = lower_camel(Value::Object(members));
+        let mut members = lower_camel(members);
         if recorded.iter().any(|one| matches!(one, Recorded::IncomingTransitiveTags)) {
             // The keys are not names of ours, and keep their case.
             let tags: Map<String, Value> = incoming_tags(&call.caller)
                 .map(|(key, value)| (key.into(), value.into()))
                 .collect();
-            if let Some(members) = members.as_object_mut().filter(|_| !tags.is_empty()) {
+            if !tags.is_empty() {
                 members.insert("incomingTransitiveTags".to_owned(), tags.into());
             }
         }
-        if recorded.iter().any(|one| matches!(one, Recorded::Claims))
-            && let Some(members) = members.as_object_mut()
-        {
+        if recorded.iter().any(|one| matches!(one, Recorded::Claims)) {
             members.extend(claims(&call.caller));
         }
-        return members.as_object().is_some_and(|all| !all.is_empty()).then(|| members.into());
+        return (!members.is_empty()).then(|| Value::Object(members).into());
     }
     let mut members = Vec::with_capacity(recorded.len());
     for parameter in recorded {
@@ -347,78 +345,3 @@ fn listed(form: &Form<'_>, name: &str, item: impl Fn(Fields<'_>) -> Value) -> Op
 
 /// What was decoded has been checked.
 const ANY: TextRule = TextRule { min: 0, max: usize::MAX, pattern: "", fits: |_| true };
-
-/// The response as the record holds it: member names in lower camel case, dates in CloudTrail's
-/// form, and neither secret access keys nor session tokens. A result without members is none.
-pub(crate) fn response_elements(output: &impl Serialize) -> Result<Option<Value>, Fault> {
-    let value = serde_json::to_value(output)
-        .map_err(|error| Fault::internal(format!("recording a response: {error}")))?;
-    let is_empty = value.as_object().is_some_and(Map::is_empty);
-    Ok((!is_empty).then(|| lower_camel(value)))
-}
-
-fn lower_camel(value: Value) -> Value {
-    match value {
-        Value::Object(members) => {
-            let mut kept = Map::new();
-            for (mut name, value) in members {
-                if is_secret(&name) || value.is_null() {
-                    continue;
-                }
-                let value = if is_date(&name) { recorded_date(value) } else { lower_camel(value) };
-                if let Some(first) = name.get_mut(..1) {
-                    first.make_ascii_lowercase();
-                }
-                kept.insert(name, value);
-            }
-            Value::Object(kept)
-        }
-        Value::Array(items) => Value::Array(items.into_iter().map(lower_camel).collect()),
-        other => other,
-    }
-}
-
-/// AWS records session tokens; we do not (`docs/divergences.md`).
-fn is_secret(member: &str) -> bool {
-    matches!(member, "SecretAccessKey" | "SessionToken" | "Base32StringSeed" | "QRCodePNG")
-}
-
-fn is_date(member: &str) -> bool {
-    matches!(member, "CreateDate" | "EnableDate" | "Expiration" | "UpdateDate")
-}
-
-fn recorded_date(value: Value) -> Value {
-    match value.as_str().and_then(|text| text.parse::<Timestamp>().ok()) {
-        Some(instant) => Value::String(parameter_date(instant)),
-        None => value,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn responses_are_recorded_without_their_secrets() {
-        let output = json!({
-            "Credentials": {
-                "AccessKeyId": "ASIAIOSFODNN7EXAMPLE",
-                "SecretAccessKey": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
-                "SessionToken": "token",
-                "Expiration": "2026-01-02T03:04:05Z",
-            },
-            "PackedPolicySize": 6,
-            "SourceIdentity": null,
-        });
-        let want = json!({
-            "credentials": {
-                "accessKeyId": "ASIAIOSFODNN7EXAMPLE",
-                "expiration": "Jan 2, 2026, 3:04:05 AM",
-            },
-            "packedPolicySize": 6,
-        });
-        assert_eq!(response_elements(&output).unwrap(), Some(want));
-        assert_eq!(response_elements(&json!({})).unwrap(), None);
-    }
-}
