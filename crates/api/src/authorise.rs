@@ -30,9 +30,18 @@ use crate::{Code, Fault};
 ///
 /// A service may assume roles and do nothing else, not even ask who it is.
 pub(crate) fn admit<O: Operation>(call: &Authenticated<'_>) -> Result<(), Fault> {
-    if matches!(call.caller.identity(), Identity::Service(_)) && !O::FOR_SERVICES {
+    admit_to(call, O::NAME, O::SESSIONS, O::FOR_SERVICES)
+}
+
+fn admit_to(
+    call: &Authenticated<'_>,
+    name: &str,
+    sessions: Sessions,
+    for_services: bool,
+) -> Result<(), Fault> {
+    if matches!(call.caller.identity(), Identity::Service(_)) && !for_services {
         let service = call.identified.service.signing_name();
-        let (caller, name) = (call.caller.shown(), O::NAME);
+        let caller = call.caller.shown();
         let message = format!("User: {caller} is not authorized to perform: {service}:{name}");
         return Err(Fault::new(Code::AccessDenied, message).because("services assume roles only"));
     }
@@ -46,10 +55,10 @@ pub(crate) fn admit<O: Operation>(call: &Authenticated<'_>) -> Result<(), Fault>
             _ => Ok(()),
         };
     }
-    let is_taken = match O::SESSIONS {
+    let is_taken = match sessions {
         Sessions::All => true,
         Sessions::None => {
-            let message = format!("Cannot call {} with session credentials", O::NAME);
+            let message = format!("Cannot call {name} with session credentials");
             return Err(Fault::new(Code::AccessDenied, message));
         }
         Sessions::OfRoles => !is_federated && !caller.is_user_session(),
@@ -58,7 +67,7 @@ pub(crate) fn admit<O: Operation>(call: &Authenticated<'_>) -> Result<(), Fault>
     if is_taken {
         return Ok(());
     }
-    let (caller, name) = (caller.shown(), O::NAME);
+    let caller = caller.shown();
     let message = format!("User: {caller} is not authorized to perform: sts:{name}");
     Err(Fault::new(Code::AccessDenied, message).because("not with the credentials of its session"))
 }

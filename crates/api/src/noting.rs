@@ -49,15 +49,14 @@ where
     F: Fn(&T) -> O::Output + Sync,
 {
     fn note(&self, made: &T) -> Result<Note, NoteFault> {
-        if let Err(fault) = refuse_under_revocation(self.call, O::NAME) {
-            return Err(match fault.code() {
-                Code::AccessDenied => NoteFault::denied(fault.message()),
-                Code::InvalidClientTokenId => NoteFault::unproven(fault.message()),
-                _ => NoteFault::new(fault.cause().unwrap_or_else(|| fault.message())),
-            });
-        }
-        let said = |fault: Fault| fault.cause().unwrap_or_else(|| fault.message()).to_owned();
-        self.record(made).map_err(|fault| NoteFault::new(said(fault)))
+        let done = || {
+            let mut done = Done::of::<O>(self.call, self.permit.input());
+            if !O::VOID {
+                done.response_elements = response_elements(&(self.output)(made))?.map(Into::into);
+            }
+            Ok(done)
+        };
+        note(self.call, O::NAME, &done)
     }
 
     fn seen(&self) -> Vec<Seen> {
@@ -65,19 +64,27 @@ where
     }
 }
 
-impl<O: Operation, F> Recording<'_, O, F> {
-    fn record<T>(&self, made: &T) -> Result<Note, Fault>
-    where
-        F: Fn(&T) -> O::Output,
-    {
-        let mut done = Done::of::<O>(self.call, self.permit.input());
-        if !O::VOID {
-            done.response_elements = response_elements(&(self.output)(made))?.map(Into::into);
-        }
-        let record = record(self.call, &done, None)?;
+/// What is the same for all operations: compiled once, not for each.
+fn note<'a>(
+    call: &'a Authenticated<'_>,
+    operation: &str,
+    done: &dyn Fn() -> Result<Done<'a>, Fault>,
+) -> Result<Note, NoteFault> {
+    if let Err(fault) = refuse_under_revocation(call, operation) {
+        return Err(match fault.code() {
+            Code::AccessDenied => NoteFault::denied(fault.message()),
+            Code::InvalidClientTokenId => NoteFault::unproven(fault.message()),
+            _ => NoteFault::new(fault.cause().unwrap_or_else(|| fault.message())),
+        });
+    }
+    let said = |fault: Fault| fault.cause().unwrap_or_else(|| fault.message()).to_owned();
+    let line = || {
+        let done = done()?;
+        let record = record(call, &done, None)?;
         let line = Line::new(&record)
             .map_err(|error| Fault::internal(format!("encoding a record: {error}")))?;
         let event_id = record.event_id.to_string();
-        Ok(Note { at: self.call.now, event_id, line: line.into_string().into_bytes() })
-    }
+        Ok(Note { at: call.now, event_id, line: line.into_string().into_bytes() })
+    };
+    line().map_err(|fault| NoteFault::new(said(fault)))
 }
