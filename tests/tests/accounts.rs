@@ -5,8 +5,12 @@
 // Marks the helper functions as test code, to Clippy too.
 #![cfg(test)]
 
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+
 use daypass_tests::{ACCOUNT, Call, Client, Keys, Place, Server, sentence, text, whole_trail};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const OTHER: &str = "210987654321";
 const JOBS: &str = "jobs.example.com";
@@ -204,4 +208,70 @@ fn a_closed_account_stays_closed_over_a_restart() {
     }
     let is_root = |record: &Value| record["userIdentity"]["type"] == "Root";
     assert!(records.iter().any(is_root));
+}
+
+/// What the server says to one command of an operator, as it comes over the socket: its bytes, and
+/// what they tell.
+fn said(server: &Server, command: Value) -> (usize, Value) {
+    let mut command = command;
+    command["version"] = 1.into();
+    let mut stream = UnixStream::connect(server.data().join("operator.sock")).unwrap();
+    stream.write_all(format!("{command}\n").as_bytes()).unwrap();
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).unwrap();
+    let mut reply: Value = serde_json::from_str(&line).unwrap();
+    assert!(reply["ok"].is_object(), "{line}");
+    (line.len(), reply["ok"].take())
+}
+
+/// Some thousand accounts, of which so many were closed for long reasons that one reply cannot hold
+/// them: the list is whole and in order all the same, and no reply is larger than it may be.
+#[test]
+fn a_long_list_of_accounts_is_whole() {
+    const ACCOUNTS: u64 = 2500;
+    const CLOSED: u64 = 1200;
+    // A quarter of the longest reply that there may be, and what is around the list.
+    const MOST: usize = (4 << 20) + 1024;
+    let server = Server::start();
+    let mut wanted = BTreeSet::from([ACCOUNT.to_owned()]);
+    let reason = "\u{1f511}".repeat(1000);
+    for number in 0..ACCOUNTS {
+        // Not in the order in which they are made.
+        let id = format!("{:012}", 1 + number * 7919 % 1_000_003);
+        let create = json!({"command": "account-create", "account_id": id});
+        said(&server, create);
+        if number < CLOSED {
+            said(&server, json!({"command": "account-close", "account_id": id, "reason": reason}));
+        }
+        assert!(wanted.insert(id));
+    }
+    let listed = server.operate_json(&["account", "list"]);
+    assert_eq!(listed["truncated"], false);
+    let accounts = listed["accounts"].as_array().unwrap();
+    let ids: Vec<&str> = accounts.iter().map(|account| text(account, "/account_id")).collect();
+    assert!(wanted.iter().eq(&ids), "{} of {}", ids.len(), wanted.len());
+    let closed = accounts.iter().filter(|account| text(account, "/reason") == reason).count();
+    assert_eq!(u64::try_from(closed), Ok(CLOSED));
+    // The same for people: a line each, behind one with the names of the columns.
+    let table = server.operate(&["account", "list"]).ok();
+    let lines = table.lines().skip(1).map(|line| line.split(' ').next().unwrap());
+    assert!(wanted.iter().eq(lines), "{}", table.lines().count());
+    assert!(!table.contains("There are more"));
+
+    // Reply by reply.
+    let (mut pages, mut told) = (0, Vec::new());
+    let mut command = json!({"command": "account-list"});
+    loop {
+        let (bytes, mut reply) = said(&server, command.clone());
+        assert!(bytes < MOST, "{bytes}");
+        pages += 1;
+        let Value::Array(accounts) = reply["accounts"]["accounts"].take() else { panic!() };
+        told.extend(accounts);
+        if reply["accounts"]["truncated"] == false {
+            break;
+        }
+        command["after"] = told.last().unwrap()["account_id"].clone();
+    }
+    assert!(pages > 1, "one reply holds all of them");
+    assert_eq!(&told, accounts);
 }

@@ -201,12 +201,12 @@ fn broken(site: &Site, plain: &Site, keys: &Value) -> Vec<Row> {
             discovering("jwks_uri", move |_| json!(url))
         }, BAD),
         row("keys in a network", Discovery, discovering("jwks_uri", move |_| json!(private)), BAD),
-        row("keys of a cloud", Discovery, discovering("jwks_uri", move |_| json!(ipv6)), BAD),
+        row("keys of a cloud", Discovery, discovering("jwks_uri", move |_| json!(ipv6)), DOWN),
         row(
             "keys of a machine",
             Discovery,
             discovering("jwks_uri", |_| json!("https://169.254.169.254/latest/meta-data")),
-            BAD,
+            DOWN,
         ),
         row("a user in the URL", Discovery, {
             let url = site.url("/hop/0").replace("https://", "https://user:secret@");
@@ -218,8 +218,8 @@ fn broken(site: &Site, plain: &Site, keys: &Value) -> Vec<Row> {
         row("four redirects", Keys, redirecting(&site.url("/hop/3")), BAD),
         row("redirects without end", Keys, redirecting(&site.url("/loop")), BAD),
         row("a redirect out of TLS", Keys, redirecting(&plain.url("/keys")), BAD),
-        row("a redirect to a machine", Keys, redirecting("https://169.254.169.254/keys"), BAD),
-        row("a redirect to a network", Keys, redirecting("https://10.0.0.1/keys"), BAD),
+        row("a redirect to a machine", Keys, redirecting("https://169.254.169.254/keys"), DOWN),
+        row("a redirect to a network", Keys, redirecting("https://10.0.0.1/keys"), DOWN),
         row("a redirect to a file", Keys, redirecting("file:///etc/passwd"), BAD),
         row("a redirect to nowhere", Keys, redirecting(""), BAD),
         row("nothing but the end", Keys, sending(b""), DOWN),
@@ -506,6 +506,17 @@ fn nobody_on_this_machine_is_asked_unless_an_operator_says_so() {
     let now = now().as_second();
     let claims = json!({"iss": issuer, "sub": "somebody", "aud": AUDIENCE, "iat": now,
         "exp": now + 60});
-    check("localhost", &assume(&server, &role, &key.token("ES256", &claims)), BAD);
+    let reply = assume(&server, &role, &key.token("ES256", &claims));
+    check("localhost", &reply, DOWN);
     assert_eq!(site.accepted(), 0);
+    // A name that there is not is answered alike: nobody learns so which names are where.
+    let nowhere = "https://nowhere.invalid/realms/main";
+    let provider = web_identity::register(&server, nowhere, &[AUDIENCE]);
+    let condition = json!({"StringEquals": {web_identity::key(nowhere, "sub"): "somebody"}});
+    let role = web_identity::role(&server, "nowhere", &provider, &condition);
+    let mut claims = claims;
+    claims["iss"] = json!(nowhere);
+    let other = assume(&server, &role, &key.token("ES256", &claims));
+    check("nowhere", &other, DOWN);
+    assert_eq!(reply.expect("Message"), other.expect("Message"));
 }

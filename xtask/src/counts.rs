@@ -11,6 +11,9 @@ use crate::{debian, place, process};
 /// The record, from the root of the repository.
 const RECORD: &str = "benches/counts/counts.json";
 
+/// Where the inputs lie that a private key made, from the root of the repository.
+const INPUTS: &str = "benches/counts/src/benches/web_identity";
+
 /// Counts what has `filter` in its name, or everything, and compares or updates the record.
 pub(crate) fn run(filter: Option<&str>, update: bool) -> anyhow::Result<()> {
     debian::install("valgrind", &["valgrind"], || debian::answers("valgrind", "--version"))?;
@@ -38,6 +41,26 @@ pub(crate) fn run(filter: Option<&str>, update: bool) -> anyhow::Result<()> {
         count.arg("--update");
     }
     process::run(&mut count, "the counts are not those of the record")
+}
+
+/// Makes the inputs of the benches that need a private key for them anew. The keys are thrown away; the
+/// counts are others then.
+pub(crate) fn make_inputs() -> anyhow::Result<()> {
+    let root = place::root()?;
+    let benches = root.join("benches");
+
+    process::heading("Making new inputs");
+    let mut make = process::cargo();
+    make.args(["run", "--locked", "--package", "daypass-counts", "--features", "inputs", "--"])
+        .arg("--record")
+        .arg(root.join(RECORD))
+        .arg("--inputs")
+        .arg(root.join(INPUTS))
+        .current_dir(&benches)
+        .env("CARGO_TARGET_DIR", benches.join("target"));
+    process::run(&mut make, "the inputs were not made")?;
+    println!("made in {INPUTS}; the record needs `cargo xtask counts --update` now");
+    Ok(())
 }
 
 /// Takes away what would have the benches built in another way than the record's.

@@ -70,6 +70,10 @@ enum Command {
         /// Write the record instead of comparing with it.
         #[arg(long, conflicts_with = "filter")]
         update: bool,
+        /// Count nothing: make the keys and signatures anew that some of them read. The record has to
+        /// be written anew with them.
+        #[arg(long, conflicts_with_all = ["filter", "update"])]
+        inputs: bool,
     },
     /// Measure the release build of the server under load, beside a hello-world on the same HTTP
     /// stack: CPU time for a request, requests per second, latency, memory, start.
@@ -114,7 +118,8 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Setup { long } => setup::run(long),
         Command::Test { long, arguments } => test::run(long, &arguments),
-        Command::Counts { filter, update } => counts::run(filter.as_deref(), update),
+        Command::Counts { inputs: true, .. } => counts::make_inputs(),
+        Command::Counts { filter, update, inputs: false } => counts::run(filter.as_deref(), update),
         Command::Crash { rounds, seed } => crash::run(rounds, seed),
         Command::Bench { scale, quick, json, markdown, arguments } => {
             bench::run(&bench::Bench { scale, quick, json, markdown, arguments })

@@ -9,6 +9,8 @@ mod verify;
 mod web_identity;
 
 use crate::count::Count;
+#[cfg(feature = "inputs")]
+pub(crate) use web_identity::make_inputs;
 
 /// Sets something up and has it counted.
 pub(crate) type Bench = fn(&Count) -> anyhow::Result<()>;

@@ -47,6 +47,11 @@ struct Arguments {
     /// Write the record instead of comparing with it.
     #[arg(long, conflicts_with = "filter")]
     update: bool,
+    /// Write new inputs of the benches that need a private key for them into this folder, and count
+    /// nothing.
+    #[cfg(feature = "inputs")]
+    #[arg(long, value_name = "FOLDER")]
+    inputs: Option<PathBuf>,
     /// Run this one bench, here: what is started under callgrind.
     #[arg(long, hide = true, value_name = "NAME")]
     run: Option<String>,
@@ -56,7 +61,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match &arguments.run {
         Some(name) => run_here(name),
-        None => compare_all(&arguments),
+        None => all(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -65,6 +70,14 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn all(arguments: &Arguments) -> anyhow::Result<()> {
+    #[cfg(feature = "inputs")]
+    if let Some(folder) = &arguments.inputs {
+        return benches::make_inputs(folder);
+    }
+    compare_all(arguments)
 }
 
 fn run_here(name: &str) -> anyhow::Result<()> {

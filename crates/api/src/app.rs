@@ -20,7 +20,7 @@ use crate::format::Format;
 use crate::iam::CredentialReports;
 use crate::identify::{Identified, Service, begun, header_pairs, identify};
 use crate::issue_times::IssueTimes;
-use crate::large_replies::LargeReplies;
+use crate::large_replies::{LARGE_REPLY, LargeReplies};
 use crate::open_sessions::OpenSessions;
 use crate::operation::{Effect, Finished};
 use crate::rate_limits::{Limits, RateLimits};
@@ -238,9 +238,19 @@ impl App {
             return Some(self.refuse_unproven(received, manner, &fault));
         }
         call.note_use();
-        let finished = identified.operation.call(&call).await;
+        let mut finished = identified.operation.call(&call).await;
         if !turn.is_last && finished.outcome.as_ref().is_err_and(Fault::is_overtaken) {
             return None;
+        }
+        // SECURITY: who does not read what was asked for must not fill the memory with it. What was
+        // changed or granted is told in any case, and is short.
+        if let Ok(document) = &finished.outcome
+            && document.len() > LARGE_REPLY
+            && finished.done.effect == Effect::Reads
+            && !call.holds_memory(document.len())
+            && let Err(fault) = call.hold_memory(document.len()).await
+        {
+            finished.outcome = Err(fault);
         }
         // SECURITY: no reply without its record.
         if let Err(fault) = self.keep_record(&call, &finished).await {

@@ -26,6 +26,7 @@ use crate::open_sessions::TokenDigest;
 use crate::operation::Effect;
 use crate::rate_limits::Standing;
 use crate::regions::Endpoint;
+use crate::sts::assume_role_with_web_identity::Input;
 use crate::{Code, Fault, Received, web_identity};
 
 /// SigV4 requests may be this much older or newer than our clock.
@@ -57,6 +58,8 @@ pub(crate) struct Authenticated<'a> {
     owner: OnceLock<AccountId>,
     /// As which principal a trust policy lets in whom a provider names.
     federated_as: OnceLock<String>,
+    /// The parameters, where a token among them is the proof.
+    web_identity: Option<Arc<Input>>,
 }
 
 impl Authenticated<'_> {
@@ -162,6 +165,11 @@ impl Authenticated<'_> {
         self.federated_as.get().map(String::as_str)
     }
 
+    /// The parameters of the call, if a token among them is what proves the caller.
+    pub(crate) fn web_identity(&self) -> Option<&Arc<Input>> {
+        self.web_identity.as_ref()
+    }
+
     /// Notes that a policy of an account has a say: if that is not the caller's own, it gets a copy
     /// of the record. A service has no account, and its record is the owner's already.
     pub(crate) fn note_owner(&self, account: AccountId) {
@@ -236,8 +244,10 @@ pub(crate) async fn authenticate<'a>(
                 None => unsigned_endpoint(app, received)?,
             };
             // On the heap: whoever signs is not to carry the room that this takes.
-            let caller = Box::pin(web_identity::bearer(app, received, identified, now)).await?;
-            Ok(authenticated(app, received, identified, (caller, endpoint), now))
+            let bearer = Box::pin(web_identity::bearer(app, received, identified, now));
+            let (caller, input) = bearer.await?;
+            let call = authenticated(app, received, identified, (caller, endpoint), now);
+            Ok(Authenticated { web_identity: Some(input), ..call })
         }
     }
 }
@@ -271,6 +281,7 @@ fn authenticated<'a>(
         memory: Mutex::default(),
         private_key: OnceLock::new(),
         federated_as: OnceLock::new(),
+        web_identity: None,
     }
 }
 

@@ -89,8 +89,11 @@ pub(crate) struct Need {
     pub(crate) keys: Vec<(Cow<'static, str>, Value<'static>)>,
     /// Condition keys of this action that have several values.
     pub(crate) lists: Vec<(Cow<'static, str>, Vec<Value<'static>>)>,
-    /// The trust policy, where the action is to assume a role.
+    /// The trust policy, where the action is to assume a role; one that lets nobody in, where there is
+    /// no such role.
     pub(crate) trust: Option<Arc<Policy>>,
+    /// Whether there is no such role: for the log, since nobody who is refused learns of it.
+    pub(crate) is_missing: bool,
     /// One identity policy more, that the account gives the caller for this action.
     pub(crate) granted: Option<Arc<Policy>>,
     /// Whether everybody may who is not denied it explicitly. Not for what has a trust policy.
@@ -113,6 +116,7 @@ impl Need {
             keys: Vec::new(),
             lists: Vec::new(),
             trust: None,
+            is_missing: false,
             granted: None,
             unless_denied: false,
         }
@@ -399,7 +403,7 @@ const BUILT_IN: [&str; 2] = ["accounts.google.com", "cognito-identity.amazonaws.
 ///
 /// SECURITY: each name is decided on by itself; one must be allowed all actions, and neither may be
 /// denied any of them explicitly. Whatever the reason is, the answer is one, so that nobody learns
-/// which roles there are.
+/// which roles there are; the log has the reason and the role.
 fn allow_bearer(
     call: &Authenticated<'_>,
     bearer: &Bearer,
@@ -408,8 +412,13 @@ fn allow_bearer(
 ) -> Result<(), Fault> {
     let provider = &bearer.provider;
     let host = Some(provider.url.without_scheme()).filter(|host| BUILT_IN.contains(host));
-    let refused = |cause| {
+    let refused = |cause: String| {
         let message = format!("Not authorized to perform {}", need.action);
+        let role = &need.resource;
+        let cause = match need.is_missing {
+            true => format!("there is no role {role}"),
+            false => format!("{cause}, in the trust policy of {role}"),
+        };
         Err(Fault::new(Code::AccessDenied, message).because(cause))
     };
     let mut admitted = None;

@@ -3,10 +3,11 @@
 
 mod fetch;
 mod key_sets;
+mod renewal;
 #[cfg(test)]
 pub(crate) mod scripted;
 
-pub use fetch::{Fetch, FetchFault, FetchWanted, Fetching, NoFetch};
+pub use fetch::{Fetch, FetchFault, FetchWanted, FetchedDocument, Fetching, NoFetch};
 pub(crate) use key_sets::{KeySetGeneration, KeySets};
 #[cfg(test)]
-pub(crate) use key_sets::{Keys, KeysFault, MAX_FLIGHTS_OF_ONE};
+pub(crate) use key_sets::{Keys, KeysFault, MAX_ALL_OF_ONE, MAX_FLIGHTS_OF_ONE};

@@ -16,6 +16,10 @@ use tokio::time::timeout;
 
 use crate::{Clock, Code, Fault};
 
+/// How many bytes a reply has at most without room of its own: as many as a connection may hold of it
+/// for as long as it lives, on every stream of HTTP/2.
+pub(crate) const LARGE_REPLY: usize = 128 << 10;
+
 /// What room is measured in.
 const UNIT: usize = 64 << 10;
 

@@ -52,7 +52,7 @@ pub use app::{Allowance, App, DeliveryFault, Handled, Parts, Settings};
 pub use authorisation_message::{MESSAGE_LIFE, MessageFault};
 pub use diagnosis::{DiagnosedCheck, Diagnosis, Finding};
 pub use fault::{Code, Fault};
-pub use federation::{Fetch, FetchFault, FetchWanted, Fetching, NoFetch};
+pub use federation::{Fetch, FetchFault, FetchWanted, FetchedDocument, Fetching, NoFetch};
 pub use identify::operations;
 pub use large_replies::Unsent;
 pub use ports::{Clock, Random, RandomFault};

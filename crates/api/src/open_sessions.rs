@@ -12,10 +12,9 @@ use std::sync::{Arc, Weak};
 
 use aws_lc_rs::digest::{Context, SHA256, SHA256_OUTPUT_LEN};
 use daypass_names::AccessKeyId;
+use daypass_store::Weighed;
 use daypass_token::{KeyRing, Session, Tag};
 use jiff::Timestamp;
-use quick_cache::sync::Cache;
-use quick_cache::{OptionsBuilder, Weighter};
 
 use crate::caller::CallerSession;
 
@@ -24,9 +23,6 @@ const CAPACITY: usize = 4_096;
 
 /// At most so many bytes of them, by the measure of [`size`].
 const CAPACITY_BYTES: u64 = 16 << 20;
-
-/// Each part has its share of the bytes, which the largest session fits many times over.
-const SHARDS: usize = 16;
 
 /// A session that was not used for so many seconds is let go.
 const IDLE: u64 = 300;
@@ -56,7 +52,7 @@ impl TokenDigest {
 
 /// A bounded cache of opened sessions.
 pub(crate) struct OpenSessions {
-    sessions: Cache<TokenDigest, Arc<Kept>, BySize>,
+    sessions: Weighed<TokenDigest, Arc<Kept>>,
     /// When idle sessions were looked for last, in seconds since 1970.
     swept_s: AtomicI64,
 }
@@ -69,7 +65,6 @@ struct Kept {
     ring: Weak<KeyRing>,
     /// When it was used last, in seconds since 1970.
     used_s: AtomicI64,
-    size: u64,
 }
 
 impl Kept {
@@ -84,16 +79,7 @@ impl Kept {
 impl OpenSessions {
     /// An empty cache.
     pub(crate) fn new() -> Self {
-        let options = OptionsBuilder::new()
-            .estimated_items_capacity(CAPACITY)
-            .weight_capacity(CAPACITY_BYTES)
-            .shards(SHARDS)
-            .build();
-        // INVARIANT: both capacities are given, which is all that building asks for.
-        let sessions = options.map_or_else(
-            |_| Cache::with_weighter(CAPACITY, CAPACITY_BYTES, BySize),
-            |options| Cache::with_options(options, BySize, Default::default(), Default::default()),
-        );
+        let sessions = Weighed::new(CAPACITY, CAPACITY_BYTES);
         Self { sessions, swept_s: AtomicI64::new(0) }
     }
 
@@ -107,7 +93,7 @@ impl OpenSessions {
         let kept = self.sessions.get(token)?;
         let now_s = now.as_second();
         if !kept.serves(ring, now_s) {
-            self.sessions.remove(token);
+            self.sessions.forget(token);
             return None;
         }
         // Others read it: it is not written for nothing.
@@ -131,10 +117,9 @@ impl OpenSessions {
             session: Arc::clone(session),
             ring: Arc::downgrade(ring),
             used_s: AtomicI64::new(now_s),
-            size: size(&session.facts),
         };
         if kept.serves(ring, now_s) {
-            self.sessions.insert(token, Arc::new(kept));
+            self.sessions.keep(token, Arc::new(kept), size(&session.facts) as u64);
         }
     }
 
@@ -146,7 +131,7 @@ impl OpenSessions {
             self.swept_s.compare_exchange(swept_s, now_s, order, order).is_ok()
         };
         if swept_s.abs_diff(now_s) >= SWEEP && claim() {
-            self.sessions.retain(|_, kept| kept.serves(ring, now_s));
+            self.sessions.retain(|kept| kept.serves(ring, now_s));
         }
     }
 
@@ -163,18 +148,8 @@ impl fmt::Debug for OpenSessions {
     }
 }
 
-/// Weighs by the size; a small session as much as keeps their number within [`CAPACITY`].
-#[derive(Clone)]
-struct BySize;
-
-impl Weighter<TokenDigest, Arc<Kept>> for BySize {
-    fn weight(&self, _: &TokenDigest, kept: &Arc<Kept>) -> u64 {
-        kept.size.max(CAPACITY_BYTES.div_ceil(CAPACITY as u64))
-    }
-}
-
 /// About how many bytes a session takes in memory, its policies compiled.
-fn size(facts: &Session) -> u64 {
+fn size(facts: &Session) -> usize {
     /// Of everything that each session has.
     const FIXED: usize = 2_048;
     /// Of a list, an allocation and a name or two.
@@ -186,7 +161,7 @@ fn size(facts: &Session) -> u64 {
             + policies.managed.len() * ITEM
     });
     let tag = |tag: &Tag| ITEM + tag.key.len() + tag.value.len();
-    let bytes = FIXED
+    FIXED
         + policies
         + facts.ancestors.len() * ITEM
         + facts.tags.iter().map(tag).sum::<usize>()
@@ -195,8 +170,7 @@ fn size(facts: &Session) -> u64 {
             .federation_facts
             .iter()
             .map(|(key, fact)| ITEM + key.len() + fact.len())
-            .sum::<usize>();
-    bytes as u64
+            .sum::<usize>()
 }
 
 #[cfg(test)]

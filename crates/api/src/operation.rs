@@ -17,6 +17,7 @@ use crate::authenticate::{Authenticated, Proof};
 use crate::authorise::{Need, Permit, admit, authorise};
 use crate::caller::Caller;
 use crate::format::Format;
+use crate::identify::Identified;
 use crate::record::request_parameters;
 use crate::response_elements::response_elements;
 use crate::{Fault, Received};
@@ -53,6 +54,12 @@ pub(crate) trait Operation: Sized + 'static {
     /// Reads the parameters; what is wrong with them is collected in `fields`. `None` only when
     /// something was.
     fn decode(fields: &mut Fields<'_>) -> Option<Self::Input>;
+
+    /// The parameters, where the proof of the caller is among them: they were read for it, and are not
+    /// read again.
+    fn decoded(_call: &Authenticated<'_>) -> Option<Self::Input> {
+        None
+    }
 
     /// Refuses the kinds of credentials that may never call this, whatever the policies say.
     fn admits(_caller: &Caller) -> Result<(), Fault> {
@@ -243,15 +250,26 @@ async fn run<'a, O: Operation>(call: &'a Authenticated<'_>) -> Finished<'a> {
     Finished { outcome, done }
 }
 
+/// The parameters of a request for `O`.
+///
+/// # Errors
+/// For all that violate their constraints at once.
+pub(crate) fn read<O: Operation>(identified: &Identified<'_>) -> Result<O::Input, Fault> {
+    let mut fields = identified.form.fields();
+    let input = O::decode(&mut fields);
+    fields.finish()?;
+    input.ok_or_else(|| Fault::internal("undecoded input without a fault"))
+}
+
 async fn attempt<'a, O: Operation>(
     call: &'a Authenticated<'_>,
     done: &mut Done<'a>,
 ) -> Result<String, Fault> {
     admit::<O>(call)?;
-    let mut fields = call.identified.form.fields();
-    let input = O::decode(&mut fields);
-    fields.finish()?;
-    let input = input.ok_or_else(|| Fault::internal("undecoded input without a fault"))?;
+    let input = match O::decoded(call) {
+        Some(input) => input,
+        None => read::<O>(call.identified)?,
+    };
     O::admits(&call.caller)?;
     done.resources = O::resources(&input);
     let permit = authorise::<O>(call, input).await?;

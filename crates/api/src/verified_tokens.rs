@@ -12,8 +12,7 @@ use std::sync::Arc;
 use aws_lc_rs::digest::{Context, SHA256, SHA256_OUTPUT_LEN};
 use daypass_federation::oidc::VerifiedToken;
 use daypass_names::{AccountId, IssuerUrl, UniqueId};
-use quick_cache::sync::Cache;
-use quick_cache::{OptionsBuilder, Weighter};
+use daypass_store::Weighed;
 
 use crate::federation::KeySetGeneration;
 
@@ -22,9 +21,6 @@ const CAPACITY: usize = 8_192;
 
 /// At most so many bytes of them, as [`VerifiedToken::size`] measures them.
 const CAPACITY_BYTES: u64 = 16 << 20;
-
-/// Each part has its share of the bytes, which the largest token fits many times over.
-const SHARDS: usize = 16;
 
 /// What each has.
 const FIXED: usize = 1_024;
@@ -71,59 +67,34 @@ pub(crate) struct Known {
 }
 
 /// A bounded memory of verified tokens.
-pub(crate) struct VerifiedTokens(Cache<TokenKey, Kept, BySize>);
-
-#[derive(Clone)]
-struct Kept {
-    known: Arc<Known>,
-    size: u64,
-}
+pub(crate) struct VerifiedTokens(Weighed<TokenKey, Arc<Known>>);
 
 impl VerifiedTokens {
     /// An empty memory.
     pub(crate) fn new() -> Self {
-        let options = OptionsBuilder::new()
-            .estimated_items_capacity(CAPACITY)
-            .weight_capacity(CAPACITY_BYTES)
-            .shards(SHARDS)
-            .build();
-        // INVARIANT: both capacities are given, which is all that building asks for.
-        Self(options.map_or_else(
-            |_| Cache::with_weighter(CAPACITY, CAPACITY_BYTES, BySize),
-            |options| Cache::with_options(options, BySize, Default::default(), Default::default()),
-        ))
+        Self(Weighed::new(CAPACITY, CAPACITY_BYTES))
     }
 
     /// What is known of a token. Whoever asks compares [`Known::under`].
     pub(crate) fn find(&self, key: &TokenKey) -> Option<Arc<Known>> {
-        self.0.get(key).map(|kept| kept.known)
+        self.0.get(key)
     }
 
     /// Remembers a verified token.
     pub(crate) fn keep(&self, key: TokenKey, known: Arc<Known>) {
-        let size = FIXED.saturating_add(known.token.size()) as u64;
-        self.0.insert(key, Kept { known, size });
+        let size = FIXED.saturating_add(known.token.size());
+        self.0.keep(key, known, size as u64);
     }
 
     /// Lets go of a token.
     pub(crate) fn forget(&self, key: &TokenKey) {
-        self.0.remove(key);
+        self.0.forget(key);
     }
 }
 
 impl fmt::Debug for VerifiedTokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "VerifiedTokens({})", self.0.len())
-    }
-}
-
-/// Weighs by the size; a small token as much as keeps their number within [`CAPACITY`].
-#[derive(Clone)]
-struct BySize;
-
-impl Weighter<TokenKey, Kept> for BySize {
-    fn weight(&self, _: &TokenKey, kept: &Kept) -> u64 {
-        kept.size.max(CAPACITY_BYTES.div_ceil(CAPACITY as u64))
     }
 }
 

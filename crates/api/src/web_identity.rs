@@ -18,7 +18,7 @@ use crate::caller::{Bearer, Caller};
 use crate::convert::found;
 use crate::federation::KeySetGeneration;
 use crate::identify::Identified;
-use crate::operation::Operation;
+use crate::operation::read;
 use crate::sts::assume_role_with_web_identity::{AssumeRoleWithWebIdentity, Input, TOKEN};
 use crate::verified_tokens::{Known, TokenKey, Under};
 use crate::{Code, Fault, Received, issuers};
@@ -26,11 +26,19 @@ use crate::{Code, Fault, Received, issuers};
 /// Most characters of an issuer that are shown to who named it: as many as a registered one has.
 const SHOWN_ISSUER: usize = 255;
 
-/// How long ago a token may have been issued, in seconds, however long it is good for: a day, as the
-/// longest that AWS's own webhook for Kubernetes asks for. AWS's bound is not documented.
-pub(crate) const OLDEST_S: i64 = 86_400;
+/// How long ago a token may have been issued, in seconds, however long it is good for: a year, as the
+/// longest that an issuer of ours makes its tokens good for by itself. Until then a token's own `exp`
+/// says when it ends.
+///
+/// A day, which AWS's webhook for Kubernetes asks for at most, would refuse honest tokens. A kubelet
+/// renews a token of long life when it is a day old, and writes it into the pod a minute or two later,
+/// or when it reaches the API server again; tokens for pods whose programs read them once are good for
+/// a year (`--service-account-extend-token-expiration`); those of GitLab for as long as a job may take,
+/// which can be a month. AWS's bound is not documented: it has been seen to refuse one of five days.
+pub(crate) const OLDEST_S: i64 = 365 * 86_400;
 
-/// Verifies the token of a request, or finds that it was, and tells whom it names.
+/// Verifies the token of a request, or finds that it was, and tells whom it names. Beside it, the
+/// parameters of the request.
 ///
 /// # Errors
 /// For parameters that violate their constraints, before the token is looked at; for tokens that are
@@ -40,13 +48,15 @@ pub(crate) async fn bearer(
     received: &Received,
     identified: &Identified<'_>,
     now: Timestamp,
-) -> Result<Caller, Fault> {
-    let input = decoded(identified)?;
+) -> Result<(Caller, Arc<Input>), Fault> {
+    // All of them are to be in order before the token is looked at.
+    let input = read::<AssumeRoleWithWebIdentity>(identified)?;
+    input.require_no_provider_id()?;
     let account = input.account()?;
     let text = identified.form.text(TOKEN).unwrap_or_default();
     let key = TokenKey::of(account, text);
     if let Some(bearer) = remembered(app, account, &key, now).await? {
-        return Ok(Caller::of_web_identity(bearer?));
+        return Ok((Caller::of_web_identity(bearer?), input));
     }
     let standing = app.limits.standing(received, now);
     let unknown = |fault| {
@@ -68,7 +78,7 @@ pub(crate) async fn bearer(
     let (bearer, verified) = bearer?;
     let known = Known { url: provider.url.clone(), under: under(&provider, keys), token: verified };
     app.verified_tokens.keep(key, Arc::new(known));
-    Ok(Caller::of_web_identity(Bearer::new(provider, bearer)))
+    Ok((Caller::of_web_identity(Bearer::new(provider, bearer)), input))
 }
 
 /// Verifies a token with the keys of its provider, and tells which keys they are. A token that does not
@@ -95,16 +105,6 @@ async fn verified(
         return Ok((verified, keys.generation));
     }
     Ok((verify(token, &newer.set, algorithms), newer.generation))
-}
-
-/// The parameters, all of which are to be in order before the token is looked at.
-fn decoded(identified: &Identified<'_>) -> Result<Input, Fault> {
-    let mut fields = identified.form.fields();
-    let input = AssumeRoleWithWebIdentity::decode(&mut fields);
-    fields.finish()?;
-    let input = input.ok_or_else(|| Fault::internal("undecoded input without a fault"))?;
-    input.require_no_provider_id()?;
-    Ok(input)
 }
 
 /// Whom a token names that was verified before; nothing when it was not, or not under the provider
@@ -150,7 +150,7 @@ async fn provider(
 }
 
 /// The provider of an account that has a URL. A closed account has none.
-async fn registered(
+pub(crate) async fn registered(
     app: &App,
     account: AccountId,
     url: &IssuerUrl,
@@ -219,7 +219,8 @@ fn refused(fault: &TokenFault) -> Fault {
         TokenFault::IssuedAhead | TokenFault::NotYetValid => {
             (Code::InvalidIdentityToken, "The ID Token provided is not valid yet".to_owned())
         }
-        TokenFault::Size
+        TokenFault::Empty
+        | TokenFault::Size
         | TokenFault::Parts
         | TokenFault::Encoding(_)
         | TokenFault::Json(_)
@@ -231,6 +232,8 @@ fn refused(fault: &TokenFault) -> Fault {
         | TokenFault::Compressed
         | TokenFault::Critical
         | TokenFault::OwnKey(_)
+        | TokenFault::Unsigned
+        | TokenFault::SharedSecret
         | TokenFault::Algorithm
         | TokenFault::AlgorithmNotAllowed(_)
         | TokenFault::KeyMismatch

@@ -19,8 +19,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{anyhow, bail};
 use daypass_server::operator::call;
 use daypass_server::operator::protocol::{
-    AccessKeyCreated, AccountCreated, Asked, Command, Compromised, MessageSealed, Outcome,
-    Progress, Registration, Target,
+    AccessKeyCreated, AccountCreated, Accounts, Asked, Command, Compromised, MessageSealed,
+    Outcome, Progress, Registration, Target,
 };
 use daypass_server::{Config, DataPlace, Home, Layer};
 use serde::Serialize;
@@ -41,7 +41,7 @@ pub(crate) async fn run(command: OperatorCommand) -> anyhow::Result<()> {
                 (account.place, Command::AccountClose { account_id: id, reason: why.reason })
             }
             AccountCommand::Create(new) => return create_account(&account.place, new).await,
-            AccountCommand::List => (account.place, Command::AccountList {}),
+            AccountCommand::List => return list_accounts(&account.place).await,
             AccountCommand::Region(command) => (account.place, region_request(command)),
             AccountCommand::Reopen { id } => {
                 (account.place, Command::AccountReopen { account_id: id })
@@ -107,12 +107,7 @@ pub(crate) async fn run(command: OperatorCommand) -> anyhow::Result<()> {
         OperatorCommand::Status(status) => (status.place, Command::Status {}),
     };
     let outcome = send(&place, &request).await?;
-    let mut out = io::stdout().lock();
-    match place.json {
-        true => write_json(&mut out, &outcome)?,
-        false => out.write_all(tell::outcome(&outcome).as_bytes())?,
-    }
-    out.flush()?;
+    tell(&place, &outcome)?;
     match &outcome {
         Outcome::Imported(told) if told.dry_run && !told.obstacles.is_empty() => {
             bail!("the import would bring in nothing: {}", told.obstacles.join("; "))
@@ -120,6 +115,38 @@ pub(crate) async fn run(command: OperatorCommand) -> anyhow::Result<()> {
         Outcome::FederationDiagnosis(told) if !told.accepted => bail!("the token is refused"),
         _ => Ok(()),
     }
+}
+
+fn tell(place: &Place, outcome: &Outcome) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match place.json {
+        true => write_json(&mut out, outcome)?,
+        false => out.write_all(tell::outcome(outcome).as_bytes())?,
+    }
+    out.flush()
+}
+
+/// Lists all accounts, however many replies they take.
+async fn list_accounts(place: &Place) -> anyhow::Result<()> {
+    let mut accounts = Vec::new();
+    let mut after: Option<String> = None;
+    loop {
+        let request = Command::AccountList { after: after.clone() };
+        let Outcome::Accounts(page) = send(place, &request).await? else {
+            bail!("the server's answer was not understood")
+        };
+        let last = page.accounts.last().map(|account| account.account_id.clone());
+        accounts.extend(page.accounts);
+        if !page.truncated {
+            break;
+        }
+        // A server that does not get on would be asked for ever.
+        if last <= after {
+            bail!("the server did not list the accounts behind {}", after.unwrap_or_default());
+        }
+        after = last;
+    }
+    Ok(tell(place, &Outcome::Accounts(Accounts { accounts, truncated: false }))?)
 }
 
 /// Has a running server answer a question about policies, and seal the explanation.

@@ -30,18 +30,26 @@ impl Directory {
 
     /// All accounts, closed ones too, ordered by id.
     pub async fn accounts(&self) -> Result<Vec<Account>, DirectoryError> {
-        let mut accounts = Vec::new();
-        let mut after = None;
+        let mut accounts: Vec<Account> = Vec::new();
         loop {
-            let page = self.store.scan(keys::ACCOUNTS, after.as_ref(), MAX_SCAN).await?;
-            for (key, entry) in &page {
-                accounts.push(self.parse::<Account>(key, entry)?.1);
-            }
-            if page.len() < MAX_SCAN {
+            let page = self.accounts_after(accounts.last().map(|account| account.id)).await?;
+            let is_last = page.len() < MAX_SCAN;
+            accounts.extend(page);
+            if is_last {
                 return Ok(accounts);
             }
-            after = page.into_iter().next_back().map(|(key, _)| key);
         }
+    }
+
+    /// The first [`MAX_SCAN`] accounts, closed ones too, ordered by id, or the first behind one, which
+    /// need not be there. Nothing when there are no more.
+    pub async fn accounts_after(
+        &self,
+        after: Option<AccountId>,
+    ) -> Result<Vec<Account>, DirectoryError> {
+        let after = after.map(keys::account).transpose()?;
+        let page = self.store.scan(keys::ACCOUNTS, after.as_ref(), MAX_SCAN).await?;
+        page.iter().map(|(key, entry)| Ok(self.parse::<Account>(key, entry)?.1)).collect()
     }
 
     /// Whether there is an account. Reads one record however many there are.

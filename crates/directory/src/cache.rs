@@ -6,26 +6,19 @@
 use std::fmt;
 use std::sync::Arc;
 
-use daypass_store::{Key, Revision};
-use quick_cache::sync::Cache as Slots;
-use quick_cache::{OptionsBuilder, Weighter};
+use daypass_store::{Key, Revision, Weighed};
 
 /// At most so many entities of a kind are kept.
-const CAPACITY: u32 = 20_000;
+const CAPACITY: usize = 20_000;
 
 /// At most so many bytes of records the kept entities of a kind were made from.
 const CAPACITY_BYTES: u64 = 64 << 20;
 
-/// Each part has its share of the bytes, and a record must fit one, however many processors there
-/// are.
-const SHARDS: usize = 16;
+pub(crate) struct Cache<T>(Weighed<Key, Kept<T>>);
 
-pub(crate) struct Cache<T>(Slots<Key, Kept<T>, BySize>);
-
-/// An entity, the revision that it was made from, and the size of its record in bytes.
+/// An entity and the revision that it was made from.
 struct Kept<T> {
     revision: Revision,
-    size: u64,
     value: Arc<T>,
 }
 
@@ -36,29 +29,9 @@ impl<T> Clone for Kept<T> {
     }
 }
 
-/// Weighs by the size of the record; a small one as much as keeps their number within
-/// [`CAPACITY`].
-#[derive(Clone)]
-struct BySize;
-
-impl<T> Weighter<Key, Kept<T>> for BySize {
-    fn weight(&self, _: &Key, kept: &Kept<T>) -> u64 {
-        kept.size.max(CAPACITY_BYTES.div_ceil(u64::from(CAPACITY)))
-    }
-}
-
 impl<T> Cache<T> {
     pub(crate) fn new() -> Self {
-        let few = OptionsBuilder::new()
-            .estimated_items_capacity(CAPACITY as usize)
-            .weight_capacity(CAPACITY_BYTES)
-            .shards(SHARDS)
-            .build();
-        // INVARIANT: both capacities are given, which is all that building asks for.
-        Self(few.map_or_else(
-            |_| Slots::with_weighter(CAPACITY as usize, CAPACITY_BYTES, BySize),
-            |few| Slots::with_options(few, BySize, Default::default(), Default::default()),
-        ))
+        Self(Weighed::new(CAPACITY, CAPACITY_BYTES))
     }
 
     /// The entity, if it was made from the record that the commit of `revision` wrote.
@@ -68,12 +41,12 @@ impl<T> Cache<T> {
 
     /// Keeps an entity; `size` is that of its record in bytes.
     pub(crate) fn keep(&self, key: Key, revision: Revision, size: usize, value: Arc<T>) {
-        self.0.insert(key, Kept { revision, size: size as u64, value });
+        self.0.keep(key, Kept { revision, value }, size as u64);
     }
 
     /// Lets go of what is gone from the store: secrets should not outlive their keys.
     pub(crate) fn forget(&self, key: &Key) {
-        self.0.remove(key);
+        self.0.forget(key);
     }
 }
 

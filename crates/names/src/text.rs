@@ -326,14 +326,28 @@ mod tests {
             "\u{2167}\u{bd}\u{0663}",
             "a\u{a0}b\u{3000}c\u{2028}",
             "aws:reserved",
+            // Beyond the letters of the pattern: a vowel sign, a circled and a squared letter.
+            "\u{93f}",
+            "\u{24d0}",
+            "\u{1f130}",
         ] {
             check::<TagKey>(good, Ok(()));
             check::<TagValue>(good, Ok(()));
         }
         // Control characters are white space to the standard library, but not separators.
-        for refused in
-            ["a\tb", "a\nb", "a\u{85}b", "a\0", "a*", "a,b", "\"", "<", "\u{1f600}", "\u{200b}"]
-        {
+        for refused in [
+            "a\tb",
+            "a\nb",
+            "a\u{85}b",
+            "a\0",
+            "a*",
+            "a,b",
+            "\"",
+            "<",
+            "\u{1f600}",
+            "\u{200b}",
+            "\u{301}",
+        ] {
             check::<TagKey>(refused, bad());
         }
         check::<TagValue>("", Ok(()));

@@ -111,6 +111,20 @@ impl<'a> Fields<'a> {
         self.checked(name, text, rule, |_| Value::Hidden)
     }
 
+    /// A text that must be there and that no fault repeats, without the white space around it. Of that
+    /// there may be `around` bytes; where there is more, it counts as part of the text.
+    pub fn required_secret_trimmed(
+        &mut self,
+        name: &str,
+        rule: &TextRule,
+        around: usize,
+    ) -> Option<&'a str> {
+        let text = self.required_raw(name)?;
+        let bare = text.trim_ascii();
+        let text = if text.len().saturating_sub(bare.len()) <= around { bare } else { text };
+        self.checked(name, text, rule, |_| Value::Hidden)
+    }
+
     /// An optional whole number from `min` to `max`, in decimal, with no plus sign or space.
     pub fn integer(&mut self, name: &str, min: i64, max: i64) -> Option<i64> {
         let text = self.raw(name)?;
@@ -414,6 +428,35 @@ mod tests {
             (None, None),
             "1 validation error detected: Value null at 'b' failed to satisfy constraint: Member must not be null",
         );
+    }
+
+    #[test]
+    fn white_space_around_a_secret_is_no_part_of_it() {
+        let rule = TextRule { min: 2, max: 4, ..ANY };
+        let read = |fields: &mut Fields<'_>| owned(fields.required_secret_trimmed("A", &rule, 3));
+        for (value, want) in [
+            ("abcd", Some("abcd")),
+            ("abcd%0A", Some("abcd")),
+            ("%20abcd%0D%0A", Some("abcd")),
+            ("a+b", Some("a b")),
+            // More of it than there may be is counted.
+            ("++++", Some("    ")),
+        ] {
+            check(&format!("A={value}"), read, want.map(str::to_owned), "");
+        }
+        let message = |constraint: &str| {
+            format!(
+                "1 validation error detected: Value at 'a' failed to satisfy constraint: Member must have length {constraint}"
+            )
+        };
+        for value in ["abcde", "abcde%0A", "abc++++", "++++abc"] {
+            let want = message("less than or equal to 4");
+            check(&format!("A={value}"), read, None, &want);
+        }
+        for value in ["", "+++", "a%0A"] {
+            let want = message("greater than or equal to 2");
+            check(&format!("A={value}"), read, None, &want);
+        }
     }
 
     #[test]

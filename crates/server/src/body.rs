@@ -45,11 +45,16 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// connections (4,096, which makes 64 MiB over HTTP/1.1) and, over HTTP/2, by their streams (16
 /// each, which makes 1 GiB in all and 256 MiB from one address).
 pub(crate) const SMALL_BODY: usize = 16 << 10;
-/// How many larger bodies there are at a time, from their reading to the reply: together they
-/// hold at most 128 MiB.
+/// How many larger bodies there are at a time, from their reading to the reply or, up to
+/// [`KEPT_BODY`], to the beginning of their operation: together they hold at most 128 MiB.
 pub(crate) const LARGE_BODIES: usize = 128;
 /// How many of these may come from one address.
 pub(crate) const LARGE_BODIES_PER_ADDRESS: usize = 16;
+/// Bodies up to this size give their turn back when they are here whole and their operation begins. An
+/// operation may wait for somebody else, as one with a web identity token does for its provider's keys:
+/// nobody's upload is to wait for that. What they hold from then on is bounded by the number of
+/// operations (1,024, which makes 64 MiB). The longest token and a usual session policy fit.
+pub(crate) const KEPT_BODY: usize = 64 << 10;
 /// How long a large body waits for its turn.
 const TURN_TIMEOUT: Duration = Duration::from_secs(10);
 /// The pace of a large body: each further stretch of so many bytes must come in that time, so
@@ -77,7 +82,7 @@ pub(crate) struct Bodies {
 #[derive(Debug)]
 pub(crate) struct Whole {
     pub(crate) bytes: Bytes,
-    /// To be kept for as long as the bytes are.
+    /// To be kept for as long as the bytes are, but see [`Turn::of_operation`].
     pub(crate) turn: Option<Turn>,
 }
 
@@ -103,6 +108,12 @@ impl Turn {
     /// Whether the body may be larger than [`BODY_MAX`].
     pub(crate) fn is_document(&self) -> bool {
         self.document.is_some()
+    }
+
+    /// What an operation holds of the turn of its body, which has so many bytes and is here whole: all
+    /// of it, or nothing if the body is at most [`KEPT_BODY`].
+    pub(crate) fn of_operation(self, bytes: usize) -> Option<Self> {
+        (self.is_document() || bytes > KEPT_BODY).then_some(self)
     }
 }
 

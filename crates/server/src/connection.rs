@@ -37,7 +37,8 @@ const LAST_WORDS: Duration = Duration::from_secs(10);
 const SEND_TIMEOUT: Duration = Duration::from_secs(30);
 /// Most requests at a time on one HTTP/2 connection. Each holds a head of up to 64 KiB and a small
 /// body of up to 16 KiB, and all together what their window lets in before it is read: 2.25 MiB a
-/// connection at the worst, 2.25 GiB for the connections of one address and 9 GiB for all. Over
+/// connection at the worst, 2.25 GiB for the connections of one address and 9 GiB for all. A reply that
+/// nobody reads takes the place of its request, and has up to 128 KiB without room of its own. Over
 /// HTTP/1.1 the HTTP library reads up to 408 KiB ahead, which makes 424 KiB a connection with the
 /// small body: 424 MiB for one address and 1.7 GiB for all. Large bodies come on top, within their
 /// own limit.

@@ -191,6 +191,149 @@ async fn a_large_reply_must_be_read_over_http_2_too() {
     }
 }
 
+/// How a frame begins that refuses a stream (RFC 9113, sections 6.4 and 8.7), up to its number.
+fn refusal(stream: u32) -> Vec<u8> {
+    frame(3, 0, stream, &7_u32.to_be_bytes())
+}
+
+/// Small replies hold no room of the application's, but a place on their connection: those places are
+/// few, what is asked for beyond them is refused unheard, and they end with the connection, whatever
+/// else is said on it. Nobody else waits for them.
+#[tokio::test(start_paused = true)]
+async fn small_replies_that_nobody_reads_over_http_2_are_few_and_end() {
+    const PING: [u8; 8] = *b"not read";
+    const BEYOND: u32 = 5;
+    let edge = Arc::new(Edge::new(Arc::new(Recorder::default()), Proxies::default()));
+    let metrics = tokio::runtime::Handle::current().metrics();
+    let tasks = metrics.num_alive_tasks();
+    let mut client = connect_to(Arc::clone(&edge), Protocol::Http2);
+    client.stream.write_all(&opening(0)).await.unwrap();
+    for number in 0..STREAMS_MAX + BEYOND {
+        client.stream.write_all(&request(2 * number + 1)).await.unwrap();
+    }
+    // What comes of it is read: the frames, and nothing of a reply's body.
+    let last = refusal(2 * (STREAMS_MAX + BEYOND) - 1);
+    // A frame of the kind HEADERS that ends them, up to its stream.
+    let head = [&[1, 4][..], &(2 * STREAMS_MAX - 1).to_be_bytes()].concat();
+    let mut read = Vec::new();
+    let has = |read: &[u8], part: &[u8]| read.windows(part.len()).any(|there| there == part);
+    while !has(&read, &last) || !has(&read, &head) {
+        assert_ne!(client.stream.read_buf(&mut read).await.unwrap(), 0, "{read:?}");
+    }
+    for number in 0..STREAMS_MAX + BEYOND {
+        let refused = refusal(2 * number + 1);
+        assert_eq!(has(&read, &refused), number >= STREAMS_MAX, "{number}");
+    }
+    assert!(!has(&read, b"handled"));
+    let asked = edge.app().received.lock().unwrap().len();
+    assert_eq!(asked, usize::try_from(STREAMS_MAX).unwrap());
+    // Others are served meanwhile, also by HTTP/2.
+    let mut neighbour = connect_to(Arc::clone(&edge), Protocol::Http1);
+    neighbour.send(REQUEST).await;
+    assert!(neighbour.read_to("handled").await.starts_with("HTTP/1.1 200 "));
+    drop(neighbour);
+    let mut neighbour = connect_to(Arc::clone(&edge), Protocol::Http2);
+    neighbour.stream.write_all(&opening(65_535)).await.unwrap();
+    neighbour.stream.write_all(&request(1)).await.unwrap();
+    neighbour.read_to("handled").await;
+    drop(neighbour);
+    // To talk keeps nothing alive.
+    while client.opened.elapsed() + HEAD_TIMEOUT < IDLE_TIMEOUT {
+        tokio::time::sleep(HEAD_TIMEOUT).await;
+        client.stream.write_all(&frame(6, 0, 0, &PING)).await.unwrap();
+        assert!(!client.server.is_finished());
+    }
+    let (_, after) = client.rest().await;
+    assert!((IDLE_TIMEOUT..IDLE_TIMEOUT + LAST_WORDS * 2).contains(&after), "{after:?}");
+    // And with the connection all that waited on it.
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(metrics.num_alive_tasks(), tasks);
+}
+
+/// Whoever reads nothing at all is not listened to without end: what is to be said to it is bounded,
+/// and behind that nothing more is taken from it.
+#[tokio::test(start_paused = true)]
+async fn who_reads_nothing_over_http_2_is_not_heard_for_long() {
+    /// What the pipe takes each way.
+    const PIPE: usize = 16 << 10;
+    /// What the server takes and gives beyond that: a window's worth, and what it reads ahead.
+    const MOST: usize = 512 << 10;
+    // What is sent over and over; the number is that of the next stream.
+    type Words = fn(u32) -> Vec<u8>;
+    let cases: [(&str, Words); 3] = [
+        ("pings", |_| frame(6, 0, 0, b"not read")),
+        ("settings", |_| frame(4, 0, 0, &[])),
+        ("requests", request),
+    ];
+    for (case, words) in cases {
+        let edge = Arc::new(Edge::new(Arc::new(Recorder::default()), Proxies::default()));
+        let (mut stream, far) = duplex(PIPE);
+        let (stop, stopped) = watch::channel(false);
+        let peer = Origin { address: "192.0.2.7".parse().unwrap(), tls: false };
+        let opened = Instant::now();
+        let server = tokio::spawn(serve(far, Protocol::Http2, peer, Arc::clone(&edge), stopped));
+        stream.write_all(&opening(0x7fff_ffff)).await.unwrap();
+        let (mut written, mut number) = (0, 1);
+        // Until nothing is taken any more, or the connection is closed for it.
+        loop {
+            let words = words(number);
+            let sending = timeout(Duration::from_secs(1), stream.write_all(&words)).await;
+            match sending {
+                Ok(Ok(())) => written += words.len(),
+                _ => break,
+            }
+            number += 2;
+            assert!(written < MOST, "{case}: {written}");
+            tokio::task::yield_now().await;
+        }
+        // A reply takes more bytes than its request did, so that there are no more of them.
+        let asked = edge.app().received.lock().unwrap().len();
+        assert!(asked < MOST / 16, "{case}: {asked}");
+        // Others are served.
+        let mut neighbour = connect_to(Arc::clone(&edge), Protocol::Http1);
+        neighbour.send(REQUEST).await;
+        neighbour.read_to("handled").await;
+        server.await.unwrap();
+        let after = opened.elapsed();
+        assert!(after <= IDLE_TIMEOUT + LAST_WORDS * 2, "{case}: {after:?}");
+        drop((stop, stream));
+    }
+}
+
+/// Requests that are taken back as soon as they are sent (CVE-2023-44487) are requests like others:
+/// each has its turn, and nothing of them is left, however many there are and although nothing is read.
+#[tokio::test(start_paused = true)]
+async fn requests_that_are_taken_back_over_http_2_leave_nothing() {
+    const MANY: u32 = 10_000;
+    const CANCEL: [u8; 4] = 8_u32.to_be_bytes();
+    let edge = Arc::new(Edge::new(Arc::new(Recorder::default()), Proxies::default()));
+    let metrics = tokio::runtime::Handle::current().metrics();
+    let tasks = metrics.num_alive_tasks();
+    let mut client = connect_to(Arc::clone(&edge), Protocol::Http2);
+    client.stream.write_all(&opening(0)).await.unwrap();
+    for number in 0..MANY {
+        let stream = 2 * number + 1;
+        let both = [request(stream), frame(3, 0, stream, &CANCEL)].concat();
+        // Once it was cut off for it, that is as well.
+        if client.stream.write_all(&both).await.is_err() {
+            break;
+        }
+        tokio::task::yield_now().await;
+        // The connection's own, and those of its streams.
+        let most = tasks + 1 + usize::try_from(STREAMS_MAX).unwrap();
+        assert!(metrics.num_alive_tasks() <= most, "{number}: {}", metrics.num_alive_tasks());
+        edge.app().received.lock().unwrap().clear();
+    }
+    let (_, after) = client.rest().await;
+    assert!(after <= IDLE_TIMEOUT + LAST_WORDS * 2, "{after:?}");
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!((metrics.num_alive_tasks(), edge.operations()), (tasks, 0));
+}
+
 /// And whoever reads may stay: each stream is let send more as it is read.
 #[tokio::test(start_paused = true)]
 async fn a_large_reply_that_is_read_over_http_2_costs_no_connection() {

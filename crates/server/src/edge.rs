@@ -168,6 +168,7 @@ impl<A: Answer> Edge<A> {
         turn: Option<Turn>,
     ) -> Result<Response<Bytes>, Fault> {
         let place = self.place().await?;
+        let turn = turn.and_then(|turn| turn.of_operation(received.body.len()));
         let (id, app) = (received.id, Arc::clone(&self.app));
         let is_document = turn.as_ref().is_some_and(Turn::is_document);
         let operation = CarriedThrough::new(async move {

@@ -8,7 +8,7 @@ use hyper::body::Frame;
 use tokio::sync::Notify;
 
 use super::*;
-use crate::body::{BODY_MAX, LARGE_BODIES, SMALL_BODY};
+use crate::body::{BODY_MAX, KEPT_BODY, LARGE_BODIES, SMALL_BODY};
 
 /// A stand-in for the application: keeps what it gets and answers with the fault's code.
 #[derive(Debug, Default)]
@@ -290,6 +290,43 @@ async fn an_operation_ends_also_when_nobody_waits_for_the_reply() {
     edge.app.gate.as_ref().unwrap().add_permits(1);
     edge.settled().await;
     edge.app.ended.notified().await;
+    assert_eq!(edge.bodies.turns_left(), LARGE_BODIES);
+}
+
+/// An operation may wait for somebody else's server: others' uploads do not wait with it.
+#[tokio::test]
+async fn an_operation_that_waits_holds_no_turn_for_what_is_not_very_large() {
+    for (length, held) in [(SMALL_BODY, 0), (SMALL_BODY + 1, 0), (KEPT_BODY, 0), (KEPT_BODY + 1, 1)]
+    {
+        let app = Recorder { gate: Some(Semaphore::new(0)), ..Recorder::default() };
+        let edge = Edge::new(Arc::new(app), Proxies::default());
+        let request = post(Full::from(vec![b'x'; length]));
+        let answering = edge.answer(peer("192.0.2.7"), request);
+        let waiting = async {
+            edge.app.begun.notified().await;
+            assert_eq!(edge.bodies.turns_left(), LARGE_BODIES - held, "{length}");
+            // It is bounded as an operation.
+            assert_eq!(edge.operations(), 1);
+            edge.app.gate.as_ref().unwrap().add_permits(1);
+        };
+        assert_eq!(tokio::join!(answering, waiting).0.status(), 200);
+        assert_eq!(edge.bodies.turns_left(), LARGE_BODIES);
+    }
+}
+
+/// While it waits to begin, the body is still one of the large ones.
+#[tokio::test(start_paused = true)]
+async fn a_body_gives_its_turn_back_when_its_operation_begins() {
+    let edge = edge();
+    let taken = Arc::clone(&edge.operations).acquire_many_owned(OPERATIONS).await.unwrap();
+    let request = post(Full::from(vec![b'x'; SMALL_BODY + 1]));
+    let answering = edge.answer(peer("192.0.2.7"), request);
+    let freeing = async {
+        tokio::time::sleep(OPERATION_TIMEOUT / 2).await;
+        assert_eq!(edge.bodies.turns_left(), LARGE_BODIES - 1);
+        drop(taken);
+    };
+    assert_eq!(tokio::join!(answering, freeing).0.status(), 200);
     assert_eq!(edge.bodies.turns_left(), LARGE_BODIES);
 }
 

@@ -10,6 +10,7 @@
 //! SECURITY: a tenant chooses the URL. Nothing of an answer but a JSON document reaches anybody, and a
 //! connection is gone as soon as whoever wants it is.
 
+mod counts;
 mod exchange;
 mod networks;
 mod resolve;
@@ -23,12 +24,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use daypass_api::{Clock, Fetch, FetchFault, FetchWanted, Fetching};
+use daypass_api::{Clock, Fetch, FetchFault, FetchWanted, FetchedDocument, Fetching};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
+pub(crate) use self::counts::FetchCounts;
 use self::exchange::{Answer, exchange};
 pub use self::networks::{NetworkFault, Networks};
 use self::resolve::{Resolve, ResolveFault, SystemResolver};
@@ -65,6 +66,7 @@ pub(crate) struct Fetcher {
     plain_http: bool,
     trust: Trust,
     resolver: Arc<dyn Resolve>,
+    counts: FetchCounts,
 }
 
 impl Fetcher {
@@ -78,10 +80,30 @@ impl Fetcher {
             plain_http: settings.plain_http,
             trust: Trust::new(settings.authorities.as_deref(), clock)?,
             resolver: Arc::new(SystemResolver::default()),
+            counts: FetchCounts::default(),
         })
     }
 
-    async fn follow(&self, wanted: &FetchWanted) -> Result<Bytes, FetchFault> {
+    /// What came of all fetches.
+    pub(crate) fn counts(&self) -> &FetchCounts {
+        &self.counts
+    }
+
+    /// Whether the authorities are those of a file, which may change.
+    pub(crate) fn has_file(&self) -> bool {
+        self.trust.file().is_some()
+    }
+
+    /// Looks at the file of the authorities again; true when others are believed now. A failure
+    /// leaves the old ones in place, and is not reported again until the contents change.
+    ///
+    /// # Errors
+    /// [`TrustFault`], when the file cannot be used.
+    pub(crate) fn reload(&self) -> Result<bool, TrustFault> {
+        self.trust.reload()
+    }
+
+    async fn follow(&self, wanted: &FetchWanted) -> Result<FetchedDocument, FetchFault> {
         let mut target = Target::parse(&wanted.url)?;
         for _ in 0..=MAX_REDIRECTS {
             match self.ask(&target, wanted).await? {
@@ -168,8 +190,15 @@ impl Fetcher {
 impl Fetch for Fetcher {
     fn fetch<'a>(&'a self, wanted: &'a FetchWanted) -> Fetching<'a> {
         Box::pin(async move {
+            let counted = self.counts.begin();
             let followed = timeout(PATIENCE, self.follow(wanted)).await;
-            followed.unwrap_or(Err(FetchFault::TooSlow))
+            let followed = followed.unwrap_or(Err(FetchFault::TooSlow));
+            counted.end(&followed);
+            followed
         })
+    }
+
+    fn trusted(&self) -> u64 {
+        self.trust.generation()
     }
 }

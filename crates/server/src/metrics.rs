@@ -18,6 +18,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry, Unit};
 
 use crate::durations::Durations;
+use crate::fetch::FetchCounts;
 use crate::found_once::FoundOnce;
 
 /// What all names begin with.
@@ -216,6 +217,8 @@ pub(crate) struct Gathered {
     pub(crate) throttled: Vec<(&'static str, u64)>,
     /// The store, when there is one in a file.
     pub(crate) store: Option<StoreGauge>,
+    /// Fetches of documents of identity providers.
+    pub(crate) fetches: FetchCounts,
 }
 
 /// The keys of a ring.
@@ -282,6 +285,7 @@ impl Gathered {
         if let Some(store) = &self.store {
             store.register(&mut to);
         }
+        self.fetches.register(&mut to);
         to
     }
 

@@ -120,6 +120,7 @@ fn gathered() -> Gathered {
             file_bytes: u64::MAX,
             ..StoreGauge::default()
         }),
+        fetches: FetchCounts::default(),
     }
 }
 
@@ -170,6 +171,8 @@ fn what_happened_and_what_is_can_be_read_back() {
     check("store_commits_total", &[], 6.0);
     check("store_conflicts_total", &[], 7.0);
     check("store_closed", &[], 0.0);
+    check("federation_fetches_total", &[("outcome", "forbidden")], 0.0);
+    check("federation_fetch_duration_seconds_count", &[], 0.0);
     assert_eq!(
         value(&parse(&metrics.text(&gathered()).unwrap()), "daypass_requests_in_flight", &[]),
         0.0

@@ -38,7 +38,7 @@ use crate::system::{SystemClock, SystemRandom};
 use crate::tls::{self, Certificates, TlsFault};
 use crate::upkeep::Upkeep;
 
-/// How often the certificate files are looked at.
+/// How often the files of the certificate and of the authorities of identity providers are looked at.
 const CERTIFICATE_CHECK: Duration = Duration::from_secs(60);
 
 /// The server before it starts.
@@ -50,6 +50,7 @@ pub struct Server;
 pub struct Running {
     listener: Listener<App>,
     certificates: Option<Arc<Certificates>>,
+    fetcher: Arc<Fetcher>,
     address: SocketAddr,
     url: String,
     accounts: Vec<AccountId>,
@@ -83,7 +84,7 @@ impl Server {
         let address = socket.local_addr().map_err(bind)?;
 
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let fetcher = Fetcher::new(&config.federation, Arc::clone(&clock))?;
+        let fetcher = Arc::new(Fetcher::new(&config.federation, Arc::clone(&clock))?);
         let random: Arc<dyn Random> = Arc::new(SystemRandom::new());
         let partition = Partition::default();
         let Kept { embedded, rings, directory, trail, refusals } =
@@ -143,7 +144,7 @@ impl Server {
             refusals: Some(refusals),
             clock: Arc::clone(&clock),
             random: Arc::clone(&random),
-            fetch: Arc::new(fetcher),
+            fetch: Arc::<Fetcher>::clone(&fetcher),
             settings: Settings {
                 partition,
                 region: config.region.clone(),
@@ -177,6 +178,7 @@ impl Server {
             random,
             region: config.region,
             address,
+            fetches: fetcher.counts().clone(),
         };
         let deployment = Arc::new(Deployment::on(foundations));
         let operators = OperatorSocket::bind(folder.path())?;
@@ -194,6 +196,7 @@ impl Server {
         Ok(Running {
             listener,
             certificates,
+            fetcher,
             address,
             url,
             accounts,
@@ -312,10 +315,20 @@ impl Running {
     }
 
     /// Answers requests until `shutdown` is done, then finishes what is under way within 10
-    /// seconds. SIGHUP and a change of the files replace the certificate meanwhile.
+    /// seconds. SIGHUP and a change of the files replace the certificate and the authorities of identity
+    /// providers meanwhile.
     pub async fn serve_until(self, shutdown: impl Future<Output = ()>) {
-        let Self { listener, certificates, upkeep, deployment, operators, metrics, folder, .. } =
-            self;
+        let Self {
+            listener,
+            certificates,
+            fetcher,
+            upkeep,
+            deployment,
+            operators,
+            metrics,
+            folder,
+            ..
+        } = self;
         let (stop, stopped) = watch::channel(false);
         let until = || {
             let mut stopped = stopped.clone();
@@ -332,10 +345,10 @@ impl Running {
             let watched = Arc::clone(&watched);
             async move { watched.keep_watch().await }
         });
-        if let Some(certificates) = certificates {
+        if certificates.is_some() || fetcher.has_file() {
             tasks.spawn(&mut background, "certificates", move || {
-                let certificates = Arc::clone(&certificates);
-                async move { keep_fresh(&certificates).await }
+                let (certificates, fetcher) = (certificates.clone(), Arc::clone(&fetcher));
+                async move { keep_fresh(certificates.as_ref(), &fetcher).await }
             });
         }
         if let Some(metrics) = metrics {
@@ -364,8 +377,9 @@ impl std::fmt::Debug for Running {
     }
 }
 
-/// Reloads the certificate on SIGHUP and when the files have changed; never ends.
-async fn keep_fresh(certificates: &Arc<Certificates>) {
+/// Reloads the certificate and the authorities of identity providers on SIGHUP and when the files have
+/// changed; never ends.
+async fn keep_fresh(certificates: Option<&Arc<Certificates>>, fetcher: &Arc<Fetcher>) {
     let mut hangup = signal(SignalKind::hangup())
         .inspect_err(|error| tracing::warn!(%error, "SIGHUP will not reload the certificate"))
         .ok();
@@ -382,13 +396,24 @@ async fn keep_fresh(certificates: &Arc<Certificates>) {
             _ = asked => {}
             _ = ticks.tick() => {}
         }
-        let certificates = Arc::clone(certificates);
-        match tokio::task::spawn_blocking(move || certificates.reload()).await {
-            Ok(Ok(true)) => tracing::info!("the new certificate is in use"),
-            Ok(Ok(false)) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "the old certificate stays in use"),
-            Err(error) => tracing::error!(%error, "the certificate could not be reloaded"),
+        if let Some(certificates) = certificates.cloned() {
+            reload("certificate", move || certificates.reload()).await;
         }
+        let fetcher = Arc::clone(fetcher);
+        reload("authorities of identity providers", move || fetcher.reload()).await;
+    }
+}
+
+/// Reads a file again, and says what came of it.
+async fn reload<E>(what: &'static str, read: impl FnOnce() -> Result<bool, E> + Send + 'static)
+where
+    E: std::fmt::Display + Send + 'static,
+{
+    match tokio::task::spawn_blocking(read).await {
+        Ok(Ok(true)) => tracing::info!(what, "the new file is in use"),
+        Ok(Ok(false)) => {}
+        Ok(Err(error)) => tracing::warn!(what, %error, "what was read before stays in use"),
+        Err(error) => tracing::error!(what, %error, "a file could not be read again"),
     }
 }
 

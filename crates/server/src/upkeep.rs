@@ -30,6 +30,8 @@ const OUTBOX_EVERY: Duration = Duration::from_secs(1);
 const LAST_USED_EVERY: Duration = Duration::from_secs(60);
 /// How often revocations are stored that the store could not take.
 const REVOCATIONS_EVERY: Duration = Duration::from_secs(5);
+/// How often it is looked for keys of identity providers that are to be renewed.
+const PROVIDERS_EVERY: Duration = Duration::from_secs(60);
 /// How often keys and revocations are looked at.
 const KEYS_EVERY: Duration = Duration::from_secs(600);
 
@@ -75,6 +77,11 @@ impl Upkeep {
         tasks.spawn(on, "key rings", move || {
             let upkeep = upkeep.clone();
             async move { upkeep.tend_keys().await }
+        });
+        let upkeep = own();
+        tasks.spawn(on, "keys of identity providers", move || {
+            let upkeep = upkeep.clone();
+            async move { upkeep.renew_provider_keys().await }
         });
     }
 
@@ -138,6 +145,14 @@ impl Upkeep {
             tracing::info!(count, "revocations are stored that were not");
         }
         Ok(())
+    }
+
+    async fn renew_provider_keys(&self) {
+        let mut ticks = every(PROVIDERS_EVERY);
+        loop {
+            ticks.tick().await;
+            self.app.renew_provider_keys().await;
+        }
     }
 
     async fn tend_keys(&self) {

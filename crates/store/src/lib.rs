@@ -17,6 +17,7 @@ pub mod faulty;
 mod feed;
 pub mod memory;
 pub mod read_cache;
+mod weighed;
 
 use std::fmt;
 use std::future::Future;
@@ -25,6 +26,7 @@ use std::pin::Pin;
 pub use commit::{Commit, MAX_COMMIT_BYTES, MAX_COMMIT_KEYS, Precondition};
 pub use entry::{Change, ChangeKind, Changes, Entry, Key, MAX_KEY, MAX_VALUE, Revision};
 pub use error::StoreError;
+pub use weighed::Weighed;
 
 /// Most entries that one scan returns, and most changes that one call asks for.
 pub const MAX_SCAN: usize = 1_000;

@@ -2,7 +2,7 @@
 //!
 //! Keys and tokens are the same in every run. Beside this file lie the public keys of an example
 //! provider and the signatures of its tokens, a line each; the private keys are gone. Who changes what
-//! is signed here, or how often a bench does its work, makes new ones: see the test at the end.
+//! is signed here, or how often a bench does its work, makes new ones: `cargo xtask counts --inputs`.
 
 use std::cell::Cell;
 
@@ -64,14 +64,18 @@ impl Kind {
     }
 
     fn tokens(&self) -> anyhow::Result<Vec<String>> {
-        let issued = now()?.as_second();
+        Ok(self.signed_tokens(now()?.as_second(), self.signatures))
+    }
+
+    /// The tokens of these signatures, a line each.
+    fn signed_tokens(&self, issued: i64, signatures: &str) -> Vec<String> {
         let encoded = |part: &str| BASE64URL_NOPAD.encode(part.as_bytes());
         let header = encoded(&self.header());
-        let numbered = self.signatures.lines().enumerate();
+        let numbered = signatures.lines().enumerate();
         let token = |(number, signature)| {
             format!("{header}.{}.{signature}", encoded(&claims(number, issued)))
         };
-        Ok(numbered.map(token).collect())
+        numbered.map(token).collect()
     }
 }
 
@@ -111,14 +115,38 @@ fn answered(count: &Count, tokens: &[String]) -> anyhow::Result<()> {
     )
 }
 
+/// Writes the files beside this one anew, into a folder, with new keys, which are in nobody's hands
+/// afterwards. What is counted changes with them: the record has to be written anew.
+#[cfg(any(test, feature = "inputs"))]
+pub(crate) fn make_inputs(folder: &std::path::Path) -> anyhow::Result<()> {
+    use daypass_federation::oidc::Algorithm;
+    use daypass_federation::testing::{SigningKey, jwks};
+
+    let issued = now()?.as_second();
+    let write = |kind: &Kind, algorithm| -> anyhow::Result<SigningKey> {
+        let key = SigningKey::generate(algorithm, kind.key_id);
+        let mut lines = String::new();
+        for number in 0..Count::TIMES {
+            let token = key.signed(&kind.header(), &claims(number, issued));
+            let (_, signature) = token.rsplit_once('.').context("a token without a signature")?;
+            lines.push_str(signature);
+            lines.push('\n');
+        }
+        let name = format!("{}.txt", kind.algorithm.to_lowercase());
+        std::fs::write(folder.join(name), lines)?;
+        Ok(key)
+    };
+    let (rsa, p256) = (write(&RS256, Algorithm::Rs256)?, write(&ES256, Algorithm::Es256)?);
+    std::fs::write(folder.join("keys.json"), jwks(&[&rsa, &p256]) + "\n")?;
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
     use std::fs;
-    use std::path::Path;
 
-    use daypass_federation::oidc::{Algorithm, Algorithms, JwkSet, Token, verify};
-    use daypass_federation::testing::{SigningKey, jwks};
+    use daypass_federation::oidc::{Algorithms, JwkSet, Token, verify};
 
     use super::*;
 
@@ -145,25 +173,22 @@ mod tests {
         }
     }
 
-    /// Writes the files anew, with new keys, which are in nobody's hands afterwards.
+    /// What the command writes is what the benches read, with other keys.
     #[test]
-    #[ignore = "it changes what is counted: the record has to be written anew with it"]
     fn signatures_are_made() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/benches/web_identity");
+        let folder = tempfile::tempdir().unwrap();
+        make_inputs(folder.path()).unwrap();
+        let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+        let keys = read("keys.json");
+        assert_ne!(keys, KEYS);
+        let keys = JwkSet::parse(keys.as_bytes()).unwrap();
         let issued = now().unwrap().as_second();
-        let write = |kind: &Kind, algorithm| {
-            let key = SigningKey::generate(algorithm, kind.key_id);
-            let line = |number| {
-                let token = key.signed(&kind.header(), &claims(number, issued));
-                let (_, signature) = token.rsplit_once('.').unwrap();
-                format!("{signature}\n")
-            };
-            let lines: String = (0..Count::TIMES).map(line).collect();
-            let name = format!("{}.txt", kind.algorithm.to_lowercase());
-            fs::write(folder.join(name), lines).unwrap();
-            key
-        };
-        let (rsa, p256) = (write(&RS256, Algorithm::Rs256), write(&ES256, Algorithm::Es256));
-        fs::write(folder.join("keys.json"), jwks(&[&rsa, &p256]) + "\n").unwrap();
+        for (kind, name) in [(&RS256, "rs256.txt"), (&ES256, "es256.txt")] {
+            let signatures = read(name);
+            assert_eq!(signatures.lines().count(), Count::TIMES);
+            for token in kind.signed_tokens(issued, &signatures) {
+                verify(&Token::parse(&token).unwrap(), &keys, Algorithms::DEFAULT).unwrap();
+            }
+        }
     }
 }

@@ -11,7 +11,8 @@ use daypass_names::{AccountId, Thumbprint};
 use thiserror::Error;
 
 /// A fetch under way. To drop it is to end it.
-pub type Fetching<'a> = Pin<Box<dyn Future<Output = Result<Bytes, FetchFault>> + Send + 'a>>;
+pub type Fetching<'a> =
+    Pin<Box<dyn Future<Output = Result<FetchedDocument, FetchFault>> + Send + 'a>>;
 
 /// Fetches documents of identity providers.
 ///
@@ -23,6 +24,21 @@ pub trait Fetch: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`FetchFault`].
     fn fetch<'a>(&'a self, wanted: &'a FetchWanted) -> Fetching<'a>;
+
+    /// Another number whenever one of the well-known authorities is not believed any more: what was
+    /// fetched before, without authorities of its own, is then not to be used.
+    fn trusted(&self) -> u64 {
+        0
+    }
+}
+
+/// A document that was fetched.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct FetchedDocument {
+    /// The document.
+    pub bytes: Bytes,
+    /// For how many seconds it is fresh, if whoever sent it says so (RFC 9111, section 4.2).
+    pub max_age_s: Option<u64>,
 }
 
 /// What is to be fetched, and whom to believe that it is theirs.

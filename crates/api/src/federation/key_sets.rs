@@ -6,50 +6,64 @@
 //! for the same one. What is known is read without a lock that a fetch holds. What to do with it is
 //! decided in `plan`, as a function of what is known and the time.
 //!
+//! Keys that were used within the last hours are renewed although nobody asks for them (see
+//! [`KeySets::due`]). Each account has its share of the memory (`shares`) and of the fetches
+//! (`flights`).
+//!
 //! SECURITY: providers are known by their unique ids, so that one that was made again under the same
-//! URL begins with nothing; and keys that were fetched under other settings of trust are not used.
+//! URL begins with nothing; and keys that were fetched under other settings of trust, or under a
+//! well-known authority that is not believed any more, are not used.
 
+mod flights;
 mod plan;
+mod shares;
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use bytes::Bytes;
 use daypass_directory::OidcProvider;
 use daypass_federation::authorities::Authorities;
 use daypass_federation::oidc::{Discovery, JwkSet, MAX_DISCOVERY, MAX_JWKS, discovery_url};
-use daypass_names::{AccountId, Thumbprint, UniqueId};
+use daypass_names::{AccountId, IssuerUrl, Thumbprint, UniqueId};
+use daypass_store::Weighed;
 use jiff::Timestamp;
-use quick_cache::sync::Cache;
-use quick_cache::{OptionsBuilder, Weighter};
 use thiserror::Error;
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
+use self::flights::{Flights, Flown, Landed};
+#[cfg(test)]
+pub(crate) use self::flights::{MAX_ALL_OF_ONE, MAX_FLIGHTS_OF_ONE};
 use self::plan::{Need, Plan, plan};
-use super::{Fetch, FetchFault, FetchWanted};
+use self::shares::Shares;
+use super::{Fetch, FetchFault, FetchWanted, FetchedDocument};
 use crate::{Clock, Code, Fault};
 
-/// How long a whole fetch may take, the discovery document and the keys: AWS's five seconds.
+/// How long a whole fetch may take, the wait for its turn, the discovery document and the keys: AWS's
+/// five seconds.
 const FETCH_TIME: Duration = Duration::from_secs(5);
 
-/// Most fetches under way, and most of one account: an account whose providers answer nothing keeps
-/// nobody else from theirs.
-const MAX_FLIGHTS: usize = 128;
-pub(crate) const MAX_FLIGHTS_OF_ONE: usize = 16;
+/// A fetch whose turn came so late that it had no more than this says nothing of its provider when its
+/// time is over.
+const FAIR_TIME: Duration = Duration::from_millis(2_500);
 
 /// The keys of at most so many providers are kept.
 const CAPACITY: usize = 4_096;
 
-/// At most so many bytes of them, by the length of their documents.
+/// At most so many bytes of them, by the length of their documents and what the keys of each take
+/// beside it.
 const CAPACITY_BYTES: u64 = 64 << 20;
+const KEY_BYTES: u64 = 2 << 10;
 
-/// Each part has its share of the bytes, which the largest document fits several times over.
-const SHARDS: usize = 16;
+/// Of so many providers at most, and of so many of one account, keys are renewed in one round.
+const MAX_DUE: usize = 256;
+const MAX_DUE_OF_ONE: usize = 8;
+
+/// Uses within so many seconds are one.
+const USE_S: u64 = 60;
 
 /// Which keys a provider has: another number whenever they are others. Together with the unique id
 /// of the provider and `OidcProvider::generation` it says under which keys a token was verified.
@@ -95,32 +109,28 @@ pub(crate) struct KeySets(Arc<Inner>);
 struct Inner {
     fetch: Arc<dyn Fetch>,
     clock: Arc<dyn Clock>,
-    kept: Cache<UniqueId, Arc<Kept>, ByLength>,
-    flights: Mutex<HashMap<Flown, Flight>>,
+    kept: Weighed<UniqueId, Arc<Kept>>,
+    shares: Mutex<Shares>,
+    flights: Mutex<Flights>,
     /// The number of the newest keys.
     newest: AtomicU64,
 }
 
-/// For what a fetch is: a provider's unique id and generation.
-type Flown = (UniqueId, u64);
-
-/// A fetch under way.
-struct Flight {
-    account: AccountId,
-    landed: Landed,
-}
-
-/// What a fetch left behind, once it has ended.
-type Landed = watch::Receiver<Option<Arc<Kept>>>;
-
 /// What is known of a provider's keys. It is replaced, never changed.
 #[derive(Debug)]
 struct Kept {
+    /// Whose it is. Both are as its unique id always.
+    account: AccountId,
+    url: IssuerUrl,
     /// The generation of the provider that the last fetch was for.
     provider: u64,
     trust: Trust,
+    /// `Fetch::trusted` of the last fetch, when it is by that that the keys are believed.
+    trusted: Option<u64>,
     /// The last keys that were fetched.
     good: Option<Good>,
+    /// When somebody asked for them last, in seconds since 1970, about.
+    used_s: AtomicI64,
     /// When the last fetch ended, however it did.
     tried: Timestamp,
     /// When the last one ended that was for a key that nobody knew.
@@ -136,6 +146,8 @@ struct Good {
     /// The SHA-256 of the document, and how many bytes it has.
     digest: [u8; 32],
     length: usize,
+    /// For how many seconds they are fresh.
+    fresh_s: u64,
 }
 
 /// What keys are believed by.
@@ -148,20 +160,9 @@ struct Trust {
 impl KeySets {
     /// No keys are known yet.
     pub(crate) fn new(fetch: Arc<dyn Fetch>, clock: Arc<dyn Clock>) -> Self {
-        let options = OptionsBuilder::new()
-            .estimated_items_capacity(CAPACITY)
-            .weight_capacity(CAPACITY_BYTES)
-            .shards(SHARDS)
-            .build();
-        // INVARIANT: both capacities are given, which is all that building asks for.
-        let kept = options.map_or_else(
-            |_| Cache::with_weighter(CAPACITY, CAPACITY_BYTES, ByLength),
-            |options| {
-                Cache::with_options(options, ByLength, Default::default(), Default::default())
-            },
-        );
-        let flights = Mutex::default();
-        Self(Arc::new(Inner { fetch, clock, kept, flights, newest: AtomicU64::new(0) }))
+        let kept = Weighed::new(CAPACITY, CAPACITY_BYTES);
+        let (shares, flights) = (Mutex::default(), Mutex::default());
+        Self(Arc::new(Inner { fetch, clock, kept, shares, flights, newest: AtomicU64::new(0) }))
     }
 
     /// The keys of a provider. When `kid` is given and none of the known keys has it, newer ones are
@@ -207,6 +208,9 @@ impl KeySets {
         let inner = &self.0;
         loop {
             let kept = inner.known(provider);
+            if let Some(kept) = &kept {
+                kept.note_use(now);
+            }
             let planned = plan(kept.as_deref(), need, now);
             let seeks = matches!(planned, Plan::Seek);
             match planned {
@@ -218,7 +222,7 @@ impl KeySets {
                 }
                 Plan::Fail(fault) => return Err(fault),
                 Plan::Wait | Plan::Seek => match inner.begin(provider, kept.as_ref(), seeks) {
-                    Ok(landed) => return outcome(landed, now).await,
+                    Ok(landed) => return outcome(landed, kept.as_deref(), now).await,
                     // One has ended meanwhile.
                     Err(NoFlight::Overtaken) => {}
                     Err(NoFlight::Busy) => {
@@ -231,14 +235,79 @@ impl KeySets {
     }
 }
 
-/// What came of a fetch: the keys, or the last good ones, or why there are none.
-async fn outcome(mut landed: Landed, now: Timestamp) -> Result<Keys, KeysFault> {
-    let kept = match landed.wait_for(Option::is_some).await {
+/// Keys that are to be renewed.
+#[derive(Clone, Debug)]
+pub(crate) struct Due {
+    /// The provider that they were fetched for.
+    pub(crate) provider: UniqueId,
+    /// Its account.
+    pub(crate) account: AccountId,
+    /// Its URL.
+    pub(crate) url: IssuerUrl,
+}
+
+/// A renewal under way.
+pub(crate) struct Renewal(Landed);
+
+impl Renewal {
+    /// Waits until it has ended, whatever comes of it.
+    pub(crate) async fn ended(mut self) {
+        let _ = self.0.wait_for(Option::is_some).await;
+    }
+}
+
+impl KeySets {
+    /// Keys that were used within the last hours and are not fresh any more; the oldest first, and not
+    /// too many at once.
+    pub(crate) fn due(&self, now: Timestamp) -> Vec<Due> {
+        let inner = &self.0;
+        let mut due = Vec::new();
+        for of_one in inner.shares().providers() {
+            let mut own: Vec<_> = of_one
+                .filter_map(|provider| {
+                    let kept = inner.kept.peek(&provider)?;
+                    Some((plan::due(&kept, now)?, provider, kept))
+                })
+                .collect();
+            own.sort_unstable_by_key(|(age, ..)| std::cmp::Reverse(*age));
+            due.extend(own.into_iter().take(MAX_DUE_OF_ONE));
+        }
+        due.sort_unstable_by_key(|(age, ..)| std::cmp::Reverse(*age));
+        let due = due.into_iter().take(MAX_DUE).map(|(_, provider, kept)| Due {
+            provider,
+            account: kept.account,
+            url: kept.url.clone(),
+        });
+        due.collect()
+    }
+
+    /// Begins to renew the keys of a provider, or joins who does; nothing when there are none, or too
+    /// much is under way.
+    pub(crate) fn renew(&self, provider: &OidcProvider) -> Option<Renewal> {
+        let kept = self.0.known(provider)?;
+        self.0.begin(provider, Some(&kept), false).ok().map(Renewal)
+    }
+
+    /// Forgets what is known of a provider that is gone.
+    pub(crate) fn forget(&self, provider: UniqueId) {
+        self.0.kept.forget(&provider);
+    }
+}
+
+/// What came of a fetch: the keys, or the last good ones, or why there are none. One that never began,
+/// or was cut short as at the end of the process, leaves what was known before.
+async fn outcome(
+    mut landed: Landed,
+    before: Option<&Kept>,
+    now: Timestamp,
+) -> Result<Keys, KeysFault> {
+    let landed = match landed.wait_for(Option::is_some).await {
         Ok(kept) => kept.as_ref().map(Arc::clone),
-        // It was cut short, as at the end of the process.
         Err(_) => None,
     };
-    let kept = kept.ok_or_else(busy)?;
+    let Some(kept) = landed else {
+        return before.and_then(|kept| kept.usable(now)).cloned().ok_or_else(busy);
+    };
     match (kept.usable(now), &kept.fault) {
         (Some(keys), _) => Ok(keys.clone()),
         (None, Some(fault)) => Err(fault.clone()),
@@ -265,7 +334,8 @@ impl Inner {
         let generation = provider.generation();
         // The caller may have looked the provider up before it was changed: newer keys are as good.
         let fits = kept.provider >= generation || kept.trust == Trust::of(provider);
-        fits.then_some(kept)
+        let holds = kept.trusted.is_none_or(|trusted| trusted == self.fetch.trusted());
+        (fits && holds).then_some(kept)
     }
 
     /// Begins a fetch, or joins the one that is under way, if what is known is still `seen`.
@@ -277,9 +347,10 @@ impl Inner {
         seeks: bool,
     ) -> Result<Landed, NoFlight> {
         let flown = (provider.id, provider.generation());
+        let now = self.clock.now();
         let mut flights = self.flights();
-        if let Some(flight) = flights.get(&flown) {
-            return Ok(flight.landed.clone());
+        if let Some(landed) = flights.landed(flown) {
+            return Ok(landed);
         }
         let known = self.known(provider);
         // What was seen may have been let go of.
@@ -287,35 +358,58 @@ impl Inner {
         if known.as_ref().is_some_and(|known| !is_seen(known)) {
             return Err(NoFlight::Overtaken);
         }
-        let account = provider.account;
-        let of_one = flights.values().filter(|flight| flight.account == account).count();
-        if flights.len() >= MAX_FLIGHTS || of_one >= MAX_FLIGHTS_OF_ONE {
-            return Err(NoFlight::Busy);
-        }
         let (landing, landed) = watch::channel(None);
-        flights.insert(flown, Flight { account, landed: landed.clone() });
+        let turn = flights.queue(flown, provider.account, landed.clone(), now);
+        let turn = turn.ok_or(NoFlight::Busy)?;
         drop(flights);
         let order = Order::of(provider);
         let seen = seen.cloned();
         let under_way = UnderWay { inner: Arc::clone(self), flown };
+        let deadline = Instant::now() + FETCH_TIME;
         tokio::spawn(async move {
-            let kept = Arc::new(under_way.inner.fly(order, seen, seeks).await);
-            under_way.inner.keep(flown, &kept);
+            let inner = &under_way.inner;
+            let kept = match timeout_at(deadline, turn).await {
+                Ok(Ok(())) => inner.fly(order, seen, seeks, deadline).await.map(Arc::new),
+                // Its turn has not come.
+                Ok(Err(_)) | Err(_) => None,
+            };
+            if let Some(kept) = &kept {
+                inner.keep(flown, kept);
+            }
             drop(under_way);
-            // There may be nobody who waits.
-            let _ = landing.send(Some(kept));
+            if let Some(kept) = kept {
+                // There may be nobody who waits.
+                let _ = landing.send(Some(kept));
+            }
         });
         Ok(landed)
     }
 
-    /// Fetches the keys; `last` is what was known of them.
-    async fn fly(&self, order: Order, last: Option<Arc<Kept>>, seeks: bool) -> Kept {
-        let fetched = timeout(FETCH_TIME, self.fetch_keys(&order)).await;
-        let fetched = fetched.unwrap_or_else(|_| {
-            Err(KeysFault::Fetch { what: "the keys", fault: FetchFault::TooSlow })
-        });
+    /// Fetches the keys; `last` is what was known of them. Nothing when the time was over that was
+    /// left of it, and that was little.
+    async fn fly(
+        &self,
+        order: Order,
+        last: Option<Arc<Kept>>,
+        seeks: bool,
+        deadline: Instant,
+    ) -> Option<Kept> {
+        let has_fair_time = deadline.duration_since(Instant::now()) > FAIR_TIME;
+        let trusted = order.trust.authorities.is_none().then(|| self.fetch.trusted());
+        // SECURITY: what was believed by an authority that is gone is not the last good one.
+        let last = last.filter(|last| last.trusted == trusted);
+        let fetched = timeout_at(deadline, self.fetch_keys(&order)).await;
         let tried = self.clock.now();
+        let fetched = match fetched {
+            Ok(fetched) => fetched,
+            Err(_) if !has_fair_time => return None,
+            Err(_) => {
+                self.flights().note_slow(order.account, tried);
+                Err(KeysFault::Fetch { what: "the keys", fault: FetchFault::TooSlow })
+            }
+        };
         let sought = if seeks { Some(tried) } else { last.as_ref().and_then(|last| last.sought) };
+        let used_s = last.as_ref().map_or(tried.as_second(), |last| last.used_s());
         let good = last.and_then(|last| last.good.clone());
         let (good, fault) = match fetched {
             Ok(fetched) => (Some(self.renewed(good, fetched, &order, tried)), None),
@@ -326,14 +420,16 @@ impl Inner {
                 (good, Some(fault))
             }
         };
-        Kept { provider: order.generation, trust: order.trust, good, tried, sought, fault }
+        let Order { account, url, generation: provider, trust, .. } = order;
+        let used_s = AtomicI64::new(used_s);
+        Some(Kept { account, url, provider, trust, trusted, good, used_s, tried, sought, fault })
     }
 
     /// The keys that were fetched, under the number that they had if they are the same.
     fn renewed(&self, last: Option<Good>, new: Fetched, order: &Order, fetched: Timestamp) -> Good {
-        let Fetched { set, digest, length } = new;
+        let Fetched { set, digest, length, fresh_s } = new;
         if let Some(last) = last.filter(|last| last.digest == digest) {
-            return Good { fetched, ..last };
+            return Good { fetched, fresh_s, ..last };
         }
         let provider = &*order.arn;
         let keys = set.len();
@@ -343,15 +439,15 @@ impl Inner {
         }
         let number = self.newest.fetch_add(1, Ordering::Relaxed).saturating_add(1);
         let keys = Keys { set: Arc::new(set), generation: KeySetGeneration(number) };
-        Good { keys, fetched, digest, length }
+        Good { keys, fetched, digest, length, fresh_s }
     }
 
     async fn fetch_keys(&self, order: &Order) -> Result<Fetched, KeysFault> {
         let fault = |what| move |fault| KeysFault::Fetch { what, fault };
-        let wanted = order.wanted(discovery_url(&order.issuer), MAX_DISCOVERY);
+        let wanted = order.wanted(discovery_url(order.url.as_str()), MAX_DISCOVERY);
         let found = self.fetch.fetch(&wanted).await;
         let found = found.map_err(fault("the discovery document"))?;
-        let found = Discovery::parse(&found, &order.issuer)
+        let found = Discovery::parse(&found.bytes, order.url.as_str())
             .map_err(|fault| KeysFault::Discovery(fault.to_string()))?;
         let wanted = order.wanted(found.jwks_uri().to_owned(), MAX_JWKS);
         let document = self.fetch.fetch(&wanted).await.map_err(fault("the keys"))?;
@@ -365,11 +461,23 @@ impl Inner {
         let _flights = self.flights();
         // One for a newer provider may have ended before.
         if self.kept.get(&id).is_none_or(|there| there.provider <= generation) {
-            self.kept.insert(id, Arc::clone(kept));
+            self.kept.keep(id, Arc::clone(kept), kept.weight());
+            let mut shares = self.shares();
+            for gone in shares.note(kept.account, id, kept.weight()) {
+                self.kept.forget(&gone);
+            }
+            if shares.len() > CAPACITY {
+                shares.retain(|provider| self.kept.contains(provider));
+            }
         }
     }
 
-    fn flights(&self) -> MutexGuard<'_, HashMap<Flown, Flight>> {
+    fn shares(&self) -> MutexGuard<'_, Shares> {
+        // Each change is a single step, also for who comes after a panic.
+        self.shares.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn flights(&self) -> MutexGuard<'_, Flights> {
         // Each change is a single step, also for who comes after a panic.
         self.flights.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -383,14 +491,15 @@ struct UnderWay {
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.inner.flights().remove(&self.flown);
+        let now = self.inner.clock.now();
+        self.inner.flights().end(self.flown, now);
     }
 }
 
 /// What a fetch needs of a provider.
 struct Order {
     arn: String,
-    issuer: String,
+    url: IssuerUrl,
     account: AccountId,
     generation: u64,
     trust: Trust,
@@ -400,7 +509,7 @@ impl Order {
     fn of(provider: &OidcProvider) -> Self {
         Self {
             arn: provider.arn.to_string(),
-            issuer: provider.url.as_str().to_owned(),
+            url: provider.url.clone(),
             account: provider.account,
             generation: provider.generation(),
             trust: Trust::of(provider),
@@ -414,7 +523,7 @@ impl Order {
             most_bytes,
             authorities: self.trust.authorities.clone(),
             thumbprints: self.trust.thumbprints.clone(),
-            plain_http_loopback: self.issuer.starts_with("http://"),
+            plain_http_loopback: self.url.as_str().starts_with("http://"),
         }
     }
 }
@@ -433,28 +542,43 @@ struct Fetched {
     set: JwkSet,
     digest: [u8; 32],
     length: usize,
+    fresh_s: u64,
 }
 
 impl Fetched {
-    fn parse(document: &Bytes) -> Result<Self, KeysFault> {
+    fn parse(document: &FetchedDocument) -> Result<Self, KeysFault> {
+        let fresh_s = plan::fresh_s(document.max_age_s);
+        let document = &document.bytes;
         let set = JwkSet::parse(document).map_err(|fault| KeysFault::Keys(fault.to_string()))?;
         let mut bytes = [0; 32];
         // INVARIANT: a SHA-256 has 32 bytes.
         let digest = digest(&SHA256, document);
         bytes.iter_mut().zip(digest.as_ref()).for_each(|(to, from)| *to = *from);
-        Ok(Self { set, digest: bytes, length: document.len() })
+        Ok(Self { set, digest: bytes, length: document.len(), fresh_s })
     }
 }
 
-/// Weighs by the length of the document; a short one as much as keeps their number within
-/// [`CAPACITY`].
-#[derive(Clone)]
-struct ByLength;
+impl Kept {
+    /// Somebody asks for it. It is seldom written, since many read it at the same time.
+    fn note_use(&self, now: Timestamp) {
+        let now_s = now.as_second();
+        if now_s.abs_diff(self.used_s()) >= USE_S {
+            self.used_s.store(now_s, Ordering::Relaxed);
+        }
+    }
 
-impl Weighter<UniqueId, Arc<Kept>> for ByLength {
-    fn weight(&self, _: &UniqueId, kept: &Arc<Kept>) -> u64 {
-        let length = kept.good.as_ref().map_or(0, |good| good.length) as u64;
-        length.max(CAPACITY_BYTES.div_ceil(CAPACITY as u64))
+    fn used_s(&self) -> i64 {
+        self.used_s.load(Ordering::Relaxed)
+    }
+
+    /// What it counts as, in bytes: the document, and for each key what is made of it; at least as
+    /// much as keeps their number within [`CAPACITY`].
+    fn weight(&self) -> u64 {
+        let bytes = self.good.as_ref().map_or(0, |good| {
+            let keys = (good.keys.set.len() as u64).saturating_mul(KEY_BYTES);
+            (good.length as u64).saturating_add(keys)
+        });
+        bytes.max(CAPACITY_BYTES.div_ceil(CAPACITY as u64))
     }
 }
 
@@ -478,12 +602,14 @@ impl From<&KeysFault> for Fault {
         let (code, text) = match fault {
             KeysFault::Fetch { fault, .. } => match fault {
                 FetchFault::Thumbprint { .. } => (Code::InvalidIdentityToken, THUMBPRINT),
+                // SECURITY: whoever may register providers is not to learn which names have private
+                // addresses: those are answered as names that there are not.
                 FetchFault::Busy
+                | FetchFault::Forbidden { .. }
                 | FetchFault::Unreachable { .. }
                 | FetchFault::Protocol { .. }
                 | FetchFault::Status(500..) => (Code::IDPCommunicationError, UNREACHABLE),
                 FetchFault::Url(_)
-                | FetchFault::Forbidden { .. }
                 | FetchFault::TooSlow
                 | FetchFault::Certificate { .. }
                 | FetchFault::Status(_)

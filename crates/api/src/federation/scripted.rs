@@ -7,7 +7,7 @@ use bytes::Bytes;
 use daypass_federation::oidc::discovery_url;
 use tokio::sync::Semaphore;
 
-use super::{Fetch, FetchFault, FetchWanted, Fetching};
+use super::{Fetch, FetchFault, FetchWanted, FetchedDocument, Fetching};
 
 /// Fetches what it was told; everything else cannot be reached.
 #[derive(Debug, Default)]
@@ -19,6 +19,7 @@ pub(crate) struct Scripted {
 struct Inner {
     answers: HashMap<String, Answer>,
     asked: Vec<FetchWanted>,
+    trusted: u64,
 }
 
 /// What comes of a fetch.
@@ -26,6 +27,8 @@ struct Inner {
 pub(crate) enum Answer {
     /// This.
     Document(Bytes),
+    /// This, which is fresh for so many seconds.
+    Fresh(Bytes, u64),
     /// A fault.
     Fault(FetchFault),
     /// Nothing, ever.
@@ -59,6 +62,11 @@ impl Scripted {
         self.inner().asked.iter().filter(|wanted| wanted.url == url).count()
     }
 
+    /// One of the well-known authorities is not believed any more.
+    pub(crate) fn distrust(&self) {
+        self.inner().trusted += 1;
+    }
+
     fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -73,12 +81,15 @@ impl Fetch for Scripted {
         };
         Box::pin(async move {
             match answer {
-                Some(Answer::Document(document)) => Ok(document),
+                Some(Answer::Document(bytes)) => Ok(FetchedDocument { bytes, max_age_s: None }),
+                Some(Answer::Fresh(bytes, seconds)) => {
+                    Ok(FetchedDocument { bytes, max_age_s: Some(seconds) })
+                }
                 Some(Answer::Fault(fault)) => Err(fault),
                 Some(Answer::Silence) => std::future::pending().await,
-                Some(Answer::Held(gate, document)) => {
+                Some(Answer::Held(gate, bytes)) => {
                     gate.acquire().await.unwrap().forget();
-                    Ok(document)
+                    Ok(FetchedDocument { bytes, max_age_s: None })
                 }
                 None => Err(FetchFault::Unreachable {
                     host: wanted.url.clone(),
@@ -86,5 +97,9 @@ impl Fetch for Scripted {
                 }),
             }
         })
+    }
+
+    fn trusted(&self) -> u64 {
+        self.inner().trusted
     }
 }

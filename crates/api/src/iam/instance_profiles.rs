@@ -2,13 +2,13 @@
 //! ListInstanceProfiles, ListInstanceProfilesForRole,
 //! AddRoleToInstanceProfile, RemoveRoleFromInstanceProfile.
 
-use daypass_directory::{InstanceProfile, Listing, NewInstanceProfile, Role, Tag};
-use daypass_names::{InstanceProfileName, Path, UniqueId, UniqueIdKind};
+use daypass_directory::{InstanceProfile, NewInstanceProfile, Role, Tag};
+use daypass_names::{AccountId, InstanceProfileName, Path, PathPrefix, UniqueId, UniqueIdKind};
 use daypass_query::Fields;
 use serde::Serialize;
 
 use super::named::{self, Kind, Named};
-use super::paging::{Page, Under};
+use super::paging::{Left, Page, Under};
 use super::roles::RoleOut;
 use super::tags::{self, TagOut, Tagged};
 use crate::Fault;
@@ -179,15 +179,43 @@ impl ListInstanceProfilesOutput {
     async fn new(
         call: &Authenticated<'_>,
         list: &str,
-        listing: Listing<InstanceProfile>,
+        page: &Page,
+        of: Of<'_>,
     ) -> Result<Self, Fault> {
-        let marker = listing.next.map(|last| Page::marker(call, list, &last)).transpose()?;
-        let mut instance_profiles = Vec::with_capacity(listing.items.len());
-        for profile in &listing.items {
-            instance_profiles.push(InstanceProfileOut::new(call, profile).await?);
-        }
+        let (mut after, mut left) = (page.after(call, list)?, Left::of(page));
+        let directory = &call.app.directory;
+        let mut instance_profiles = Vec::new();
+        let last = loop {
+            let (behind, asked) = (after.as_deref(), left.at_once());
+            let listing = match of {
+                Of::Account(account, prefix) => {
+                    directory.instance_profiles(account, prefix, behind, asked).await?
+                }
+                Of::Role(account, id) => {
+                    directory.instance_profiles_of_role(account, id, behind, asked).await?
+                }
+            };
+            let is_short = listing.items.len() < asked;
+            for profile in &listing.items {
+                let profile = InstanceProfileOut::new(call, profile).await?;
+                left.take(profile.roles.iter().map(RoleOut::document_size).sum());
+                instance_profiles.push(profile);
+            }
+            after = listing.next;
+            if after.is_none() || is_short || left.is_none() {
+                break after;
+            }
+        };
+        let marker = last.map(|last| Page::marker(call, list, &last)).transpose()?;
         Ok(Self { instance_profiles, is_truncated: marker.is_some(), marker })
     }
+}
+
+/// Whose instance profiles are listed.
+#[derive(Clone, Copy, Debug)]
+enum Of<'a> {
+    Account(AccountId, &'a PathPrefix),
+    Role(AccountId, UniqueId),
 }
 
 impl Operation for ListInstanceProfiles {
@@ -213,11 +241,8 @@ impl Operation for ListInstanceProfiles {
     ) -> Result<ListInstanceProfilesOutput, Fault> {
         let Under { prefix, page } = permit.input();
         let list = permit.input().list(Self::NAME);
-        let (account, after) = (call.caller.account(), page.after(call, &list)?);
-        let directory = &call.app.directory;
-        let listing =
-            directory.instance_profiles(account, prefix, after.as_deref(), page.limit()).await?;
-        ListInstanceProfilesOutput::new(call, &list, listing).await
+        let of = Of::Account(call.caller.account(), prefix);
+        ListInstanceProfilesOutput::new(call, &list, page, of).await
     }
 }
 
@@ -261,12 +286,8 @@ impl Operation for ListInstanceProfilesForRole {
         let role = permit.subject().get()?;
         let page = &permit.input().page;
         let list = format!("{}|{}", Self::NAME, role.id);
-        let (limit, after) = (page.limit(), page.after(call, &list)?);
-        let directory = &call.app.directory;
-        let listing = directory
-            .instance_profiles_of_role(role.account, role.id, after.as_deref(), limit)
-            .await?;
-        ListInstanceProfilesOutput::new(call, &list, listing).await
+        let of = Of::Role(role.account, role.id);
+        ListInstanceProfilesOutput::new(call, &list, page, of).await
     }
 }
 

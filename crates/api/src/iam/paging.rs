@@ -20,6 +20,45 @@ const MARKER: TextRule = TextRule {
     fits: |text| text.chars().all(|c| matches!(c, ' '..='\u{ff}')),
 };
 
+/// Items that are read at once for a page whose items repeat documents.
+const AT_ONCE: usize = 50;
+
+/// The bytes of encoded documents after which such a page ends. What was read with the last of them
+/// is all in it.
+const DOCUMENTS: usize = 4 << 20;
+
+/// What is left of a page whose items repeat documents: those are long when there is much white space
+/// in them, and a thousand of them would be hundreds of megabytes. AWS, too, may return fewer items
+/// than `MaxItems` although more follow.
+#[derive(Debug)]
+pub(crate) struct Left {
+    items: usize,
+    documents: usize,
+}
+
+impl Left {
+    /// A whole page.
+    pub(crate) fn of(page: &Page) -> Self {
+        Self { items: page.limit, documents: DOCUMENTS }
+    }
+
+    /// How many items to read next.
+    pub(crate) fn at_once(&self) -> usize {
+        self.items.min(AT_ONCE)
+    }
+
+    /// Takes an item with so many bytes of documents.
+    pub(crate) fn take(&mut self, documents: usize) {
+        self.items = self.items.saturating_sub(1);
+        self.documents = self.documents.saturating_sub(documents);
+    }
+
+    /// Whether the page ends here.
+    pub(crate) fn is_none(&self) -> bool {
+        self.items == 0 || self.documents == 0
+    }
+}
+
 /// The page that a list call asks for.
 #[derive(Debug)]
 pub(crate) struct Page {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::boundaries::{self, AttachedBoundary, Wanted};
 use super::document::encoded;
 use super::named::{self, Named};
-use super::paging::{Page, Under};
+use super::paging::{Left, Page, Under};
 use super::tags::{self, TagOut, Tagged};
 use crate::Fault;
 use crate::authenticate::Authenticated;
@@ -69,6 +69,11 @@ impl RoleOut {
     async fn listed(call: &Authenticated<'_>, role: &Role) -> Result<Self, Fault> {
         let max_session_duration = Some(role.max_session_duration);
         Ok(Self { max_session_duration, ..Self::new(call, role).await? })
+    }
+
+    /// The bytes of its trust policy as it is shown.
+    pub(crate) fn document_size(&self) -> usize {
+        self.assume_role_policy_document.len()
     }
 
     /// A role with that text of its trust policy.
@@ -260,16 +265,26 @@ impl Operation for ListRoles {
     ) -> Result<ListRolesOutput, Fault> {
         let Under { prefix, page } = permit.input();
         let list = permit.input().list(Self::NAME);
-        let after = page.after(call, &list)?;
+        let (mut after, mut left) = (page.after(call, &list)?, Left::of(page));
         let account = call.caller.account();
         let directory = &call.app.directory;
-        let listing = directory.roles(account, prefix, after.as_deref(), page.limit()).await?;
-        let next = listing.next.map(|last| Page::marker(call, &list, &last)).transpose()?;
-        let mut roles = Vec::with_capacity(listing.items.len());
-        for role in &listing.items {
-            roles.push(RoleOut::listed(call, role).await?);
-        }
-        Ok(ListRolesOutput { roles, is_truncated: next.is_some(), marker: next })
+        let mut roles = Vec::new();
+        let last = loop {
+            let asked = left.at_once();
+            let listing = directory.roles(account, prefix, after.as_deref(), asked).await?;
+            let is_short = listing.items.len() < asked;
+            for role in &listing.items {
+                let role = RoleOut::listed(call, role).await?;
+                left.take(role.document_size());
+                roles.push(role);
+            }
+            after = listing.next;
+            if after.is_none() || is_short || left.is_none() {
+                break after;
+            }
+        };
+        let marker = last.map(|last| Page::marker(call, &list, &last)).transpose()?;
+        Ok(ListRolesOutput { roles, is_truncated: marker.is_some(), marker })
     }
 }
 

@@ -3,17 +3,16 @@
 
 use daypass_audit::Resource;
 use daypass_directory::MatchedCode;
-use daypass_names::{ExternalId, SourceIdentity};
+use daypass_names::ExternalId;
 use daypass_query::Fields;
-use serde::Serialize;
 
-use super::assumption::{AssumedRoleUser, Passed, Target, Wanted, decode_duration, decode_role};
+use super::assumption::{Assumed, Passed, Target, Wanted, decode_duration, decode_role};
 use super::{mfa, provided_contexts, session_policies, session_tags};
 use crate::authenticate::Authenticated;
 use crate::authorise::{Need, Permit};
 use crate::caller::{Caller, Identity};
 use crate::decode::{optional, required};
-use crate::issue::{Credentials, LeastSize};
+use crate::issue::LeastSize;
 use crate::operation::{Effect, Operation, Recorded, Sessions};
 use crate::{Code, Fault};
 
@@ -28,17 +27,6 @@ pub(crate) struct Input {
     external_id: Option<ExternalId>,
     mfa: mfa::Shown,
     has_contexts: bool,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct Output {
-    credentials: Credentials,
-    assumed_role_user: AssumedRoleUser,
-    packed_policy_size: Option<u8>,
-    source_identity: Option<String>,
-    session_token_utilization: u8,
-    session_token_size: usize,
 }
 
 impl Operation for AssumeRole {
@@ -63,7 +51,7 @@ impl Operation for AssumeRole {
     type Input = Input;
     /// The role, and the one-time password that was shown, still to be taken.
     type Subject = (Target, Option<MatchedCode>);
-    type Output = Output;
+    type Output = Assumed;
 
     fn decode(fields: &mut Fields<'_>) -> Option<Input> {
         let role = decode_role(fields);
@@ -113,20 +101,13 @@ impl Operation for AssumeRole {
         Ok((needs, (target, code)))
     }
 
-    async fn perform(call: &Authenticated<'_>, permit: &Permit<Self>) -> Result<Output, Fault> {
+    async fn perform(call: &Authenticated<'_>, permit: &Permit<Self>) -> Result<Assumed, Fault> {
         let (target, code) = permit.subject();
         let assumed = target.issue(call, &permit.input().wanted).await?;
         // Last of all: what is refused leaves the code to be shown again. The new session carries
         // nothing of it.
         mfa::take(call, code.as_ref()).await?;
-        Ok(Output {
-            credentials: assumed.credentials,
-            assumed_role_user: assumed.user,
-            packed_policy_size: assumed.packed_policy_size,
-            source_identity: assumed.source_identity.as_ref().map(SourceIdentity::to_string),
-            session_token_utilization: assumed.session_token_utilization,
-            session_token_size: assumed.session_token_size,
-        })
+        Ok(assumed)
     }
 
     fn resources(input: &Input) -> Vec<Resource> {

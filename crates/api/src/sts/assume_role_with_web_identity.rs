@@ -5,30 +5,34 @@
 //! policies have no say: who comes from a provider has none.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use daypass_audit::Resource;
 use daypass_directory::Tag;
-use daypass_federation::oidc::WebIdentity;
+use daypass_federation::oidc::{MAX_TOKEN, MIN_TOKEN, WebIdentity};
 use daypass_names::{AccountId, Constrained, SourceIdentity, TagKey, TagValue};
 use daypass_policy::Value;
 use daypass_query::{Fields, TextRule};
-use serde::Serialize;
 
-use super::assumption::{AssumedRoleUser, Passed, Target, Wanted, decode_duration, decode_role};
+use super::assumption::{Assumed, Passed, Target, Wanted, decode_duration, decode_role};
 use super::{session_policies, session_tags};
 use crate::authenticate::{Authenticated, Proof};
 use crate::authorise::{Need, Permit};
 use crate::caller::{Bearer, Identity};
 use crate::decode::required;
-use crate::issue::{Credentials, LeastSize};
+use crate::issue::LeastSize;
 use crate::operation::{Effect, Operation, Recorded, Sessions};
 use crate::{Code, Fault};
 
 /// The parameter that proves the caller.
 pub(crate) const TOKEN: &str = "WebIdentityToken";
 
-/// Its characters, white space around it included: the service model's bounds.
-const TOKEN_RULE: TextRule = TextRule { min: 4, max: 20_000, pattern: "", fits: |_| true };
+/// Its characters, white space around it left out: the service model's bounds.
+const TOKEN_RULE: TextRule =
+    TextRule { min: MIN_TOKEN, max: MAX_TOKEN, pattern: "", fits: |_| true };
+
+/// Most bytes of white space around it: files end with a newline, and clients send it.
+const AROUND_TOKEN: usize = 2_048;
 
 /// `ProviderId`: the service model's bounds.
 const PROVIDER_ID: TextRule = TextRule { min: 4, max: 2048, pattern: "", fits: |_| true };
@@ -61,20 +65,6 @@ impl Input {
     }
 }
 
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct Output {
-    credentials: Credentials,
-    subject_from_web_identity_token: String,
-    assumed_role_user: AssumedRoleUser,
-    packed_policy_size: Option<u8>,
-    provider: String,
-    audience: String,
-    source_identity: Option<String>,
-    session_token_utilization: u8,
-    session_token_size: usize,
-}
-
 impl Operation for AssumeRoleWithWebIdentity {
     const NAME: &'static str = "AssumeRoleWithWebIdentity";
     const EFFECT: Effect = Effect::Grants;
@@ -89,15 +79,16 @@ impl Operation for AssumeRoleWithWebIdentity {
         Recorded::Claims,
         Recorded::Number("MinimumSessionTokenSize"),
     ];
-    type Input = Input;
+    /// Shared with what proved the caller.
+    type Input = Arc<Input>;
     /// The role.
     type Subject = Target;
-    type Output = Output;
+    type Output = Assumed;
 
-    fn decode(fields: &mut Fields<'_>) -> Option<Input> {
+    fn decode(fields: &mut Fields<'_>) -> Option<Arc<Input>> {
         let role = decode_role(fields);
         let session_name = required(fields, "RoleSessionName");
-        let token = fields.required_secret_text(TOKEN, &TOKEN_RULE);
+        let token = fields.required_secret_trimmed(TOKEN, &TOKEN_RULE, AROUND_TOKEN);
         let has_provider_id = fields.text("ProviderId", &PROVIDER_ID).is_some();
         let policies = session_policies::decode(fields);
         let duration = decode_duration(fields);
@@ -105,10 +96,17 @@ impl Operation for AssumeRoleWithWebIdentity {
         token?;
         let wanted =
             Wanted { role: role?, session_name: session_name?, duration, policies, least_size };
-        Some(Input { wanted, has_provider_id })
+        Some(Arc::new(Input { wanted, has_provider_id }))
     }
 
-    async fn needs(call: &Authenticated<'_>, input: &Input) -> Result<(Vec<Need>, Target), Fault> {
+    fn decoded(call: &Authenticated<'_>) -> Option<Arc<Input>> {
+        call.web_identity().map(Arc::clone)
+    }
+
+    async fn needs(
+        call: &Authenticated<'_>,
+        input: &Arc<Input>,
+    ) -> Result<(Vec<Need>, Target), Fault> {
         let bearer = bearer(call)?;
         let passed = passed(&bearer.token)?;
         let target = Target::find(call, &input.wanted, &passed).await?;
@@ -117,26 +115,21 @@ impl Operation for AssumeRoleWithWebIdentity {
         Ok((needs, target))
     }
 
-    async fn perform(call: &Authenticated<'_>, permit: &Permit<Self>) -> Result<Output, Fault> {
+    async fn perform(call: &Authenticated<'_>, permit: &Permit<Self>) -> Result<Assumed, Fault> {
         let (input, bearer) = (permit.input(), bearer(call)?);
         // What is refused counts for no account: see `Caller::paying_account`.
         call.app.limits.admit_account(input.account()?, call.now)?;
         let assumed = permit.subject().issue(call, &input.wanted).await?;
         let token = &bearer.token;
-        Ok(Output {
-            credentials: assumed.credentials,
-            subject_from_web_identity_token: token.subject.clone(),
-            assumed_role_user: assumed.user,
-            packed_policy_size: assumed.packed_policy_size,
-            provider: token.issuer.clone(),
-            audience: token.audience.clone(),
-            source_identity: assumed.source_identity.as_ref().map(SourceIdentity::to_string),
-            session_token_utilization: assumed.session_token_utilization,
-            session_token_size: assumed.session_token_size,
+        Ok(Assumed {
+            subject_from_web_identity_token: Some(token.subject.clone()),
+            provider: Some(token.issuer.clone()),
+            audience: Some(token.audience.clone()),
+            ..assumed
         })
     }
 
-    fn resources(input: &Input) -> Vec<Resource> {
+    fn resources(input: &Arc<Input>) -> Vec<Resource> {
         input.wanted.resources()
     }
 }

@@ -182,7 +182,7 @@ impl Target {
             Some(role) => Arc::clone(&role.trust.policy),
             None => Arc::new(Policy::empty(Kind::Trust)),
         };
-        let trusted = Need { trust: Some(trust), ..need };
+        let trusted = Need { trust: Some(trust), is_missing: self.role.is_none(), ..need };
         Ok(std::iter::once(trusted).chain(identity_only).collect())
     }
 
@@ -222,12 +222,15 @@ impl Target {
         let arn = Arn::assumed_role(role.arn.partition(), role.account, &role.name, name);
         Ok(Assumed {
             credentials: issued.credentials,
-            user: AssumedRoleUser {
+            subject_from_web_identity_token: None,
+            assumed_role_user: AssumedRoleUser {
                 assumed_role_id: format!("{}:{name}", role.id),
                 arn: arn.to_string(),
             },
-            source_identity,
             packed_policy_size: issued.packed_policy_size,
+            provider: None,
+            audience: None,
+            source_identity: source_identity.as_ref().map(SourceIdentity::to_string),
             session_token_utilization: issued.session_token_utilization,
             session_token_size: issued.session_token_size,
         })
@@ -238,18 +241,26 @@ impl Target {
 /// inherited tags need it too is not documented: it is the stricter reading.
 const TAG_SESSION: &str = "sts:TagSession";
 
-/// What a reply says of an assumed role.
-#[derive(Debug)]
+/// The reply, whatever the proof was. [`Target::issue`] fills it in but for what is known of the proof,
+/// which an operation adds to it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
 pub(crate) struct Assumed {
     /// The credentials.
     pub(crate) credentials: Credentials,
+    /// Of a token: whom it names.
+    pub(crate) subject_from_web_identity_token: Option<String>,
     /// Who the session is.
-    pub(crate) user: AssumedRoleUser,
-    /// The source identity, passed or inherited.
-    pub(crate) source_identity: Option<SourceIdentity>,
+    pub(crate) assumed_role_user: AssumedRoleUser,
     /// The share that policies and tags take of their room, in percent; nothing when there are
     /// none.
     pub(crate) packed_policy_size: Option<u8>,
+    /// Of a token: its issuer.
+    pub(crate) provider: Option<String>,
+    /// Of a token: whom it is meant for.
+    pub(crate) audience: Option<String>,
+    /// The source identity, passed or inherited.
+    pub(crate) source_identity: Option<String>,
     /// The share that the token takes of its greatest length, in percent.
     pub(crate) session_token_utilization: u8,
     /// The characters of the token.

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
+use data_encoding::BASE64URL_NOPAD;
 use daypass_directory::{ClockSkew, OidcProvider, OidcSettings, OidcSettingsChange, StaticKeys};
 use daypass_federation::oidc::Algorithm;
 use daypass_federation::testing::{SigningKey, jwks};
@@ -115,9 +116,19 @@ async fn what_is_wrong_with_a_token_is_told() {
     let token = |more: Value| web.token(more);
     let tagged =
         |tags: Value| token(json!({"https://aws.amazon.com/tags": {"principal_tags": tags}}));
+    let good = token(json!({}));
+    let headed = |algorithm: &str| {
+        let header = BASE64URL_NOPAD.encode(json!({"alg": algorithm}).to_string().as_bytes());
+        format!("{header}.{}", good.split_once('.').unwrap().1)
+    };
     for (token, failed, unseen, part) in [
         ("x".repeat(100), &["form"][..], behind_form, "three parts"),
-        (String::new(), &["form"], behind_form, "too short"),
+        (String::new(), &["form"], behind_form, "there is no token: the text is empty"),
+        ("\n".to_owned(), &["form"], behind_form, "there is no token: the text is empty"),
+        ("a.b".to_owned(), &["form"], behind_form, "too short"),
+        (headed("none"), &["form"], behind_form, "is not signed: `alg` in its header is `none`"),
+        (headed("HS256"), &["form"], behind_form, "signed with a shared secret (HS256"),
+        (headed("RS1"), &["form"], behind_form, "none that is known"),
         (token(json!({"iss": "https://idp.example/a/"})), &["issuer"], &[], "slash at the end"),
         (token(json!({"iss": "https://idp.example/A"})), &["issuer"], &[], "differ in case"),
         (token(json!({"iss": "idp.example/a"})), &["issuer"], &[], "leaves the scheme out"),
@@ -136,7 +147,7 @@ async fn what_is_wrong_with_a_token_is_told() {
             "expires 2026-01-02T03:03:04Z",
         ),
         (token(json!({"iat": now + 62, "exp": now + 99})), &["times"], &[], "in the future"),
-        (token(json!({"iat": now - 86_461})), &["times"], &[], "which is too long"),
+        (token(json!({"iat": now - 365 * 86_400 - 61})), &["times"], &[], "which is too long"),
         (token(json!({"nbf": now + 62})), &["times"], &[], "not valid yet"),
         (
             token(json!({"iat": now - 99, "exp": now - 61, "aud": "others"})),

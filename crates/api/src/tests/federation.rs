@@ -7,6 +7,7 @@ use daypass_sigv4::Credentials;
 
 use super::accounts::{INVALID, account, close, reopen, second};
 use super::managed_policies::managed;
+use super::mfa_devices::Phone;
 use super::root_user::root_of;
 use super::world::{ACCOUNT, Answer, World, noted, statement, trust_account};
 use crate::Fault;
@@ -119,6 +120,27 @@ async fn a_federated_user_knows_itself() {
 }
 
 /// Reference, section 1.2.
+/// It has no parameters of a second factor: those that come are passed over like all that are not
+/// known, they make no session with MFA, and no code is taken.
+#[tokio::test]
+async fn a_second_factor_is_passed_over() {
+    let world = World::new().await;
+    let ann = world.user("Ann", Some(&statement("Allow", "*", "*"))).await;
+    let phone = Phone::of_user(&world, "phone", "Ann").await;
+    world.pass(60);
+    let code = phone.code(&world, 0);
+    for (serial, code) in
+        [(phone.serial.as_str(), code.as_str()), (&phone.serial, "12345x"), ("nothing", "000000")]
+    {
+        let shown = [("SerialNumber", serial), ("TokenCode", code)];
+        let bob = federate(&world, &ann, "Bob", &shown).await.ok().credentials();
+        let told = keys(&world, &bob, &["aws:MultiFactorAuthAge", "aws:MultiFactorAuthPresent"]);
+        let [age, present] = &*told.await else { panic!() };
+        assert_eq!((age.as_deref(), present.as_deref() == Some("true")), (None, false), "{code}");
+    }
+    phone.sign_in_with(&world, &ann, &code).await.ok();
+}
+
 #[tokio::test]
 async fn durations_are_those_of_the_table() {
     let world = World::new().await;

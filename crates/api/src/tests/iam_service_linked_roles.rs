@@ -234,6 +234,14 @@ async fn the_paths_of_aws_are_refused() {
     // The name alone makes no service-linked role.
     admin(&world, &creates[2]).await.ok();
     admin(&world, &[("Action", "DeleteRole"), ROLE]).await.ok();
+    let reserved = ("RoleName", "AWSReservedSSO_Admin_0123456789abcdef");
+    for call in [
+        &[("Action", "CreateRole"), reserved, ("AssumeRolePolicyDocument", trust.as_str())][..],
+        &[("Action", "UpdateRole"), reserved, ("MaxSessionDuration", "7200")],
+        &[("Action", "DeleteRole"), reserved],
+    ] {
+        admin(&world, call).await.ok();
+    }
 }
 
 /// The service's name is a condition key, and the role's ARN the resource.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use daypass_directory::{NewOidcProvider, OidcProvider, OidcSettings, StaticKeys};
+use daypass_federation::authorities::Authorities;
 use daypass_federation::oidc::discovery_url;
 use daypass_names::{
     AccountId, ClientId, Constrained, IssuerUrl, Thumbprint, UniqueId, UniqueIdKind,
@@ -15,12 +16,25 @@ use tokio::time::Instant;
 
 use super::world::{ACCOUNT, World, noted};
 use crate::federation::scripted::{Answer, Scripted};
-use crate::federation::{Keys, KeysFault, MAX_FLIGHTS_OF_ONE};
+use crate::federation::{Keys, KeysFault, MAX_ALL_OF_ONE, MAX_FLIGHTS_OF_ONE};
 use crate::{Code, Fault, FetchFault};
 
 const ISSUER: &str = "https://idp.example/a";
 const THUMBPRINT: &str = "990f4193972f2becf12ddeda5237f9c952f20d9e";
 const HOUR: i64 = 3_600;
+
+/// The certificate of an authority of nobody, whose key was thrown away.
+const AUTHORITY: &str = "\
+-----BEGIN CERTIFICATE-----
+MIIBejCCAR+gAwIBAgIUKPp9wmwzQpVT1qYsaFf9ckHiPAwwCgYIKoZIzj0EAwIw
+EjEQMA4GA1UEAwwHZXhhbXBsZTAeFw0yNjExMjIyMjQ0MThaFw0zNjExMTkyMjQ0
+MThaMBIxEDAOBgNVBAMMB2V4YW1wbGUwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNC
+AATzNApMlI4aa8/ztYCfclX0Mz+/OP1/3IZeKLprYSp3olUYCBRy3anIjgorAe5b
+PvSiaIllScgkB2mxlThjjowIo1MwUTAdBgNVHQ4EFgQUpxOUruDguGhPYy/aHHmz
+k8ehBqMwHwYDVR0jBBgwFoAUpxOUruDguGhPYy/aHHmzk8ehBqMwDwYDVR0TAQH/
+BAUwAwEB/zAKBggqhkjOPQQDAgNJADBGAiEAtdOOc+VmfshFd5g0eHWLnQgLFvvN
+QiMz7uLoI9b7aMkCIQCeOrxLgJKF8KCQ1n4ZW/L7Z0+AN1Z7Z3rn9KMM7NRkgQ==
+-----END CERTIFICATE-----";
 
 /// A set with one key of that id, that of RFC 7517, appendix A.1.
 fn jwks(kid: &str) -> String {
@@ -402,29 +416,217 @@ async fn keys_that_an_operator_gave_are_never_fetched() {
     assert!(set.fetch.asked().is_empty());
 }
 
+/// A call for the keys of a provider that is registered for it, beside the test.
+async fn call(
+    set: &Arc<Set>,
+    waiting: &mut JoinSet<Result<Keys, KeysFault>>,
+    number: usize,
+    answer: Answer,
+) {
+    let issuer = format!("https://slow{number}.example");
+    let provider = set.register(&issuer, 100 + u8::try_from(number).unwrap()).await;
+    set.fetch.answer(&discovery_url(&issuer), answer);
+    let set = Arc::clone(set);
+    waiting
+        .spawn(async move { set.world.app.key_sets.keys(&provider, None, set.world.now()).await });
+    tokio::task::yield_now().await;
+}
+
+/// How many of those that ended in a fault ended so.
+fn count(ended: &[Result<Keys, KeysFault>], want: &FetchFault) -> usize {
+    let is = |one: &&Result<Keys, KeysFault>| matches!(one, Err(KeysFault::Fetch { fault, .. }) if fault == want);
+    ended.iter().filter(is).count()
+}
+
 /// An account whose providers say nothing has its share of what can be under way, and no more.
 #[tokio::test(start_paused = true)]
 async fn fetches_under_way_are_bounded() {
     let set = Arc::new(Set::new().await);
     let mut waiting = JoinSet::new();
-    for number in 0..=MAX_FLIGHTS_OF_ONE {
-        let issuer = format!("https://slow{number}.example");
-        let provider = set.register(&issuer, 100 + u8::try_from(number).unwrap()).await;
-        set.fetch.answer(&discovery_url(&issuer), Answer::Silence);
-        let set = Arc::clone(&set);
-        waiting.spawn(async move {
-            set.world.app.key_sets.keys(&provider, None, set.world.now()).await.unwrap_err()
-        });
+    let began = Instant::now();
+    for number in 0..MAX_ALL_OF_ONE {
+        call(&set, &mut waiting, number, Answer::Silence).await;
     }
-    let faults = waiting.join_all().await;
-    let count = |want: FetchFault| {
-        let is =
-            |fault: &&KeysFault| matches!(fault, KeysFault::Fetch { fault, .. } if *fault == want);
-        faults.iter().filter(is).count()
-    };
-    assert_eq!((count(FetchFault::TooSlow), count(FetchFault::Busy)), (MAX_FLIGHTS_OF_ONE, 1));
+    set.settle().await;
+    assert_eq!(set.fetch.asked().len(), MAX_FLIGHTS_OF_ONE);
+    // One more is too many.
+    assert_eq!(
+        set.keys(None).await.unwrap_err().to_string(),
+        "the keys: too many fetches are under way"
+    );
+    assert_eq!(began.elapsed(), Duration::ZERO);
+    let ended = waiting.join_all().await;
+    assert_eq!(began.elapsed(), Duration::from_secs(5), "nobody waits for longer");
+    let busy = MAX_ALL_OF_ONE - MAX_FLIGHTS_OF_ONE;
+    assert_eq!(count(&ended, &FetchFault::TooSlow), MAX_FLIGHTS_OF_ONE);
+    assert_eq!(count(&ended, &FetchFault::Busy), busy);
     // They have ended, and left nothing behind that would count.
     assert_eq!(set.kid().await, "one");
+}
+
+/// Who finds no place waits for one, and is not refused.
+#[tokio::test(start_paused = true)]
+async fn a_fetch_waits_for_its_turn() {
+    let set = Arc::new(Set::new().await);
+    let gate = Arc::new(Semaphore::new(0));
+    let mut waiting = JoinSet::new();
+    for number in 0..MAX_FLIGHTS_OF_ONE {
+        let held = Answer::Held(Arc::clone(&gate), Bytes::from_static(b"{}"));
+        call(&set, &mut waiting, number, held).await;
+    }
+    let mut late = beside(&set, ISSUER, 2);
+    set.settle().await;
+    assert_eq!(set.asked(), (0, 0));
+    gate.add_permits(1);
+    while let Some(keys) = late.join_next().await {
+        assert!(keys.unwrap().unwrap().set.has("one"));
+    }
+    assert_eq!(set.asked(), (1, 1));
+    waiting.shutdown().await;
+}
+
+/// An account beside it has the memory that it had.
+#[tokio::test(start_paused = true)]
+async fn an_account_fills_its_own_share_of_the_memory() {
+    let set = Set::new().await;
+    // Each is weighed by its length, which is almost all that is taken.
+    let large = format!("{}{}", jwks("large"), " ".repeat(250 << 10));
+    let issuers: Vec<String> = (0..20).map(|one| format!("https://large{one}.example")).collect();
+    for (issuer, id) in issuers.iter().zip(100..) {
+        set.fetch.provider(issuer, &large);
+        set.register(issuer, id).await;
+        set.keys_of(issuer, None).await.unwrap();
+        set.world.pass(1);
+    }
+    let asked = || set.fetch.asked().len();
+    let before = asked();
+    for issuer in issuers.iter().rev().take(15) {
+        set.keys_of(issuer, None).await.unwrap();
+    }
+    assert_eq!(asked(), before, "the newest are there");
+    set.keys_of(&issuers[0], None).await.unwrap();
+    assert_eq!(asked(), before + 2, "the oldest had to go");
+}
+
+/// The first call after a pause finds fresh keys.
+#[tokio::test(start_paused = true)]
+async fn keys_that_were_used_are_renewed_by_themselves() {
+    let set = Set::new().await;
+    let app = &set.world.app;
+    set.keys(None).await.unwrap();
+    app.renew_provider_keys().await;
+    assert_eq!(set.asked(), (1, 1), "they are fresh");
+    // Five hours without a call.
+    for round in 2..=21 {
+        set.world.pass(900);
+        app.renew_provider_keys().await;
+        assert_eq!(set.asked(), (round, round));
+    }
+    set.up("two");
+    set.world.pass(900);
+    app.renew_provider_keys().await;
+    assert_eq!((set.kid().await.as_str(), set.asked()), ("two", (22, 22)), "nobody waits");
+    // Without a call for six hours nobody is asked any more; that call was one.
+    set.world.pass(6 * HOUR);
+    app.renew_provider_keys().await;
+    assert_eq!(set.asked(), (22, 22));
+    // A provider that is down is asked now and then, and its keys stay.
+    set.kid().await;
+    set.down();
+    set.world.pass(900);
+    let discovery = set.asked().0;
+    for _ in 0..5 {
+        app.renew_provider_keys().await;
+        set.world.pass(60);
+    }
+    assert_eq!(set.asked().0, discovery + 1);
+    app.renew_provider_keys().await;
+    assert_eq!(set.asked().0, discovery + 2);
+    assert_eq!(set.kid().await, "two");
+    // One that is gone is not.
+    let provider = set.provider(ISSUER).await;
+    let directory = &set.world.app.directory;
+    directory.delete_oidc_provider(account(), provider.id, &noted::<()>).await.unwrap();
+    let asked = set.asked();
+    set.world.pass(900);
+    app.renew_provider_keys().await;
+    assert_eq!(set.asked(), asked);
+}
+
+/// Of one account some in each round, and providers that say nothing hold the others up for seconds.
+#[tokio::test(start_paused = true)]
+async fn renewals_are_bounded() {
+    let set = Set::new().await;
+    let issuers: Vec<String> = (0..12).map(|one| format!("https://many{one}.example")).collect();
+    for (issuer, id) in issuers.iter().zip(100..) {
+        set.fetch.provider(issuer, &jwks("one"));
+        set.register(issuer, id).await;
+        set.keys_of(issuer, None).await.unwrap();
+        set.world.pass(1);
+    }
+    for issuer in &issuers {
+        set.fetch.answer(&discovery_url(issuer), Answer::Silence);
+    }
+    set.world.pass(900);
+    let before = set.fetch.asked().len();
+    let began = Instant::now();
+    set.world.app.renew_provider_keys().await;
+    assert_eq!(set.fetch.asked().len(), before + 8);
+    assert!(began.elapsed() <= Duration::from_secs(5));
+    // The oldest first; the others have their turn.
+    assert_eq!(set.fetch.count(&discovery_url(&issuers[0])), 2);
+    assert_eq!(set.fetch.count(&discovery_url(&issuers[11])), 1);
+    set.world.pass(60);
+    set.world.app.renew_provider_keys().await;
+    assert!(issuers.iter().all(|issuer| set.fetch.count(&discovery_url(issuer)) == 2));
+}
+
+/// `Cache-Control: max-age` of the document of the keys, RFC 9111.
+#[tokio::test(start_paused = true)]
+async fn a_provider_says_that_its_keys_are_soon_old() {
+    let set = Set::new().await;
+    let keys = format!("{ISSUER}/keys");
+    set.fetch.answer(&keys, Answer::Fresh(jwks("one").into(), 400));
+    set.keys(None).await.unwrap();
+    for (seconds, asked) in [(399, 1), (1, 2)] {
+        set.world.pass(seconds);
+        set.keys(None).await.unwrap();
+        set.settle().await;
+        assert_eq!(set.asked(), (asked, asked));
+    }
+    // But never that they are good for longer; the same keys may be so from now on.
+    set.fetch.answer(&keys, Answer::Fresh(jwks("one").into(), 86_400));
+    set.world.pass(800);
+    set.keys(None).await.unwrap();
+    for (seconds, asked) in [(899, 3), (1, 4)] {
+        set.world.pass(seconds);
+        set.keys(None).await.unwrap();
+        set.settle().await;
+        assert_eq!(set.asked(), (asked, asked));
+    }
+}
+
+/// Keys that were believed by an authority that is gone are not, however the next fetch ends; those
+/// of a provider with authorities of its own have nothing to do with it.
+#[tokio::test(start_paused = true)]
+async fn keys_go_with_the_authority_that_they_were_believed_by() {
+    let set = Set::new().await;
+    let first = set.keys(None).await.unwrap();
+    set.fetch.distrust();
+    set.down();
+    assert!(set.keys(None).await.is_err());
+    set.up("one");
+    set.world.pass(10);
+    assert_ne!(set.keys(None).await.unwrap().generation, first.generation);
+    assert_eq!(set.asked(), (3, 2));
+    let authorities = Authorities::parse(AUTHORITY).unwrap();
+    let settings = OidcSettings { authorities: Some(authorities), ..OidcSettings::default() };
+    const OWN: &str = "https://own.example";
+    set.fetch.provider(OWN, &jwks("own"));
+    set.register_with(OWN, 2, settings).await;
+    let first = set.keys_of(OWN, None).await.unwrap();
+    set.fetch.distrust();
+    assert_eq!(set.keys_of(OWN, None).await.unwrap().generation, first.generation);
 }
 
 /// The reference, STS API, section 5.3.
@@ -448,7 +650,7 @@ fn faults_have_the_answers_of_aws() {
         (FetchFault::Status(404), invalid, no_key),
         (FetchFault::TooSlow, invalid, no_key),
         (FetchFault::Url("it is not https"), invalid, no_key),
-        (FetchFault::Forbidden { host: host(), address: cause() }, invalid, no_key),
+        (FetchFault::Forbidden { host: host(), address: cause() }, communication, unreachable),
         (FetchFault::Certificate { host: host(), cause: cause() }, invalid, no_key),
         (FetchFault::Redirect("it is not https"), invalid, no_key),
         (FetchFault::TooLarge(7), invalid, no_key),

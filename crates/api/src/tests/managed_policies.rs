@@ -730,3 +730,82 @@ async fn an_account_of_large_documents() {
     assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [10, 2]);
     assert_eq!(pages.concat(), want);
 }
+
+/// A reply over 128 KiB holds room until it has been sent, whatever it is of: who reads none of them
+/// does not fill the memory. Smaller ones need none.
+#[tokio::test]
+async fn a_large_reply_holds_room_until_it_is_sent() {
+    let world = World::new().await;
+    let document = statement("Allow", "s3:*", "*") + &" ".repeat(40_000);
+    for index in 0..2 {
+        managed(&world, &format!("p{index:02}"), &document).await;
+    }
+    let all = world.app.large_replies.left();
+    let details = |most| {
+        [
+            ("Action", "GetAccountAuthorizationDetails"),
+            ("Filter.member.1", "LocalManagedPolicy"),
+            ("MaxItems", most),
+        ]
+    };
+    let small = world.app.handle(world.form(&world.admin, "iam", &details("1"))).await;
+    assert!((120_000..=128 << 10).contains(&small.body().len()), "{}", small.body().len());
+    assert!(small.extensions().get::<crate::Unsent>().is_none());
+    assert_eq!(world.app.large_replies.left(), all);
+    let mut held = Vec::new();
+    let mut sum = 0;
+    for _ in 0..10 {
+        let large = world.app.handle(world.form(&world.admin, "iam", &details("2"))).await;
+        assert_eq!(large.status(), 200);
+        assert!(large.body().len() > 240_000, "{}", large.body().len());
+        assert!(large.extensions().get::<crate::Unsent>().is_some());
+        sum += large.body().len().next_multiple_of(64 << 10);
+        assert_eq!(world.app.large_replies.left(), all - sum);
+        held.push(large);
+    }
+    drop(held);
+    assert_eq!(world.app.large_replies.left(), all);
+}
+
+/// Trust policies with much white space are no way to a reply of hundreds of megabytes: such pages end
+/// early, and all of them together have everything once.
+#[tokio::test]
+async fn a_list_of_large_trust_policies_ends_early() {
+    const ROLES: usize = 60;
+    let world = World::new().await;
+    let document = trust_account() + &" ".repeat(40_000);
+    let name = |index: usize| format!("r{index:03}");
+    for index in 0..ROLES {
+        world.role(&name(index), &document, None).await;
+        let profile = ("InstanceProfileName", &*name(index));
+        for call in [
+            &[("Action", "CreateInstanceProfile"), profile][..],
+            &[("Action", "AddRoleToInstanceProfile"), profile, ("RoleName", "r000")],
+        ] {
+            world.iam(&world.admin, call).await.ok();
+        }
+    }
+    let want: Vec<String> = (0..ROLES).map(name).collect();
+    for (list, item) in [
+        (&[("Action", "ListRoles"), ("MaxItems", "1000")][..], "RoleName"),
+        (&[("Action", "ListInstanceProfiles"), ("MaxItems", "1000")], "InstanceProfileName"),
+        (
+            &[
+                ("Action", "ListInstanceProfilesForRole"),
+                ("RoleName", "r000"),
+                ("MaxItems", "1000"),
+            ],
+            "InstanceProfileName",
+        ),
+    ] {
+        let pages = pages(&world, list, item).await;
+        assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [50, 10], "{list:?}");
+        let mut all = pages.concat();
+        all.sort();
+        assert_eq!(all, want, "{list:?}");
+    }
+    // As many as were asked for, when there is room for them.
+    let few = [("Action", "ListRoles"), ("MaxItems", "25")];
+    let pages = pages(&world, &few, "RoleName").await;
+    assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [25, 25, 10]);
+}

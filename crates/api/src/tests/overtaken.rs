@@ -2,7 +2,7 @@
 //! and must not be done.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use daypass_audit::Trail;
 use daypass_store::memory::Memory;
@@ -254,4 +254,65 @@ async fn those_who_are_overtaken_are_decided_again() {
     }
     let listed = world.iam(admin, &[("Action", "ListUserTags"), ("UserName", "Ann")]).await.ok();
     assert_eq!(listed.body.matches("<Key>").count(), 6);
+}
+
+/// A store in which, once it is told to, somebody writes all users anew before every commit.
+#[derive(Debug, Default)]
+struct Ahead {
+    inner: Memory,
+    is_ahead: AtomicBool,
+    commits: AtomicUsize,
+}
+
+impl Store for Ahead {
+    fn get<'a>(&'a self, key: &'a Key) -> Answer<'a, Option<Entry>> {
+        self.inner.get(key)
+    }
+
+    fn scan<'a>(
+        &'a self,
+        prefix: &'a [u8],
+        after: Option<&'a Key>,
+        limit: usize,
+    ) -> Answer<'a, Vec<(Key, Entry)>> {
+        self.inner.scan(prefix, after, limit)
+    }
+
+    fn commit(&self, commit: Commit) -> Answer<'_, Revision> {
+        Box::pin(async move {
+            if self.is_ahead.load(Ordering::SeqCst) {
+                self.commits.fetch_add(1, Ordering::SeqCst);
+                for (key, entry) in self.inner.scan(b"user/", None, 100).await? {
+                    self.inner.commit(Commit::new().put(key, entry.value)).await?;
+                }
+            }
+            self.inner.commit(commit).await
+        })
+    }
+
+    fn changes(&self, since: Revision, limit: usize) -> Answer<'_, Changes> {
+        self.inner.changes(since, limit)
+    }
+}
+
+/// Who is overtaken again and again is told so in the end, and has done nothing.
+#[tokio::test]
+async fn who_is_overtaken_each_time_is_told_so_in_the_end() {
+    let store = Arc::new(Ahead::default());
+    let world = World::on(Arc::<Ahead>::clone(&store), Trail::memory()).await;
+    world.user("Ann", None).await;
+    let key = ("Tags.member.1.Key", "team");
+    let tag = [("Action", "TagUser"), ("UserName", "Ann"), key, ("Tags.member.1.Value", "a")];
+    store.is_ahead.store(true, Ordering::SeqCst);
+    let received = world.form(&world.admin, "iam", &tag);
+    let reply = world.app.handle(received).await;
+    store.is_ahead.store(false, Ordering::SeqCst);
+    let body = String::from_utf8_lossy(reply.body()).into_owned();
+    assert_eq!(reply.status(), 409, "{body}");
+    assert!(body.contains("<Code>ConcurrentModification</Code>"), "{body}");
+    assert_eq!(store.commits.load(Ordering::SeqCst), 32);
+    assert_eq!(world.records().pop().unwrap()["errorCode"], "ConcurrentModification");
+    let list = [("Action", "ListUserTags"), ("UserName", "Ann")];
+    assert!(!world.iam(&world.admin, &list).await.ok().body.contains("team"));
+    world.iam(&world.admin, &tag).await.ok();
 }

@@ -442,6 +442,14 @@ async fn without_regions_all_are_alike() {
     whoami(&world, &world.admin, (NO_HOST, OPT_IN)).await.ok();
     let answer = whoami(&world, &world.admin, (NO_HOST, GLOBAL)).await;
     answer.refused(403, "SignatureDoesNotMatch", NOT_VALID);
+    // The empty one is taken only where an operator says so, and is then the deployment's.
+    world.app.settings.signing_regions = None;
+    let answer = whoami(&world, &world.admin, (NO_HOST, "")).await;
+    answer.refused(403, "SignatureDoesNotMatch", NOT_VALID);
+    world.app.settings.allow_empty_region = true;
+    for signed_for in ["", OPT_IN] {
+        whoami(&world, &world.admin, (NO_HOST, signed_for)).await.ok();
+    }
 }
 
 #[test]

@@ -217,6 +217,25 @@ async fn the_policies_of_users_groups_and_roles_are_simulated() {
     assert_eq!(answer.text("SourcePolicyId"), Some("role_Reader_p"));
 }
 
+/// No session of a role is there: it has a name all the same, unless the caller gives `aws:userid`.
+#[tokio::test]
+async fn a_session_of_a_simulated_role_has_a_name() {
+    let world = populated().await;
+    let policy = format!(
+        r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":"{GET}","Resource":"*","Condition":{{"StringLike":{{"aws:userid":"AROA*:simulated"}}}}}}}}"#
+    );
+    world.role("Named", &trust_account(), Some(&policy)).await;
+    let asked = || vec![one("PolicySourceArn", &arn("role/Named")), list("ActionNames", &[GET])];
+    assert_eq!(decisions(&principal(&world, &asked()).await.ok()), ["allowed"]);
+    for (id, want) in
+        [("AROAEXAMPLE:another", "implicitDeny"), ("AROAEXAMPLE:simulated", "allowed")]
+    {
+        let mut asked = asked();
+        asked.push(entry(1, "aws:userid", "string", &[id]));
+        assert_eq!(decisions(&principal(&world, &asked).await.ok()), [want], "{id}");
+    }
+}
+
 #[tokio::test]
 async fn excluded_policies_are_left_out() {
     let world = populated().await;

@@ -9,10 +9,12 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::world::{ACCOUNT, Answer, World, encode, statement};
-use crate::Received;
-use crate::authenticate::Proof;
+use crate::authenticate::{Proof, authenticate};
 use crate::federation::scripted::Scripted;
+use crate::identify::{header_pairs, identify};
 use crate::rate_limits::Limits;
+use crate::refusal_log::logged_cause;
+use crate::{Code, Received};
 
 pub(super) const ISSUER: &str = "https://idp.example/a";
 const APP: &str = "app";
@@ -296,9 +298,9 @@ async fn section_5_3_tokens_that_are_refused() {
         ("expired", claimed(json!({ "exp": now - 60 })), expired, over(60)),
         (
             "too old",
-            claimed(json!({ "iat": now - 86_461 })),
+            claimed(json!({ "iat": now - 365 * 86_400 - 61 })),
             expired,
-            "Token too old: 86461".into(),
+            "Token too old: 31536061".into(),
         ),
         (
             "of the future",
@@ -371,6 +373,64 @@ async fn ghsa_jxrr_nobody_learns_what_there_is() {
     web.assume(&good, &[("RoleArn", missing)]).await.refused(403, "AccessDenied", DENIED);
     web.trust(&trusts("arn:aws:iam::123456789012:oidc-provider/idp.example/b", "")).await;
     web.assume(&good, &[]).await.refused(403, "AccessDenied", DENIED);
+}
+
+/// Whoever is refused reads the same; the log tells which it was, and of which role.
+#[tokio::test]
+async fn the_log_tells_a_missing_role_from_one_that_does_not_trust() {
+    let web = Web::new().await;
+    let missing = "arn:aws:iam::123456789012:role/Missing";
+    let other_path = "arn:aws:iam::123456789012:role/a/Deploy";
+    let cause = async |role: &str| {
+        let received = web.request(&web.token(json!({})), &[("RoleArn", role)]);
+        let headers = header_pairs(&received);
+        let identified = identify(&received, &headers).map_err(|it| it.fault).unwrap();
+        let app = &web.world.app;
+        let call = authenticate(app, &received, &identified, web.world.now()).await.unwrap();
+        let fault = identified.operation.call(&call).await.outcome.unwrap_err();
+        assert_eq!((fault.code(), fault.message()), (Code::AccessDenied, DENIED));
+        logged_cause(&fault)
+    };
+    assert_eq!(cause(missing).await, format!("there is no role {missing}"));
+    assert_eq!(cause(other_path).await, format!("there is no role {other_path}"));
+    web.trust(&trusts(PROVIDER, r#"{"StringEquals":{"idp.example/a:sub":"someone-else"}}"#)).await;
+    let own = cause(ROLE).await;
+    let want = format!("not allowed by layer Trust, in the trust policy of {ROLE}");
+    assert_eq!(own, format!("sts:AssumeRoleWithWebIdentity: {want}"));
+    web.trust(&trusts(PROVIDER, "").replace("Allow", "Deny")).await;
+    let own = cause(ROLE).await;
+    assert!(own.contains("denied explicitly by layer Trust") && own.ends_with(ROLE), "{own}");
+    // Of the longest one that may be named it is still told that there is none.
+    let long = format!("arn:aws:iam::123456789012:role/{}/x", "y".repeat(500));
+    assert!(cause(&long).await.starts_with("there is no role arn:aws:iam::123456789012:role/y"));
+}
+
+/// Files end with a newline, and the longest token has one as well.
+#[tokio::test]
+async fn white_space_does_not_make_a_token_too_long() {
+    let web = Web::new().await;
+    let filled = |fill: usize| web.token(json!({"fill": "x".repeat(fill)}));
+    let fits = (0..4).map(|less| filled(14_600 - less)).map(|token| token.len()).max().unwrap();
+    assert!(fits < 20_000, "{fits}");
+    let fill = 14_600 + (20_000 - fits) / 4 * 3;
+    let longest = (0..6).rev().map(|more| filled(fill + more)).find(|t| t.len() <= 20_000).unwrap();
+    assert!(longest.len() > 19_996, "{}", longest.len());
+    let pad = 20_000 - longest.len();
+    for around in ["", "\n", "\r\n", &" ".repeat(pad + 1), &" ".repeat(2_048)] {
+        web.assume(&format!("{longest}{around}"), &[]).await.ok();
+    }
+    let long = web.assume(&format!("{longest}{}", " ".repeat(2_049)), &[]).await;
+    assert_eq!((long.status, long.text("Code")), (400, Some("ValidationError")));
+}
+
+/// A kubelet renews a token that is good for longer when it is a day old, and clients read it later.
+#[tokio::test]
+async fn tokens_of_long_life_are_taken_until_they_end() {
+    let web = Web::new().await;
+    let now = web.world.now().as_second();
+    for age in [86_461, 2 * 86_400, 31 * 86_400, 365 * 86_400] {
+        web.assume(&web.token(json!({"iat": now - age})), &[]).await.ok();
+    }
 }
 
 #[tokio::test]

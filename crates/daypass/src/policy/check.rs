@@ -22,7 +22,8 @@ use super::arguments::{Check, KindName};
 use super::input;
 use super::outcome::Outcome;
 
-use review::{Review, Severity, review};
+use finding::Severity;
+use review::{Review, review};
 
 /// Reviews the files of the arguments.
 pub(crate) fn check(arguments: &Check, out: &mut impl Write) -> io::Result<Outcome> {

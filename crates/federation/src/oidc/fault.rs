@@ -36,6 +36,9 @@ impl fmt::Display for Part {
 /// [`VerifiedToken::check`]: super::VerifiedToken::check
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 pub enum TokenFault {
+    /// There is nothing but white space.
+    #[error("there is no token: the text is empty")]
+    Empty,
     /// It is shorter than 4 or longer than 20,000 characters.
     #[error("the token is too short or too long")]
     Size,
@@ -72,7 +75,16 @@ pub enum TokenFault {
     /// It brings or names its own key: `jku`, `jwk`, `x5c` or `x5u`.
     #[error("the token brings its own key: `{0}` in its header")]
     OwnKey(&'static str),
-    /// `alg` is `none`, an HMAC, or unknown.
+    /// `alg` is `none`, in any case of its letters.
+    #[error("the token is not signed: `alg` in its header is `none`, which is never taken")]
+    Unsigned,
+    /// `alg` is one of the HMACs (RFC 7518, section 3.2): whoever can check such a token can make one.
+    #[error(
+        "the token is signed with a shared secret (HS256 or the like), which is never taken: the \
+         provider has to sign with a key pair, with RS256 or ES256 for instance"
+    )]
+    SharedSecret,
+    /// `alg` is unknown.
     #[error("the token's algorithm is none that is known")]
     Algorithm,
     /// The provider may not use this algorithm.

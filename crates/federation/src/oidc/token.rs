@@ -52,6 +52,9 @@ impl<'a> Token<'a> {
     /// anything about who signed it.
     pub fn parse(text: &'a str) -> Result<Self, TokenFault> {
         let text = text.trim_ascii();
+        if text.is_empty() {
+            return Err(TokenFault::Empty);
+        }
         if !(MIN_TOKEN..=MAX_TOKEN).contains(&text.len()) {
             return Err(TokenFault::Size);
         }
@@ -126,7 +129,7 @@ impl Header {
     fn of(header: &Object) -> Result<Self, TokenFault> {
         let algorithm = header.value("alg").ok_or(TokenFault::Header("alg"))?;
         let algorithm = algorithm.text().ok_or(TokenFault::Header("alg"))?;
-        let algorithm = algorithm.parse().map_err(|_| TokenFault::Algorithm)?;
+        let algorithm = algorithm.parse().map_err(|_| not_taken(algorithm))?;
         for (name, _) in header.members() {
             match name {
                 // SECURITY: a key that comes with the token proves nothing, and an address in it
@@ -160,6 +163,19 @@ impl Header {
             }
         };
         Ok(Self { algorithm, key_id })
+    }
+}
+
+/// Why an algorithm that is none of ours is not taken. It is refused whatever its name is: this is for
+/// whoever has to mend it.
+fn not_taken(algorithm: &str) -> TokenFault {
+    let is_hmac = |known: &&str| known.eq_ignore_ascii_case(algorithm);
+    if algorithm.eq_ignore_ascii_case("none") {
+        TokenFault::Unsigned
+    } else if ["HS256", "HS384", "HS512"].iter().any(is_hmac) {
+        TokenFault::SharedSecret
+    } else {
+        TokenFault::Algorithm
     }
 }
 

@@ -4,9 +4,10 @@
 use std::pin::pin;
 
 use bytes::{Bytes, BytesMut};
-use daypass_api::FetchFault;
+use daypass_api::{FetchFault, FetchedDocument};
 use http::header::{
-    ACCEPT, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName, LOCATION, USER_AGENT,
+    ACCEPT, AGE, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName,
+    LOCATION, USER_AGENT,
 };
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty};
@@ -28,7 +29,7 @@ const AGENT: &str = concat!("daypass/", env!("CARGO_PKG_VERSION"));
 #[derive(Debug)]
 pub(super) enum Answer {
     /// The document.
-    Document(Bytes),
+    Document(FetchedDocument),
     /// Ask there.
     Redirect(String),
 }
@@ -75,7 +76,9 @@ async fn ask(
     match response.status() {
         StatusCode::OK => {
             require_json(response.headers())?;
-            document(response, target, most).await.map(Answer::Document)
+            let max_age_s = max_age(response.headers());
+            let bytes = document(response, target, most).await?;
+            Ok(Answer::Document(FetchedDocument { bytes, max_age_s }))
         }
         StatusCode::MOVED_PERMANENTLY
         | StatusCode::FOUND
@@ -121,6 +124,19 @@ fn is_json(text: &str) -> bool {
     })
 }
 
+/// For how many seconds the document is fresh: `max-age` (RFC 9111, section 5.2.2.1) less its
+/// `Age`. What cannot be read says nothing.
+fn max_age(headers: &HeaderMap) -> Option<u64> {
+    let fields = headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
+    let seconds = fields.flat_map(|field| field.split(',')).find_map(|directive| {
+        let (name, value) = directive.split_once('=')?;
+        let is_it = name.trim().eq_ignore_ascii_case("max-age");
+        is_it.then(|| value.trim().trim_matches('"').parse::<u64>().ok()).flatten()
+    })?;
+    let age = only(headers, &AGE).ok().flatten().and_then(|age| age.trim().parse().ok());
+    Some(seconds.saturating_sub(age.unwrap_or(0)))
+}
+
 /// A field is there twice, or cannot be read.
 struct Unreadable;
 
@@ -164,7 +180,37 @@ fn broken(target: &Target, error: &hyper::Error) -> FetchFault {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
+
+    #[test]
+    fn the_age_of_a_document_is_read() {
+        let check = |fields: &[&str], age: Option<&str>, want: Option<u64>| {
+            let mut headers = HeaderMap::new();
+            for field in fields {
+                headers.append(CACHE_CONTROL, HeaderValue::from_str(field).unwrap());
+            }
+            if let Some(age) = age {
+                headers.insert(AGE, HeaderValue::from_str(age).unwrap());
+            }
+            assert_eq!(max_age(&headers), want, "{fields:?} {age:?}");
+        };
+        check(&[], None, None);
+        check(&[], Some("5"), None);
+        check(&["max-age=300"], None, Some(300));
+        check(&["public, Max-Age = 300 , must-revalidate"], None, Some(300));
+        check(&["no-cache", "max-age=\"60\""], None, Some(60));
+        check(&["max-age=60, max-age=900"], None, Some(60));
+        check(&["max-age=0"], None, Some(0));
+        check(&["max-age=300"], Some("100"), Some(200));
+        check(&["max-age=300"], Some("400"), Some(0));
+        check(&["max-age=300"], Some("soon"), Some(300));
+        for none in ["no-store", "s-maxage=5", "max-age", "max-age=", "max-age=-1", "max-age=1.5"] {
+            check(&[none], None, None);
+        }
+        check(&["max-age=99999999999999999999999"], None, None);
+    }
 
     #[test]
     fn json_says_that_it_is() {

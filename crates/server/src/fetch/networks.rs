@@ -128,13 +128,27 @@ fn is_public(address: IpAddr) -> bool {
 fn parse_one(text: &str) -> Result<IpNet, NetworkFault> {
     let syntax = || NetworkFault::Syntax(text.to_owned());
     let net = match text.parse() {
-        Ok(address) => IpNet::from(IpAddr::to_canonical(&address)),
+        Ok(address) => IpNet::from(meant(address)),
         Err(_) => text.parse::<IpNet>().map_err(|_| syntax())?.trunc(),
     };
     if net.prefix_len() == 0 {
         return Err(NetworkFault::Everything(text.to_owned()));
     }
-    Ok(net)
+    match in_ipv4(&net) {
+        Some(meant) if meant.prefix_len() == 0 => Err(NetworkFault::Everything(text.to_owned())),
+        Some(meant) => Err(NetworkFault::Mapped { text: text.to_owned(), meant }),
+        None => Ok(net),
+    }
+}
+
+/// The block of IPv4 addresses that a block of IPv6 addresses stands for, if it stands for some.
+fn in_ipv4(net: &IpNet) -> Option<Ipv4Net> {
+    let IpNet::V6(net) = net else { return None };
+    let prefix = net.prefix_len().checked_sub(96)?;
+    match meant(IpAddr::V6(net.addr())) {
+        IpAddr::V4(address) => Ipv4Net::new(address, prefix).ok(),
+        IpAddr::V6(_) => None,
+    }
 }
 
 /// Why a list of networks is refused.
@@ -146,6 +160,14 @@ pub enum NetworkFault {
     /// A block that holds every address.
     #[error("`{0}` names every address, this machine's own too: name the networks of providers")]
     Everything(String),
+    /// A block of IPv6 addresses that stand for IPv4 addresses, which are compared as those.
+    #[error("`{text}` stands for IPv4 addresses, which are looked at as such: write `{meant}`")]
+    Mapped {
+        /// What was written.
+        text: String,
+        /// What to write.
+        meant: Ipv4Net,
+    },
 }
 
 #[cfg(test)]
@@ -246,7 +268,13 @@ mod tests {
 
     #[test]
     fn an_operator_opens_networks() {
-        let some = networks(&["10.1.0.0/16", " 127.0.0.1 ", "fd00::/8", "::ffff:192.168.0.7"]);
+        let some = networks(&[
+            "10.1.0.0/16",
+            " 127.0.0.1 ",
+            "fd00::/8",
+            "::ffff:192.168.0.7",
+            "64:ff9b::192.168.0.9",
+        ]);
         check(
             &some.unwrap(),
             &[
@@ -261,6 +289,7 @@ mod tests {
                 ("fe80::1", false),
                 ("192.168.0.7", true),
                 ("192.168.0.8", false),
+                ("192.168.0.9", true),
                 // Not by a wider network.
                 ("fd00:ec2::254", false),
                 ("8.8.8.8", true),
@@ -296,8 +325,19 @@ mod tests {
             let syntax = NetworkFault::Syntax(bad.to_owned());
             assert_eq!(networks(&[bad]), Err(syntax), "{bad:?}");
         }
-        for bad in ["0.0.0.0/0", "::/0"] {
+        for bad in ["0.0.0.0/0", "::/0", "::ffff:0.0.0.0/96", "64:ff9b::/96"] {
             assert_eq!(networks(&[bad]), Err(NetworkFault::Everything(bad.to_owned())));
+        }
+        for (bad, instead) in [
+            ("::ffff:10.0.0.0/104", "10.0.0.0/8"),
+            ("::ffff:a01:203/112", "10.1.0.0/16"),
+            ("::ffff:10.0.0.1/128", "10.0.0.1/32"),
+            ("64:ff9b::a00:0/104", "10.0.0.0/8"),
+        ] {
+            let said = networks(&[bad]).unwrap_err().to_string();
+            assert!(said.starts_with(&format!("`{bad}` ")), "{said}");
+            assert!(said.ends_with(&format!(": write `{instead}`")), "{said}");
+            assert!(networks(&[instead]).is_ok());
         }
     }
 }

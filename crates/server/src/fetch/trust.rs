@@ -6,14 +6,19 @@
 //! known authority does, and not at all where an operator has given a provider authorities. A
 //! certificate that is believed by its thumbprint must be an authority's, hold
 //! now, and the chain must verify up to it; that of the server itself is none.
+//!
+//! The file of the authorities is read again when it has changed, as the server's own certificate is
+//! (module `tls`); one that cannot be used leaves the old authorities in place.
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+use arc_swap::ArcSwap;
+use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 use daypass_api::{Clock, FetchFault, FetchWanted};
 use daypass_federation::authorities::Authorities;
 use daypass_names::Thumbprint;
@@ -22,7 +27,7 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, ServerName, TrustAnchor, UnixTime};
 use rustls::time_provider::TimeProvider;
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore,
@@ -43,9 +48,30 @@ const MAX_CHAIN: usize = 10;
 /// Whom a server's certificate must come from.
 #[derive(Debug)]
 pub(super) struct Trust {
-    known: Arc<WebPkiServerVerifier>,
+    file: Option<PathBuf>,
+    known: ArcSwap<Known>,
+    /// The SHA-256 of the file when it was looked at last, so that one that cannot be used is
+    /// reported once.
+    seen: Mutex<Option<Vec<u8>>>,
+    /// Another number whenever an authority is believed no longer.
+    generation: AtomicU64,
     crypto: Arc<CryptoProvider>,
     time: Arc<ClockTime>,
+}
+
+/// The authorities that are known to everybody.
+#[derive(Debug)]
+struct Known {
+    anchors: Vec<TrustAnchor<'static>>,
+    verifier: Arc<WebPkiServerVerifier>,
+}
+
+impl Known {
+    fn new(roots: RootCertStore, crypto: &Arc<CryptoProvider>) -> Result<Self, TrustFault> {
+        let anchors = roots.roots.clone();
+        let verifier = verifier(roots, crypto).map_err(TrustFault::Verifier)?;
+        Ok(Self { anchors, verifier })
+    }
 }
 
 /// Why the file of the authorities cannot be used.
@@ -74,13 +100,54 @@ pub enum TrustFault {
 impl Trust {
     /// Trust in the authorities of a file, or in Mozilla's.
     pub(super) fn new(file: Option<&Path>, clock: Arc<dyn Clock>) -> Result<Self, TrustFault> {
-        let roots = match file {
-            Some(path) => read(path)?,
-            None => RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() },
+        let (roots, seen) = match file {
+            Some(path) => {
+                let bytes = bytes_of(path)?;
+                (roots_in(&bytes, path)?, Some(fingerprint(&bytes)))
+            }
+            None => (RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }, None),
         };
         let crypto = Arc::new(default_provider());
-        let known = verifier(roots, &crypto).map_err(TrustFault::Verifier)?;
-        Ok(Self { known, crypto, time: Arc::new(ClockTime(clock)) })
+        Ok(Self {
+            file: file.map(Path::to_owned),
+            known: ArcSwap::from_pointee(Known::new(roots, &crypto)?),
+            seen: Mutex::new(seen),
+            generation: AtomicU64::new(0),
+            crypto,
+            time: Arc::new(ClockTime(clock)),
+        })
+    }
+
+    /// Where the authorities come from, unless they are Mozilla's.
+    pub(super) fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// Another number whenever an authority that was known is so no longer: what was believed by it
+    /// is not to be believed any more.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Looks at the file again; true when others are believed now.
+    pub(super) fn reload(&self) -> Result<bool, TrustFault> {
+        let Some(path) = &self.file else { return Ok(false) };
+        let bytes = bytes_of(path)?;
+        let fingerprint = Some(fingerprint(&bytes));
+        {
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            if *seen == fingerprint {
+                return Ok(false);
+            }
+            *seen = fingerprint;
+        }
+        let new = Arc::new(Known::new(roots_in(&bytes, path)?, &self.crypto)?);
+        let old = self.known.swap(Arc::clone(&new));
+        // SECURITY: only once nobody is believed any more by the old ones.
+        if old.anchors.iter().any(|anchor| !new.anchors.contains(anchor)) {
+            self.generation.fetch_add(1, Ordering::Release);
+        }
+        Ok(true)
     }
 
     /// What speaks TLS for one fetch. Nothing of it is kept for the next one.
@@ -91,7 +158,7 @@ impl Trust {
     ) -> Result<Arc<ClientConfig>, FetchFault> {
         let refused = |cause: String| FetchFault::Certificate { host: host.to_owned(), cause };
         let known = match &wanted.authorities {
-            None => Arc::clone(&self.known),
+            None => Arc::clone(&self.known.load().verifier),
             Some(own) => verifier(roots_of(own), &self.crypto).map_err(refused)?,
         };
         let chain = Chain {
@@ -133,11 +200,18 @@ pub(super) fn fault(host: &str, error: &io::Error) -> FetchFault {
     }
 }
 
-fn read(path: &Path) -> Result<RootCertStore, TrustFault> {
-    let bytes = read_at_most(path, MAX_FILE)
-        .map_err(|cause| TrustFault::Unreadable { path: path.to_owned(), cause })?;
+fn bytes_of(path: &Path) -> Result<Vec<u8>, TrustFault> {
+    read_at_most(path, MAX_FILE)
+        .map_err(|cause| TrustFault::Unreadable { path: path.to_owned(), cause })
+}
+
+fn fingerprint(bytes: &[u8]) -> Vec<u8> {
+    digest(&SHA256, bytes).as_ref().to_vec()
+}
+
+fn roots_in(bytes: &[u8], path: &Path) -> Result<RootCertStore, TrustFault> {
     let unusable = || TrustFault::Pem { path: path.to_owned() };
-    let certificates = CertificateDer::pem_slice_iter(&bytes).collect::<Result<Vec<_>, _>>();
+    let certificates = CertificateDer::pem_slice_iter(bytes).collect::<Result<Vec<_>, _>>();
     let mut roots = RootCertStore::empty();
     let (added, skipped) = roots.add_parsable_certificates(certificates.map_err(|_| unusable())?);
     if added == 0 {

@@ -51,28 +51,38 @@ impl Deployment {
         }))
     }
 
-    /// Lists the accounts.
-    pub(crate) async fn list_accounts(&self) -> Result<Outcome, Refusal> {
-        let all = self.directory.accounts().await?;
+    /// Lists the accounts, or those behind one: as many as a reply holds.
+    pub(crate) async fn list_accounts(&self, after: Option<&str>) -> Result<Outcome, Refusal> {
+        let mut last = after.map(parse_account).transpose()?;
         let (mut accounts, mut room) = (Vec::new(), Room::new());
-        for account in all.iter().take(LISTED_MAX) {
-            let alias = self.directory.account_alias(account.id).await?;
-            let closed = account.closed.as_ref();
-            let line = AccountLine {
-                account_id: account.id.to_string(),
-                created: format!("{:.3}", account.created),
-                alias: alias.map(|alias| alias.to_string()),
-                closed: closed.map(|closed| format!("{:.3}", closed.at)),
-                reason: closed.and_then(|closed| closed.reason.clone()),
-                refused: self.directory.is_closed(account.id)?,
-                root_access_keys: u64::try_from(account.root_access_keys.len()).unwrap_or(u64::MAX),
+        loop {
+            let page = self.directory.accounts_after(last).await?;
+            let Some(next) = page.last() else {
+                return Ok(Outcome::Accounts(Accounts { accounts, truncated: false }));
             };
-            if !room.takes(&line) {
-                break;
+            last = Some(next.id);
+            for account in &page {
+                let line = self.account_line(account).await?;
+                if accounts.len() >= LISTED_MAX || !room.takes(&line) {
+                    return Ok(Outcome::Accounts(Accounts { accounts, truncated: true }));
+                }
+                accounts.push(line);
             }
-            accounts.push(line);
         }
-        Ok(Outcome::Accounts(Accounts { truncated: all.len() > accounts.len(), accounts }))
+    }
+
+    async fn account_line(&self, account: &Account) -> Result<AccountLine, Refusal> {
+        let alias = self.directory.account_alias(account.id).await?;
+        let closed = account.closed.as_ref();
+        Ok(AccountLine {
+            account_id: account.id.to_string(),
+            created: format!("{:.3}", account.created),
+            alias: alias.map(|alias| alias.to_string()),
+            closed: closed.map(|closed| format!("{:.3}", closed.at)),
+            reason: closed.and_then(|closed| closed.reason.clone()),
+            refused: self.directory.is_closed(account.id)?,
+            root_access_keys: u64::try_from(account.root_access_keys.len()).unwrap_or(u64::MAX),
+        })
     }
 
     /// Closes an account. Answers when that is durable and in force.

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use crate::fetch::FetchCounts;
 use crate::health::{Health, Trouble};
 use crate::metrics::Metrics;
 use crate::operator::import::Asked;
@@ -46,6 +47,8 @@ pub(crate) struct Foundations {
     pub(crate) started: Timestamp,
     /// Where it listens.
     pub(crate) address: SocketAddr,
+    /// Fetches of documents of identity providers.
+    pub(crate) fetches: FetchCounts,
 }
 
 /// A running server, as operators and collectors of metrics see it.
@@ -61,6 +64,7 @@ pub(crate) struct Deployment {
     pub(crate) region: Region,
     pub(crate) started: Timestamp,
     pub(crate) address: SocketAddr,
+    pub(crate) fetches: FetchCounts,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) health: Arc<Health>,
     /// What runs in the background.
@@ -86,6 +90,7 @@ impl Deployment {
             region,
             started,
             address,
+            fetches,
         } = foundations;
         let outbox = Arc::new(AtomicU64::new(0));
         let tasks = Arc::new(Tasks::default());
@@ -101,6 +106,7 @@ impl Deployment {
             region,
             started,
             address,
+            fetches,
             metrics: Arc::new(Metrics::new()),
             health: Arc::new(health),
             tasks,
@@ -169,7 +175,7 @@ impl Deployment {
             Command::AccountCreate { account_id, alias } => {
                 self.create_account(journal, account_id, alias).await
             }
-            Command::AccountList {} => self.list_accounts().await,
+            Command::AccountList { after } => self.list_accounts(after.as_deref()).await,
             Command::AccountRegionDisable { account_id, region } => {
                 self.disable_region(journal, &account_id, &region).await
             }

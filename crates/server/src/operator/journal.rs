@@ -159,7 +159,7 @@ fn event_name(command: &Command) -> &'static str {
     match command {
         Command::AccountClose { .. } => "CloseAccount",
         Command::AccountCreate { .. } => "CreateAccount",
-        Command::AccountList {} => "ListAccounts",
+        Command::AccountList { .. } => "ListAccounts",
         Command::AccountRegionDisable { .. } => "DisableRegion",
         Command::AccountRegionEnable { .. } => "EnableRegion",
         Command::AccountRegionList { .. } => "ListRegions",
@@ -207,7 +207,7 @@ fn event_name(command: &Command) -> &'static str {
 /// Whether the command only reads.
 pub(crate) fn reads(command: &Command) -> bool {
     match command {
-        Command::AccountList {}
+        Command::AccountList { .. }
         | Command::AccountRegionList { .. }
         | Command::FederationDiagnose { .. }
         | Command::FederationList { .. }
@@ -358,9 +358,11 @@ fn parameters(command: &Command) -> Option<Value> {
                 put(member, told(text));
             }
         }
+        Command::AccountList { after } => {
+            put("after", after.as_deref().map(Told::account).and_then(told));
+        }
         Command::RevokeUndo { id } => put("id", told(Told::revocation(id))),
-        Command::AccountList {}
-        | Command::KeysList {}
+        Command::KeysList {}
         | Command::RevokeList {}
         | Command::ServiceList {}
         | Command::Status {} => {}

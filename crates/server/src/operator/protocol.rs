@@ -75,7 +75,11 @@ pub enum Command {
         alias: Option<String>,
     },
     /// Lists the accounts.
-    AccountList {},
+    AccountList {
+        /// Only those behind this account, twelve digits: for what a reply left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<String>,
+    },
     /// Disables a Region for an account, or switches its STS off there.
     AccountRegionDisable {
         /// The twelve digits.
@@ -386,7 +390,7 @@ pub struct AccountCreated {
 pub struct Accounts {
     /// Ordered by id.
     pub accounts: Vec<AccountLine>,
-    /// Whether more were left out.
+    /// Whether more were left out: those behind the last one.
     pub truncated: bool,
 }
 
@@ -690,7 +694,8 @@ mod tests {
             Command::AccountClose { account_id: text(), reason: Some(text()) },
             Command::AccountCreate { account_id: None, alias: None },
             Command::AccountCreate { account_id: Some(text()), alias: Some(text()) },
-            Command::AccountList {},
+            Command::AccountList { after: None },
+            Command::AccountList { after: Some(text()) },
             Command::AccountRegionDisable { account_id: text(), region: text() },
             Command::AccountRegionEnable { account_id: text(), region: text() },
             Command::AccountRegionList { account_id: text() },
@@ -801,6 +806,9 @@ mod tests {
             assert_eq!(line, format!("{want}\n"));
         };
         check(Command::Status {}, r#"{"command":"status","version":1}"#);
+        // As it was before there were pages.
+        let list = Command::AccountList { after: None };
+        check(list, r#"{"command":"account-list","version":1}"#);
         check(
             Command::KeysCompromise { ring: RingName::Sessions, what: Compromised::Key(2) },
             r#"{"command":"keys-compromise","ring":"sessions","version":1,"what":{"key":2}}"#,

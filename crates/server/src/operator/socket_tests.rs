@@ -49,7 +49,7 @@ impl Carry for Recorder {
             Command::RevokeUndo { id } => {
                 Ok(Outcome::Undone(Undone { id, notes: vec!["x".repeat(100_000)] }))
             }
-            Command::AccountList {} => panic!("on purpose"),
+            Command::AccountList { .. } => panic!("on purpose"),
             _ => Err("no such thing".to_owned()),
         }
     }
@@ -119,7 +119,7 @@ async fn a_command_of_the_own_user_comes_through_and_is_answered() {
     let refused = served.call(&Command::Status {}).await.unwrap_err();
     assert_eq!(refused.to_string(), "no such thing");
     // A bug in one command is an answer, and no reason to stop.
-    let failed = served.call(&Command::AccountList {}).await.unwrap_err();
+    let failed = served.call(&Command::AccountList { after: None }).await.unwrap_err();
     assert!(failed.to_string().contains("failed in the server"), "{failed}");
     served.call(&undo("r2")).await.unwrap();
     served.end().await;

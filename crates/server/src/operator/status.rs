@@ -124,6 +124,7 @@ impl Deployment {
                     closed: store.closed.is_some(),
                 }
             }),
+            fetches: self.fetches.clone(),
         }
     }
 

@@ -170,6 +170,7 @@ impl World {
             region,
             started,
             address: "127.0.0.1:4700".parse().unwrap(),
+            fetches: crate::fetch::FetchCounts::default(),
         });
         Self { deployment, clock, admin, folder }
     }
@@ -292,7 +293,8 @@ async fn an_account_is_made_with_an_administrator_and_its_secret_is_told_once() 
             "twelve",
         )
         .await;
-    let Outcome::Accounts(listed) = world.run(Command::AccountList {}).await.unwrap() else {
+    let Outcome::Accounts(listed) = world.run(Command::AccountList { after: None }).await.unwrap()
+    else {
         panic!()
     };
     let ids: Vec<_> = listed.accounts.iter().map(|account| &*account.account_id).collect();

@@ -2,13 +2,15 @@
 
 use jiff::Timestamp;
 
-use super::{Kept, KeySetGeneration, Keys, KeysFault};
+use super::{Good, Kept, KeySetGeneration, Keys, KeysFault};
 
-/// For so many seconds keys are fresh.
+/// For so many seconds keys are fresh, or for fewer if the provider says so with `Cache-Control:
+/// max-age` (RFC 9111), but not for less than the latter: it is we who pay for the fetches.
 const FRESH_S: u64 = 15 * 60;
-/// Older ones are renewed while they are used, until they are so many seconds old; from then on
+const MIN_FRESH_S: u64 = 5 * 60;
+/// Older ones are renewed while they are used, until they are so many times as old; from then on
 /// whoever needs them waits for newer ones.
-const LIFE_S: u64 = 2 * FRESH_S;
+const LIVES: u64 = 2;
 /// When newer ones cannot be had, they are used until they are so many seconds old.
 const LAST_GOOD_S: u64 = 24 * 60 * 60;
 
@@ -20,6 +22,10 @@ const PAUSE_S: u64 = 10;
 /// For so many seconds after one that failed, a provider counts as down: nobody waits for it who has
 /// keys to go on with.
 const DOWN_S: u64 = 5 * 60;
+
+/// For so many seconds after their last use keys are renewed by themselves, so that the first call
+/// after a pause finds fresh ones.
+const USED_S: u64 = 6 * 60 * 60;
 
 /// What to do.
 #[derive(Debug)]
@@ -64,13 +70,13 @@ pub(super) fn plan(kept: Option<&Kept>, need: Need<'_>, now: Timestamp) -> Plan 
     let Some(kept) = kept else { return Plan::Wait };
     let since_tried = distance(kept.tried, now);
     let paused = kept.fault.is_some() && since_tried < PAUSE_S;
-    let Some((keys, age)) = kept.usable_aged(now) else {
+    let Some((good, age)) = kept.usable_aged(now) else {
         return match &kept.fault {
             Some(fault) if paused => Plan::Fail(fault.clone()),
             _ => Plan::Wait,
         };
     };
-    let keys = keys.clone();
+    let keys = good.keys.clone();
     if !need.is_met_by(&keys) {
         let was_sought = kept.sought.is_some_and(|sought| distance(sought, now) < UNKNOWN_KEY_S);
         return match was_sought || paused {
@@ -78,43 +84,61 @@ pub(super) fn plan(kept: Option<&Kept>, need: Need<'_>, now: Timestamp) -> Plan 
             false => Plan::Seek,
         };
     }
-    if age < FRESH_S || paused {
+    if age < good.fresh_s || paused {
         return Plan::Use(keys);
     }
     let is_down = kept.fault.is_some() && since_tried < DOWN_S;
-    match age < LIFE_S || is_down {
+    match age < good.fresh_s.saturating_mul(LIVES) || is_down {
         true => Plan::UseAndRenew(keys),
         false => Plan::Wait,
     }
 }
 
+/// For how long keys are fresh of which the provider says that they are for so long.
+pub(super) fn fresh_s(max_age_s: Option<u64>) -> u64 {
+    max_age_s.map_or(FRESH_S, |seconds| seconds.clamp(MIN_FRESH_S, FRESH_S))
+}
+
+/// Whether keys are to be renewed although nobody asks for them now; with their age. A provider that
+/// is down is asked again now and then.
+pub(super) fn due(kept: &Kept, now: Timestamp) -> Option<u64> {
+    let (good, age) = kept.usable_aged(now)?;
+    let wait = if kept.fault.is_some() { DOWN_S } else { PAUSE_S };
+    let is_due = age >= good.fresh_s
+        && distance(kept.tried, now) >= wait
+        && now.as_second().abs_diff(kept.used_s()) < USED_S;
+    is_due.then_some(age)
+}
+
 impl Kept {
     /// The last keys that were fetched, unless they are too old for anything.
     pub(super) fn usable(&self, now: Timestamp) -> Option<&Keys> {
-        self.usable_aged(now).map(|(keys, _)| keys)
+        self.usable_aged(now).map(|(good, _)| &good.keys)
     }
 
     /// With their age in seconds.
-    fn usable_aged(&self, now: Timestamp) -> Option<(&Keys, u64)> {
+    fn usable_aged(&self, now: Timestamp) -> Option<(&Good, u64)> {
         let good = self.good.as_ref()?;
         let age = distance(good.fetched, now);
-        (age < LAST_GOOD_S).then_some((&good.keys, age))
+        (age < LAST_GOOD_S).then_some((good, age))
     }
 }
 
 /// In seconds.
-fn distance(one: Timestamp, other: Timestamp) -> u64 {
+pub(super) fn distance(one: Timestamp, other: Timestamp) -> u64 {
     one.as_second().abs_diff(other.as_second())
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::sync::atomic::AtomicI64;
 
     use daypass_federation::oidc::JwkSet;
+    use daypass_names::{AccountId, Constrained, IssuerUrl};
     use jiff::SignedDuration;
 
-    use super::super::{Good, Trust};
+    use super::super::Trust;
     use super::*;
     use crate::FetchFault;
 
@@ -134,14 +158,19 @@ mod tests {
         let set = Arc::new(JwkSet::parse(KEYS.as_bytes()).unwrap());
         let keys = Keys { set, generation: KeySetGeneration(7) };
         Kept {
+            account: AccountId::parse("123456789012").unwrap(),
+            url: IssuerUrl::parse("https://idp.example").unwrap(),
             provider: 1,
             trust: Trust { thumbprints: Vec::new(), authorities: None },
+            trusted: None,
             good: good.map(|age| Good {
                 keys,
                 fetched: ago(age),
                 digest: [0; 32],
                 length: KEYS.len(),
+                fresh_s: FRESH_S,
             }),
+            used_s: AtomicI64::new(now().as_second()),
             tried: ago(tried),
             sought: Some(ago(tried)),
             fault: failed
@@ -248,6 +277,51 @@ mod tests {
             let kept = Kept { sought: None, ..kept(Some(600), tried, failed) };
             check(Some(&kept), Need::Key("new"), want);
             check(Some(&kept), Need::Key("known"), "use");
+        }
+    }
+
+    /// A provider that says that its keys are soon old is believed, within bounds.
+    #[test]
+    fn keys_are_fresh_for_as_long_as_their_provider_says_and_no_longer() {
+        for (said, fresh) in [
+            (None, 900),
+            (Some(0), 300),
+            (Some(299), 300),
+            (Some(301), 301),
+            (Some(900), 900),
+            (Some(86_400), 900),
+            (Some(u64::MAX), 900),
+        ] {
+            assert_eq!(fresh_s(said), fresh, "{said:?}");
+        }
+        for (age, want) in
+            [(299, "use"), (300, "renew"), (599, "renew"), (600, "wait"), (1_800, "wait")]
+        {
+            let mut kept = kept(Some(age), age, false);
+            kept.good.as_mut().unwrap().fresh_s = 300;
+            check(Some(&kept), Need::Any, want);
+        }
+    }
+
+    #[test]
+    fn what_was_used_is_renewed_by_itself() {
+        for (good, tried, failed, used, want) in [
+            (Some(899), 899, false, 899, false),
+            (Some(900), 900, false, 900, true),
+            (Some(4 * HOUR), 4 * HOUR, false, 4 * HOUR, true),
+            (Some(7 * HOUR), 7 * HOUR, false, 6 * HOUR - 1, true),
+            (Some(7 * HOUR), 7 * HOUR, false, 6 * HOUR, false),
+            // A provider that is down.
+            (Some(7 * HOUR), 299, true, 0, false),
+            (Some(7 * HOUR), 300, true, 0, true),
+            // One that has never answered, or not for a day.
+            (None, 900, true, 0, false),
+            (Some(24 * HOUR), 900, true, 0, false),
+        ] {
+            let kept = kept(good, tried, failed);
+            kept.used_s.store(now().as_second() - used, std::sync::atomic::Ordering::Relaxed);
+            let age = good.and_then(|age| u64::try_from(age).ok()).filter(|_| want);
+            assert_eq!(due(&kept, now()), age, "{good:?} {tried} {failed} {used}");
         }
     }
 }

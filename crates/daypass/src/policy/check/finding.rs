@@ -1,5 +1,23 @@
 //! What a review finds: an error that IAM would refuse, or a warning.
 
+/// How bad it is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Severity {
+    /// IAM would refuse to save it.
+    Error,
+    /// It works and should be looked at again.
+    Warning,
+}
+
+impl Severity {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
 /// Something found in a document.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Finding {
@@ -10,6 +28,7 @@ pub(crate) struct Finding {
     pub(crate) at: usize,
     /// The element, for instance `Statement[0].Condition`.
     pub(crate) path: String,
+    pub(crate) severity: Severity,
 }
 
 /// Collects findings.
@@ -19,6 +38,7 @@ pub(crate) struct Findings {
 }
 
 impl Findings {
+    /// Adds a warning.
     pub(crate) fn add(
         &mut self,
         code: &'static str,
@@ -26,6 +46,7 @@ impl Findings {
         path: impl Into<String>,
         message: impl Into<String>,
     ) {
-        self.all.push(Finding { code, message: message.into(), at, path: path.into() });
+        let (message, path) = (message.into(), path.into());
+        self.all.push(Finding { code, message, at, path, severity: Severity::Warning });
     }
 }

@@ -12,7 +12,9 @@ use super::statements::is_null;
 
 /// Looks at one statement. At most one reason is reported.
 pub(crate) fn lint(statement: &Statement, is_2012: bool, found: &mut Findings) {
-    let reason = contradiction(statement, is_2012).or_else(|| foreign_resources(statement));
+    let reason = contradiction(statement, is_2012)
+        .or_else(|| foreign_resources(statement))
+        .or_else(|| nobodys_token(statement));
     if let Some((at, path, why)) = reason {
         let effect = if statement.allows { "allows" } else { "denies" };
         let message = format!("the statement never matches, so it {effect} nothing: {why}");
@@ -185,6 +187,81 @@ fn range(condition: &Condition) -> Option<Range> {
         _ => return None,
     };
     Some(Range { low, high, closed })
+}
+
+/// Identity providers alone, and conditions that no token of any of them meets: on a key that only the
+/// tokens of another provider have, or that the subject is none. Whoever is named otherwise may have
+/// begun with a token, and has its keys.
+fn nobodys_token(statement: &Statement) -> Option<Reason> {
+    if statement.not_principal_at.is_some() {
+        return None;
+    }
+    let mut reason = None;
+    for principal in &statement.principals {
+        if principal.kind != "Federated" {
+            return None;
+        }
+        let provider = Provider::of(&principal.word.text);
+        let (condition, why) = statement
+            .conditions
+            .iter()
+            .find_map(|condition| Some((condition, provider.cannot_meet(condition)?)))?;
+        reason.get_or_insert((condition.key.at, condition.path.clone(), why));
+    }
+    reason
+}
+
+/// An identity provider, as a principal names it.
+struct Provider<'a> {
+    written: &'a str,
+    /// What its condition keys begin with, in lower case: the issuer without a slash at the end, which
+    /// some write in the one place and not in the other.
+    prefix: String,
+}
+
+impl<'a> Provider<'a> {
+    fn of(written: &'a str) -> Self {
+        let prefix = match written.split_once(":oidc-provider/") {
+            Some((_, issuer)) => issuer.trim_end_matches('/').to_lowercase(),
+            None if written.contains(":saml-provider/") => SAML.to_owned(),
+            None => written.to_lowercase(),
+        };
+        Self { written, prefix }
+    }
+
+    /// Why no token of the provider meets a condition, if that is certain.
+    fn cannot_meet(&self, condition: &Condition) -> Option<String> {
+        let key = &condition.key.text;
+        let lower = key.to_lowercase();
+        let own = lower
+            .strip_prefix(&self.prefix)
+            .and_then(|rest| rest.trim_start_matches('/').strip_prefix(':'));
+        let needs_key = condition.operator.is_strict() || is_null(condition, "false");
+        match own {
+            // Every token has one.
+            Some("sub") if self.prefix != SAML => {
+                let wants_none = condition.operator.is_string()
+                    && !condition.operator.is_negated()
+                    && condition.values.is_empty();
+                (wants_none || is_null(condition, "true"))
+                    .then(|| format!("every token of {} has a subject", self.written))
+            }
+            Some(_) => None,
+            None if needs_key && is_of_token(&lower) => {
+                Some(format!("{key} is not known of anybody who comes from {}", self.written))
+            }
+            None => None,
+        }
+    }
+}
+
+/// What the condition keys of SAML assertions begin with.
+const SAML: &str = "saml";
+
+/// Whether a condition key, in lower case, is a claim of somebody's tokens: services have no dots in
+/// their names, and issuers have.
+fn is_of_token(key: &str) -> bool {
+    key.split_once(':').is_some_and(|(prefix, _)| prefix == SAML || prefix.contains('.'))
 }
 
 /// Actions of IAM and STS on resources of other services only. IAM's resources are its own, those

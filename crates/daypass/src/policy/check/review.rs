@@ -4,7 +4,7 @@ use daypass_names::AccountId;
 use daypass_policy::{Policy, Position};
 
 use super::document::{Document, Statement};
-use super::finding::Findings;
+use super::finding::{Finding, Findings, Severity};
 use super::{never, principals, statements};
 use crate::policy::arguments::KindName;
 
@@ -25,23 +25,6 @@ pub(crate) struct Note {
     pub(crate) message: String,
     pub(crate) position: Position,
     pub(crate) path: String,
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Severity {
-    /// IAM would refuse to save it.
-    Error,
-    /// It works and should be looked at again.
-    Warning,
-}
-
-impl Severity {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warning => "warning",
-        }
-    }
 }
 
 impl Review {
@@ -90,34 +73,14 @@ pub(crate) fn review(text: &str, kind: Option<KindName>, own: Option<AccountId>)
             never::lint(statement, document.is_2012, &mut found);
         }
     }
-    for issuer in policy.unguarded_issuers() {
-        let at = issuer.principal().span().start;
-        // Whose lack of any condition was told is not told that its condition is too weak.
-        if found.all.iter().any(|f| f.code == "federated-without-subject" && f.at == at) {
-            continue;
-        }
-        let url = issuer.url();
-        let message = if issuer.is_evaluated() {
-            format!(
-                "{url} is shared by many customers, and no condition says which of them is meant"
-            )
-        } else {
-            let controls: Vec<_> = issuer.controls().collect();
-            format!(
-                "{url} is shared by many customers: IAM saves the policy only with a condition on {} \
-                 that is not `*`",
-                controls.join(" or ")
-            )
-        };
-        found.add("shared-issuer", at, policy.path_of(issuer.principal()), message);
-    }
+    shared_issuers(&policy, kind, &mut found);
     found.all.sort_by_key(|finding| finding.at);
     let mut places = Places::of(text);
     let notes = found
         .all
         .into_iter()
         .map(|finding| Note {
-            severity: Severity::Warning,
+            severity: finding.severity,
             code: finding.code,
             message: finding.message,
             position: places.to(finding.at),
@@ -154,6 +117,35 @@ impl<'a> Places<'a> {
             self.at = at;
         }
         self.position
+    }
+}
+
+/// Identity providers that many share and that the policy lets in without saying whom: the trust
+/// policies that are not saved, by the same measure.
+fn shared_issuers(policy: &Policy, kind: KindName, found: &mut Findings) {
+    for issuer in policy.unguarded_issuers() {
+        let at = issuer.principal().span().start;
+        let url = issuer.url();
+        let message = if issuer.is_evaluated() {
+            format!(
+                "{url} is shared by many customers, and no condition says which of them is meant"
+            )
+        } else {
+            let controls: Vec<_> = issuer.controls().collect();
+            format!(
+                "{url} is shared by many customers: IAM saves the policy only with a condition on {} \
+                 that is not `*`",
+                controls.join(" or ")
+            )
+        };
+        let severity = match kind {
+            KindName::Trust => Severity::Error,
+            _ => Severity::Warning,
+        };
+        // Of whom this is told, it is not told as well that any subject will do.
+        found.all.retain(|told| told.code != "federated-without-subject" || told.at != at);
+        let path = policy.path_of(issuer.principal());
+        found.all.push(Finding { code: "shared-issuer", message, at, path, severity });
     }
 }
 
@@ -285,13 +277,8 @@ mod tests {
             (foreign, "sts:TagSession", "", &[]),
             (r#"{"AWS": "arn:aws:iam::123456789012:root"}"#, "sts:AssumeRole", "", &[]),
             (r#"{"Service": "ec2.amazonaws.com"}"#, "sts:AssumeRole", "", &[]),
-            (&provider, web, "", &["federated-without-subject", "federated-without-audience"]),
-            (
-                &provider,
-                web,
-                &format!(r#""StringEquals": {{{aud}}}"#),
-                &["federated-without-subject"],
-            ),
+            (&provider, web, "", &["federated-without-audience", "shared-issuer"]),
+            (&provider, web, &format!(r#""StringEquals": {{{aud}}}"#), &["shared-issuer"]),
             (
                 &provider,
                 web,
@@ -352,7 +339,7 @@ mod tests {
                 &format!(
                     r#""StringEquals": {{{aud}}}, "StringLikeIfExists": {{"{github}:sub": "repo:acme/*"}}"#
                 ),
-                &["federated-without-subject"],
+                &["shared-issuer"],
             ),
             (
                 &provider,
@@ -360,7 +347,7 @@ mod tests {
                 &format!(
                     r#""StringEquals": {{{aud}}}, "StringNotLike": {{"{github}:sub": "repo:evil/*"}}"#
                 ),
-                &["federated-without-subject"],
+                &["shared-issuer"],
             ),
             (
                 &provider,
@@ -393,6 +380,96 @@ mod tests {
             (saml, "sts:AssumeRoleWithSAML", r#""StringEquals": {"saml:aud": "https://x"}"#, &[]),
         ] {
             trust(principal, action, condition, want);
+        }
+    }
+
+    /// What CreateRole refuses is an error, by the very measure that it refuses by.
+    #[test]
+    fn an_error_is_what_is_not_saved() {
+        let google = r#"{"Federated": "accounts.google.com"}"#;
+        let own = r#"{"Federated": "arn:aws:iam::123456789012:oidc-provider/login.example.com"}"#;
+        let aud = r#""StringEquals": {"accounts.google.com:aud": "app"}"#;
+        let any = r#""StringLike": {"accounts.google.com:sub": "*"}"#;
+        let many = r#""StringLike": {"accounts.google.com:sub": "1*"}"#;
+        for (principal, condition, errors) in
+            [(google, "", 1), (google, any, 1), (google, many, 1), (google, aud, 0), (own, "", 0)]
+        {
+            let statement = format!(
+                r#""Effect": "Allow", "Principal": {principal},
+                    "Action": "sts:AssumeRoleWithWebIdentity", "Condition": {{{condition}}}"#
+            );
+            let text = format!(r#"{{"Version": "2012-10-17", "Statement": {{{statement}}}}}"#);
+            let count = |kind| review(&text, kind, None).count(Severity::Error);
+            assert_eq!(count(None), errors, "{principal} {condition}");
+            let policy = Policy::parse(&text, daypass_policy::Kind::Trust).unwrap();
+            assert_eq!(policy.unguarded_issuer().is_some(), errors == 1, "{principal} {condition}");
+            // Nobody saves it as the policy of a role.
+            let text = text.replace(r#""Action""#, r#""Resource": "*", "Action""#);
+            assert_eq!(review(&text, Some(KindName::Resource), None).count(Severity::Error), 0);
+        }
+    }
+
+    #[test]
+    fn trust_policies_that_let_nobody_in() {
+        let never = &["never-matches"][..];
+        let a = "arn:aws:iam::123456789012:oidc-provider/a.example/x";
+        let one = format!(r#"{{"Federated": "{a}"}}"#);
+        let slash = format!(r#"{{"Federated": "{a}/"}}"#);
+        let two = format!(
+            r#"{{"Federated": ["{a}", "arn:aws:iam::123456789012:oidc-provider/b.example"]}}"#
+        );
+        let saml = r#"{"Federated": "arn:aws:iam::123456789012:saml-provider/P"}"#;
+        let mixed = format!(r#"{{"Federated": "{a}", "AWS": "123456789012"}}"#);
+        let either =
+            format!(r#"{{"Federated": ["{a}", "arn:aws:iam::123456789012:saml-provider/P"]}}"#);
+        for (principal, condition, want) in [
+            (&*one, r#""StringEquals": {"b.example:sub": "s"}"#, never),
+            (&one, r#""StringEquals": {"saml:sub": "s"}"#, never),
+            (&one, r#""StringEquals": {"a.example:sub": "s"}"#, never),
+            (&one, r#""Null": {"b.example:sub": "false"}"#, never),
+            (&one, r#""StringLike": {"B.example/x:sub": "*"}"#, never),
+            // What is not there is no obstacle to these.
+            (&one, r#""StringNotEquals": {"b.example:sub": "s"}"#, &[]),
+            (&one, r#""StringEqualsIfExists": {"b.example:sub": "s"}"#, &[]),
+            (&one, r#""Null": {"b.example:sub": "true"}"#, &[]),
+            (&one, r#""StringEquals": {"A.Example/X:SUB": "s"}"#, &[]),
+            (&slash, r#""StringEquals": {"a.example/x:sub": "s"}"#, &[]),
+            (&one, r#""StringEquals": {"aws:SourceVpc": "v"}"#, &[]),
+            (&one, r#""StringEquals": {"sts:RoleSessionName": "n"}"#, &[]),
+            (&one, r#""StringEquals": {"iam:ResourceTag/team": "t"}"#, &[]),
+            // One of the providers has the key.
+            (&two, r#""StringEquals": {"b.example:sub": "s"}"#, &[]),
+            (&two, r#""StringEquals": {"c.example:sub": "s"}"#, never),
+            (
+                &two,
+                r#""StringEquals": {"b.example:sub": "s"}, "StringLike": {"a.example/x:sub": "s"}"#,
+                never,
+            ),
+            (&either, r#""StringEquals": {"saml:sub": "s"}"#, &[]),
+            (saml, r#""StringEquals": {"a.example/x:sub": "s"}"#, never),
+            (saml, r#""StringEquals": {"saml:sub": "s"}"#, &[]),
+            // Whoever began with a token and chains has its keys.
+            (&mixed, r#""StringEquals": {"b.example:sub": "s"}"#, &[]),
+            // Every token has a subject.
+            (&one, r#""StringEquals": {"a.example/x:sub": []}"#, never),
+            (&one, r#""StringEqualsIfExists": {"a.example/x:sub": []}"#, never),
+            (&one, r#""ForAllValues:StringLike": {"a.example/x:sub": []}"#, never),
+            (&one, r#""Null": {"a.example/x:sub": "true"}"#, never),
+            (&one, r#""Null": {"a.example/x:sub": "false"}"#, &[]),
+            (&one, r#""StringNotEquals": {"a.example/x:sub": []}"#, &[]),
+            (&one, r#""StringEqualsIfExists": {"a.example/x:team": []}"#, &[]),
+            (&two, r#""StringEqualsIfExists": {"a.example/x:sub": []}"#, &[]),
+        ] {
+            for effect in ["Allow", "Deny"] {
+                let text = format!(
+                    r#"{{"Version": "2012-10-17", "Statement": {{"Effect": "{effect}",
+                        "Principal": {principal}, "Condition": {{{condition}}},
+                        "Action": ["sts:AssumeRoleWithWebIdentity", "sts:AssumeRoleWithSAML"]}}}}"#
+                );
+                let mut found = codes(&text, Some(KindName::Trust));
+                found.retain(|code| code == "never-matches");
+                assert_eq!(found, want, "{effect} {principal} {condition}");
+            }
         }
     }
 

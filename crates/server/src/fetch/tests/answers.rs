@@ -22,6 +22,10 @@ fn class(fault: &FetchFault) -> &'static str {
     }
 }
 
+fn text(document: &FetchedDocument) -> &str {
+    str::from_utf8(&document.bytes).unwrap()
+}
+
 /// Fetches what a server answers in these bytes.
 async fn check(answer: &[u8], then: Then, want: Want) {
     let authority = Authority::root();
@@ -29,12 +33,31 @@ async fn check(answer: &[u8], then: Then, want: Want) {
     let (fetcher, _) = fetcher(&authority.pem);
     let fetched = fetcher.fetch(&wanted(&server.url("/keys?a=b"))).await;
     let shown = String::from_utf8_lossy(answer);
-    let got = fetched.as_ref().map(|bytes| str::from_utf8(bytes).unwrap()).map_err(class);
+    let got = fetched.as_ref().map(text).map_err(class);
     assert_eq!(got, want, "{shown:.200}: {fetched:?}");
     // Nothing is left behind.
     drop(fetcher);
     server.quiet().await;
     assert_eq!(server.came(), 1);
+}
+
+/// RFC 9111, section 5.2.2.1.
+#[tokio::test]
+async fn a_document_says_for_how_long_it_is_fresh() {
+    for (fields, want) in [
+        ("", None),
+        ("Cache-Control: public, max-age=300\r\n", Some(300)),
+        ("Age: 100\r\nCache-Control: max-age=300\r\n", Some(200)),
+        ("Cache-Control: no-store\r\n", None),
+    ] {
+        let authority = Authority::root();
+        let answer = format!("{OK}{fields}Content-Length: 2\r\n\r\n{{}}");
+        let answers = always(answer.as_bytes(), Then::Close);
+        let server = Server::tls(&authority.server(&named(HOST)), answers).await;
+        let (fetcher, _) = fetcher(&authority.pem);
+        let fetched = fetcher.fetch(&wanted(&server.url("/"))).await.unwrap();
+        assert_eq!((text(&fetched), fetched.max_age_s), ("{}", want), "{fields}");
+    }
 }
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
@@ -46,7 +69,7 @@ async fn a_document_is_asked_for_in_one_request() {
         Server::tls(&authority.server(&named(HOST)), always(&document("{}"), Then::Close)).await;
     let (fetcher, _) = fetcher(&authority.pem);
     let fetched = fetcher.fetch(&wanted(&server.url("/a/keys?b=c#d"))).await;
-    assert_eq!(fetched.unwrap(), "{}");
+    assert_eq!(fetched.unwrap().bytes, "{}");
     let heads = server.heads.lock().unwrap().clone();
     let want = format!(
         "GET /a/keys?b=c HTTP/1.1\r\nhost: {HOST}:{}\r\naccept: application/json\r\nuser-agent: \
@@ -178,7 +201,7 @@ async fn redirects_are_few() {
     });
     let server = Server::tls(&authority.server(&named(HOST)), answers).await;
     let (fetcher, names) = fetcher(&authority.pem);
-    assert_eq!(fetcher.fetch(&wanted(&server.url("/3"))).await.unwrap(), "{}");
+    assert_eq!(fetcher.fetch(&wanted(&server.url("/3"))).await.unwrap().bytes, "{}");
     assert_eq!((server.came(), names.asked.load(Ordering::Relaxed)), (4, 4));
     let fault = fetcher.fetch(&wanted(&server.url("/4"))).await.unwrap_err();
     assert_eq!(class(&fault), "redirect");
@@ -212,7 +235,7 @@ async fn redirects_lead_nowhere_else() {
         names.tell("other.example", &[&["127.0.0.1"]]);
         names.tell("private.example", &[&["10.0.0.1"]]);
         let fetched = fetcher.fetch(&wanted(&server.url("/"))).await;
-        let got = fetched.as_ref().map(|bytes| str::from_utf8(bytes).unwrap()).map_err(class);
+        let got = fetched.as_ref().map(text).map_err(class);
         assert_eq!(got, want, "{location}");
     }
 }

@@ -48,7 +48,7 @@ async fn came(
     wanted.authorities = own.map(|own| Authorities::parse(&own.pem).unwrap());
     wanted.thumbprints = thumbprints.to_vec();
     let came = match fetcher.fetch(&wanted).await {
-        Ok(document) if document == "{}" => Came::Document,
+        Ok(document) if document.bytes == "{}" => Came::Document,
         Err(FetchFault::Certificate { host, .. }) if host == HOST => Came::Certificate,
         Err(FetchFault::Thumbprint { host }) if host == HOST => Came::Thumbprint,
         other => panic!("{other:?}"),
@@ -216,4 +216,49 @@ fn the_file_of_the_authorities_is_used_or_refused() {
     let missing = Trust::new(Some(&folder.path().join("none")), Arc::new(Standing));
     assert!(matches!(missing, Err(TrustFault::Unreadable { .. })));
     assert!(Trust::new(None, Arc::new(Standing)).is_ok(), "Mozilla's");
+}
+
+/// As the server's own certificate: new authorities hold from the next fetch on, and a file that
+/// cannot be used changes nothing.
+#[tokio::test]
+async fn the_file_of_the_authorities_is_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("authorities.pem");
+    let put = |text: &str| std::fs::write(&file, text).unwrap();
+    let (old, new) = (Authority::root(), Authority::root());
+    let answers = || always(&document("{}"), Then::Close);
+    let of_old = Server::tls(&old.server(&named(HOST)), answers()).await;
+    let of_new = Server::tls(&new.server(&named(HOST)), answers()).await;
+    put(&old.pem);
+    let (fetcher, _) = fetcher(&old.pem);
+    let trust = Trust::new(Some(&file), Arc::new(Standing)).unwrap();
+    let fetcher = Fetcher { trust, ..fetcher };
+    let check = async |believes_old: bool, believes_new: bool, generation: u64| {
+        for (server, believed) in [(&of_old, believes_old), (&of_new, believes_new)] {
+            let fetched = fetcher.fetch(&wanted(&server.url("/"))).await;
+            assert_eq!(fetched.is_ok(), believed, "{fetched:?}");
+        }
+        assert_eq!(fetcher.trusted(), generation);
+    };
+    check(true, false, 0).await;
+    assert!(!fetcher.reload().unwrap(), "nothing has changed");
+    // One more: what was believed before is so still.
+    put(&format!("{}{}", old.pem, new.pem));
+    assert!(fetcher.reload().unwrap());
+    check(true, true, 0).await;
+    for bad in ["", "rubbish", &new.pem.replace("END", "FIN")] {
+        put(bad);
+        assert!(matches!(fetcher.reload(), Err(TrustFault::Pem { .. })), "{bad}");
+        assert!(!fetcher.reload().unwrap(), "it is complained about once");
+        check(true, true, 0).await;
+    }
+    std::fs::remove_file(&file).unwrap();
+    assert!(matches!(fetcher.reload(), Err(TrustFault::Unreadable { .. })));
+    check(true, true, 0).await;
+    // One less.
+    put(&new.pem);
+    assert!(fetcher.reload().unwrap());
+    check(false, true, 1).await;
+    let mozillas = Trust::new(None, Arc::new(Standing)).unwrap();
+    assert!(!mozillas.reload().unwrap() && mozillas.file().is_none());
 }

@@ -13,7 +13,7 @@ async fn reachable() -> (Server, Fetcher, Arc<Names>) {
     (server, fetcher, names)
 }
 
-fn is_forbidden(fetched: &Result<Bytes, FetchFault>) -> bool {
+fn is_forbidden(fetched: &Result<FetchedDocument, FetchFault>) -> bool {
     matches!(fetched, Err(FetchFault::Forbidden { .. }))
 }
 
@@ -21,7 +21,7 @@ fn is_forbidden(fetched: &Result<Bytes, FetchFault>) -> bool {
 async fn this_machine_is_asked_only_where_it_was_named() {
     let (server, fetcher, _) = reachable().await;
     let url = server.url("/");
-    assert_eq!(fetcher.fetch(&wanted(&url)).await.unwrap(), DOCUMENT);
+    assert_eq!(fetcher.fetch(&wanted(&url)).await.unwrap().bytes, DOCUMENT);
     for named in [&[][..], &["127.0.0.2"], &["10.0.0.0/8"], &["::1"]] {
         let (_, fetcher, _) = reachable().await;
         let fetcher = Fetcher { networks: networks(named), ..fetcher };
@@ -36,7 +36,7 @@ async fn this_machine_is_asked_only_where_it_was_named() {
 async fn a_name_is_resolved_once() {
     let (server, fetcher, names) = reachable().await;
     names.tell(HOST, &[&["127.0.0.1"], &["169.254.169.254"]]);
-    assert_eq!(fetcher.fetch(&wanted(&server.url("/"))).await.unwrap(), DOCUMENT);
+    assert_eq!(fetcher.fetch(&wanted(&server.url("/"))).await.unwrap().bytes, DOCUMENT);
     assert_eq!(names.asked.load(Ordering::Relaxed), 1);
     assert!(is_forbidden(&fetcher.fetch(&wanted(&server.url("/"))).await));
     assert_eq!((server.came(), names.asked.load(Ordering::Relaxed)), (1, 2));
@@ -57,7 +57,7 @@ async fn of_several_addresses_only_those_that_may_be_asked_are() {
         names.tell(HOST, &[addresses]);
         let fetched = fetcher.fetch(&wanted(&url)).await;
         match reached {
-            true => assert_eq!(fetched.unwrap(), DOCUMENT, "{addresses:?}"),
+            true => assert_eq!(fetched.unwrap().bytes, DOCUMENT, "{addresses:?}"),
             false => assert!(is_forbidden(&fetched), "{addresses:?}: {fetched:?}"),
         }
     }
@@ -70,7 +70,7 @@ async fn the_next_address_is_asked_when_one_does_not_answer() {
     let (server, fetcher, names) = reachable().await;
     let fetcher = Fetcher { networks: networks(&["127.0.0.0/8"]), ..fetcher };
     names.tell(HOST, &[&["127.0.0.2", "127.0.0.3", "127.0.0.1"]]);
-    assert_eq!(fetcher.fetch(&wanted(&server.url("/"))).await.unwrap(), DOCUMENT);
+    assert_eq!(fetcher.fetch(&wanted(&server.url("/"))).await.unwrap().bytes, DOCUMENT);
     // But not all that a name server makes up.
     names.tell(HOST, &[&["127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5", "127.0.0.1"]]);
     let fault = fetcher.fetch(&wanted(&server.url("/"))).await.unwrap_err();
@@ -131,6 +131,7 @@ async fn plain_http_stays_on_this_machine() {
         plain_http,
         trust: Trust::new(None, Arc::new(Standing)).unwrap(),
         resolver: names.clone(),
+        counts: FetchCounts::default(),
     };
     drop(base);
     let port = server.port;
@@ -148,7 +149,7 @@ async fn plain_http_stays_on_this_machine() {
         let mut wanted = wanted(&format!("http://{host}:{port}/"));
         wanted.plain_http_loopback = issuer;
         let got = match fetcher(operator).fetch(&wanted).await {
-            Ok(document) if document == DOCUMENT => "document",
+            Ok(document) if document.bytes == DOCUMENT => "document",
             Err(FetchFault::Url(_)) => "url",
             Err(FetchFault::Forbidden { .. }) => "forbidden",
             other => panic!("{host}: {other:?}"),

@@ -207,7 +207,7 @@ async fn nothing_is_set_without_a_trail() {
     register(&world, ISSUER, 1).await;
     world.records().await;
     faults.break_down();
-    let _ = world.run(Command::AccountList {}).await;
+    let _ = world.run(Command::AccountList { after: None }).await;
     let change = FederationChange { skew_seconds: Some(1), ..set() };
     let said = world.run(Command::FederationSet(change)).await.unwrap_err();
     assert!(said.contains("nothing is changed now"), "{said}");

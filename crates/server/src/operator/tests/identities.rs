@@ -13,7 +13,7 @@ fn text(text: &str) -> String {
 }
 
 async fn accounts(world: &World) -> Vec<AccountLine> {
-    match world.run(Command::AccountList {}).await.unwrap() {
+    match world.run(Command::AccountList { after: None }).await.unwrap() {
         Outcome::Accounts(listed) => listed.accounts,
         other => panic!("{other:?}"),
     }
@@ -117,7 +117,7 @@ async fn closing_goes_on_without_a_trail_and_giving_does_not() {
     world.records().await;
     faults.break_down();
     // The first record that is lost brings the trail down.
-    let _ = world.run(Command::AccountList {}).await;
+    let _ = world.run(Command::AccountList { after: None }).await;
     for command in [
         Command::RootKeyCreate { account_id: text(ACCOUNT) },
         Command::ServiceKeyCreate { name: text("jobs") },

@@ -152,6 +152,84 @@ async fn whatever_an_import_makes_has_its_record_and_a_dry_run_makes_none() {
     assert_eq!(world.events(before).await, [command("StartImport"), command("Import")]);
 }
 
+/// The records of an import with secrets say what came, for whom and out of which file, and nothing
+/// that somebody could use.
+#[tokio::test]
+async fn the_records_of_an_import_tell_whose_and_no_secret() {
+    const PASSPHRASE: &str = "correct horse battery";
+    const PASSWORD: &str = "Wrong-horse-7-battery";
+    let (from, to) = (World::in_memory().await, World::in_memory().await);
+    let create = Command::AccountCreate { account_id: Some(MOVED.to_owned()), alias: None };
+    let Outcome::AccountCreated(made) = from.run(create).await.unwrap() else { panic!() };
+    let passphrase = |text: &str| Some(zeroize::Zeroizing::new(text.to_owned()).into());
+    let path = from.folder.path().join("full.json");
+    let export = Command::Export {
+        account: MOVED.to_owned(),
+        path: path.clone(),
+        passphrase: passphrase(PASSPHRASE),
+    };
+    let Outcome::Exported(told) = from.run(export).await.unwrap() else { panic!() };
+    assert_eq!(told.secrets, 1);
+    let bytes = std::fs::read(&path).unwrap();
+    let file: Value = serde_json::from_slice(&bytes).unwrap();
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &bytes);
+    let digest: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let import = |text: &str| Command::Import {
+        account: MOVED.to_owned(),
+        path: path.clone(),
+        dry_run: false,
+        create_account: true,
+        passphrase: passphrase(text),
+    };
+    to.refused(import(PASSWORD), "do not open").await;
+    to.run(import(PASSPHRASE)).await.unwrap();
+    let records = to.records().await;
+    let names: Vec<&str> =
+        records.iter().map(|record| record["eventName"].as_str().unwrap()).collect();
+    assert_eq!(names.iter().filter(|name| **name == "Import").count(), 2, "{names:?}");
+    for name in ["StartImport", "ImportAccount", "ImportUser"] {
+        assert_eq!(names.iter().filter(|told| **told == name).count(), 1, "{names:?}");
+    }
+    let command = records.iter().find(|record| record["eventName"] == "StartImport").unwrap();
+    for record in &records {
+        let text = record.to_string();
+        for secret in [made.secret_access_key.expose(), PASSPHRASE, PASSWORD] {
+            assert!(!text.contains(secret), "{}", record["eventName"]);
+        }
+        // Nor the block that they are sealed in.
+        for member in ["salt", "ciphertext", "sealed", "nonce"] {
+            if let Some(sealed) = file["secrets"][member].as_str() {
+                assert!(!text.contains(sealed), "{member}: {text}");
+            }
+        }
+        assert_eq!(record["recipientAccountId"], MOVED, "{text}");
+        assert_eq!(record["eventSource"], "daypass.operator", "{text}");
+        assert_eq!(record["userIdentity"]["userName"], "uid:1000", "{text}");
+        assert_eq!(record["readOnly"], false, "{text}");
+        if record.get("errorCode").is_none() {
+            assert_eq!(record["requestID"], command["requestID"], "{text}");
+        }
+    }
+    for name in ["StartImport", "Import"] {
+        let is_it = |record: &&Value| {
+            record["eventName"] == name && record["requestID"] == command["requestID"]
+        };
+        let parameters = &records.iter().find(is_it).unwrap()["requestParameters"];
+        assert_eq!(parameters["accountId"], MOVED);
+        assert_eq!(parameters["path"], path.to_str().unwrap());
+        assert_eq!(parameters["withSecrets"], true);
+        assert_eq!(parameters["createAccount"], true);
+        assert_eq!(parameters["sha256"], digest);
+        assert_eq!(parameters["exportId"], file["exportId"]);
+    }
+    // Which key came is told by its id.
+    let user = records.iter().find(|record| record["eventName"] == "ImportUser").unwrap();
+    let text = user["requestParameters"].to_string();
+    assert!(text.contains(&made.access_key_id), "{text}");
+    let counts = records.iter().find(|record| record["responseElements"]["created"].is_u64());
+    assert_eq!(counts.unwrap()["responseElements"]["created"], 2);
+}
+
 #[tokio::test]
 async fn what_went_out_comes_in_and_goes_out_the_same() {
     let (from, to) = (World::in_memory().await, World::in_memory().await);
@@ -207,6 +285,19 @@ async fn one_import_at_a_time_and_others_are_served_meanwhile() {
     };
     assert_eq!(told.created, 1 + USERS as u64);
     assert!(served >= USERS && refused >= USERS / 10, "{served} {refused}");
+    // Each that was refused has its record, which says for whom it was, and it has left nothing else.
+    let records = world.records().await;
+    let is_refused = |record: &&Value| record["errorCode"] == "ServiceUnavailable";
+    let of_refused: Vec<_> = records.iter().filter(is_refused).collect();
+    assert_eq!(of_refused.len(), refused);
+    for record in of_refused {
+        assert_eq!(record["eventName"], "Import");
+        assert_eq!(record["recipientAccountId"], MOVED);
+        assert_eq!(record["requestParameters"]["path"], other.to_str().unwrap());
+        let message = record["errorMessage"].as_str().unwrap();
+        assert!(message.contains("another import is under way"), "{message}");
+    }
+    assert_eq!(records.iter().filter(|record| record["eventName"] == "StartImport").count(), 1);
     // A dry run takes the turn as well, and gives it back.
     world.import(large, true).await.unwrap();
     assert_eq!(world.import(other, false).await.unwrap().unchanged, 1);
@@ -262,22 +353,52 @@ async fn an_import_ends_with_the_closing_of_its_account() {
     assert_eq!(world.import(path, false).await.unwrap().created, u64::from(USERS - before));
 }
 
-/// A reply has no more lines than the other end takes, and says so.
+/// A reply has no more lines than the other end takes, and says so; page by page all accounts come, in
+/// order.
 #[tokio::test]
-async fn a_long_list_of_accounts_is_cut() {
-    use super::super::protocol::LISTED_MAX;
+async fn a_long_list_of_accounts_comes_in_pages() {
+    use super::super::protocol::{Accounts, LISTED_MAX, REPLY_MAX};
+    const MORE: usize = 50;
     let world = World::in_memory().await;
     let at = world.clock.now();
-    for number in 1..=LISTED_MAX {
+    let list = async |after: Option<&str>| {
+        let after = after.map(str::to_owned);
+        match world.run(Command::AccountList { after }).await.unwrap() {
+            Outcome::Accounts(listed) => listed,
+            other => panic!("{other:?}"),
+        }
+    };
+    let ids = |listed: &Accounts| -> Vec<String> {
+        listed.accounts.iter().map(|account| account.account_id.clone()).collect()
+    };
+    // What was asked for is in the record, and what is no account is refused.
+    assert_eq!(ids(&list(Some("012345678901")).await), [ACCOUNT]);
+    let record = world.records().await.pop().unwrap();
+    assert_eq!(record["eventName"], "ListAccounts");
+    assert_eq!(record["requestParameters"]["after"], "012345678901");
+    let command = Command::AccountList { after: Some("12".to_owned()) };
+    world.refused(command, "twelve digits").await;
+    for number in 1..LISTED_MAX + MORE {
         let id = AccountId::parse(&format!("{number:012}")).unwrap();
         let new = NewAccount { id, created: at };
         world.deployment.directory.create_account(new, &|_: &_| note(at)).await.unwrap();
     }
-    let Outcome::Accounts(listed) = world.run(Command::AccountList {}).await.unwrap() else {
-        panic!()
-    };
-    assert_eq!((listed.accounts.len(), listed.truncated), (LISTED_MAX, true));
-    assert_eq!(listed.accounts[0].account_id, "000000000001");
-    let reply = serde_json::to_vec(&listed).unwrap();
-    assert!(reply.len() < super::super::protocol::REPLY_MAX);
+    let first = list(None).await;
+    assert_eq!((first.accounts.len(), first.truncated), (LISTED_MAX, true));
+    assert!(serde_json::to_vec(&first).unwrap().len() < REPLY_MAX);
+    let mut all = ids(&first);
+    let rest = list(all.last().map(String::as_str)).await;
+    // And the one that the world has had from the start, which is the last.
+    assert_eq!((rest.accounts.len(), rest.truncated), (MORE, false));
+    all.extend(ids(&rest));
+    let wanted = (1..LISTED_MAX + MORE).map(|number| format!("{number:012}"));
+    assert!(all.iter().cloned().eq(wanted.chain([ACCOUNT.to_owned()])), "{}", all.len());
+    // As many as a page holds are a whole page, and behind the last there is nothing.
+    let whole = list(Some(&format!("{:012}", MORE - 1))).await;
+    assert_eq!((whole.accounts.len(), whole.truncated), (LISTED_MAX, true));
+    let whole = list(Some(&format!("{MORE:012}"))).await;
+    assert_eq!((whole.accounts.len(), whole.truncated), (LISTED_MAX, false));
+    assert_eq!(ids(&list(Some(ACCOUNT)).await), [""; 0]);
+    // One that is not there has a place among those that are.
+    assert_eq!(ids(&list(Some("012345678901")).await), [ACCOUNT]);
 }

@@ -1,0 +1,241 @@
+//! Fetches under way, and those that wait for their turn.
+//!
+//! For each provider there is one at most. They begin in the order in which they were asked for, but
+//! no account has more than its share under way, which is small for one whose providers have not
+//! answered of late: what it waits for holds up nobody else. How many may wait is bounded as well,
+//! for each account and together.
+//!
+//! Fetches of several accounts are never one, not even for the same issuer under the same trust. It
+//! would be another account's share of places, of name lookups and of time that decides whether a
+//! caller gets keys, any tenant could hold the common fetch up, and how fast an answer comes would
+//! tell which issuers others trust. It costs one small fetch for each account and issuer in a quarter
+//! of an hour.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use daypass_names::{AccountId, UniqueId};
+use jiff::Timestamp;
+use tokio::sync::{oneshot, watch};
+
+use super::Kept;
+use super::plan::distance;
+
+/// Most fetches under way, and most of one account.
+const MAX_FLIGHTS: usize = 128;
+pub(crate) const MAX_FLIGHTS_OF_ONE: usize = 16;
+
+/// Most of an account of which one took all its time in the last so many seconds.
+const MAX_FLIGHTS_OF_SLOW_ONE: usize = 4;
+const SLOW_S: u64 = 60;
+
+/// Most that are under way or wait, and most of one account.
+const MAX_ALL: usize = 1_024;
+pub(crate) const MAX_ALL_OF_ONE: usize = 32;
+
+/// For what a fetch is: a provider's unique id and generation.
+pub(super) type Flown = (UniqueId, u64);
+
+/// What a fetch left behind, once it has ended.
+pub(super) type Landed = watch::Receiver<Option<Arc<Kept>>>;
+
+/// Tells that a fetch may begin.
+pub(super) type Turn = oneshot::Receiver<()>;
+
+/// Fetches that are under way or wait.
+#[derive(Default)]
+pub(super) struct Flights {
+    all: HashMap<Flown, Flight>,
+    newest: u64,
+    /// Accounts of which a fetch took all its time, and when that was last.
+    slow: HashMap<AccountId, Timestamp>,
+}
+
+struct Flight {
+    account: AccountId,
+    /// In which order they were asked for.
+    number: u64,
+    landed: Landed,
+    /// While it waits.
+    turn: Option<oneshot::Sender<()>>,
+}
+
+impl Flights {
+    /// What comes of the fetch for that, if there is one.
+    pub(super) fn landed(&self, flown: Flown) -> Option<Landed> {
+        self.all.get(&flown).map(|flight| flight.landed.clone())
+    }
+
+    /// Puts one in the queue, and tells when its turn is; nothing when too many wait.
+    pub(super) fn queue(
+        &mut self,
+        flown: Flown,
+        account: AccountId,
+        landed: Landed,
+        now: Timestamp,
+    ) -> Option<Turn> {
+        let of_one = self.all.values().filter(|flight| flight.account == account).count();
+        if self.all.len() >= MAX_ALL || of_one >= MAX_ALL_OF_ONE {
+            return None;
+        }
+        self.newest = self.newest.wrapping_add(1);
+        let (sender, turn) = oneshot::channel();
+        let flight = Flight { account, number: self.newest, landed, turn: Some(sender) };
+        self.all.insert(flown, flight);
+        self.call(now);
+        Some(turn)
+    }
+
+    /// One has ended, or waits no longer.
+    pub(super) fn end(&mut self, flown: Flown, now: Timestamp) {
+        self.all.remove(&flown);
+        self.call(now);
+    }
+
+    /// A fetch of that account took all its time.
+    pub(super) fn note_slow(&mut self, account: AccountId, now: Timestamp) {
+        self.slow.retain(|_, since| distance(*since, now) < SLOW_S);
+        self.slow.insert(account, now);
+    }
+
+    /// Lets those begin whose turn it is.
+    fn call(&mut self, now: Timestamp) {
+        let mut by_account = HashMap::<AccountId, usize>::new();
+        let mut waiting = Vec::new();
+        for (flown, flight) in &self.all {
+            match flight.turn {
+                Some(_) => waiting.push((flight.number, *flown)),
+                None => *by_account.entry(flight.account).or_default() += 1,
+            }
+        }
+        let mut under_way: usize = by_account.values().sum();
+        waiting.sort_unstable_by_key(|(number, _)| *number);
+        for (_, flown) in waiting {
+            if under_way >= MAX_FLIGHTS {
+                return;
+            }
+            let Some(flight) = self.all.get_mut(&flown) else { continue };
+            let slow = self.slow.get(&flight.account);
+            let share = match slow.is_some_and(|since| distance(*since, now) < SLOW_S) {
+                true => MAX_FLIGHTS_OF_SLOW_ONE,
+                false => MAX_FLIGHTS_OF_ONE,
+            };
+            let of_one = by_account.entry(flight.account).or_default();
+            if *of_one >= share {
+                continue;
+            }
+            // One that waits no longer is about to be taken out.
+            if flight.turn.take().is_some_and(|turn| turn.send(()).is_ok()) {
+                *of_one += 1;
+                under_way += 1;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use daypass_names::UniqueIdKind;
+    use jiff::SignedDuration;
+
+    use super::*;
+
+    fn now() -> Timestamp {
+        "2026-01-02T03:04:05.678Z".parse().unwrap()
+    }
+
+    fn account(number: usize) -> AccountId {
+        AccountId::parse(&format!("{number:012}")).unwrap()
+    }
+
+    /// Fetches that are asked for one after the other.
+    #[derive(Default)]
+    struct Queue {
+        flights: Flights,
+        asked: Vec<(Flown, Turn)>,
+    }
+
+    impl Queue {
+        /// Asks for some of an account; how many were taken.
+        fn ask(&mut self, number: usize, times: usize) -> usize {
+            let before = self.asked.len();
+            for _ in 0..times {
+                let next = u64::try_from(self.asked.len()).unwrap();
+                let mut bytes = [0; 11];
+                bytes[..8].copy_from_slice(&next.to_be_bytes());
+                let id = UniqueId::from_random(UniqueIdKind::OidcProvider, bytes);
+                let (_, landed) = watch::channel(None);
+                let turn = self.flights.queue((id, next), account(number), landed, now());
+                self.asked.extend(turn.map(|turn| ((id, next), turn)));
+            }
+            self.asked.len() - before
+        }
+
+        /// Those whose turn has come since, by their places in `asked`.
+        fn called(&mut self) -> Vec<usize> {
+            let turns = self.asked.iter_mut().enumerate();
+            turns
+                .filter_map(|(place, (_, turn))| turn.try_recv().is_ok().then_some(place))
+                .collect()
+        }
+
+        fn end(&mut self, place: usize) {
+            let (flown, _) = self.asked[place];
+            self.flights.end(flown, now());
+        }
+    }
+
+    #[test]
+    fn an_account_has_its_share_and_the_others_wait() {
+        let mut queue = Queue::default();
+        assert_eq!(queue.ask(1, MAX_ALL_OF_ONE + 5), MAX_ALL_OF_ONE);
+        assert_eq!(queue.called(), (0..MAX_FLIGHTS_OF_ONE).collect::<Vec<_>>());
+        // Another account does not wait for them.
+        assert_eq!(queue.ask(2, 1), 1);
+        assert_eq!(queue.called(), [MAX_ALL_OF_ONE]);
+        queue.end(3);
+        assert_eq!(queue.called(), [MAX_FLIGHTS_OF_ONE], "in their order");
+        // Who gives up while he waits is passed over.
+        queue.asked[MAX_FLIGHTS_OF_ONE + 1].1.close();
+        queue.end(4);
+        assert_eq!(queue.called(), [MAX_FLIGHTS_OF_ONE + 2]);
+    }
+
+    #[test]
+    fn when_all_places_are_taken_the_first_who_waits_is_next() {
+        let mut queue = Queue::default();
+        for number in 0..MAX_FLIGHTS / MAX_FLIGHTS_OF_ONE {
+            queue.ask(number, MAX_FLIGHTS_OF_ONE);
+        }
+        assert_eq!(queue.called().len(), MAX_FLIGHTS);
+        queue.ask(0, 1);
+        queue.ask(100, 1);
+        queue.ask(101, 1);
+        assert!(queue.called().is_empty());
+        // That of an account that has its share is not: it would be three more of one.
+        queue.end(20);
+        assert_eq!(queue.called(), [MAX_FLIGHTS + 1]);
+        queue.end(0);
+        assert_eq!(queue.called(), [MAX_FLIGHTS]);
+        queue.end(21);
+        assert_eq!(queue.called(), [MAX_FLIGHTS + 2]);
+        // All together are bounded too.
+        let all: usize = (200..300).map(|number| queue.ask(number, MAX_ALL_OF_ONE)).sum();
+        assert_eq!(all, MAX_ALL - MAX_FLIGHTS);
+    }
+
+    /// Whose providers say nothing has a small share until they answer again.
+    #[test]
+    fn a_slow_account_has_a_small_share() {
+        let mut queue = Queue::default();
+        let ago = |seconds| now() - SignedDuration::from_secs(seconds);
+        queue.flights.note_slow(account(1), ago(59));
+        queue.flights.note_slow(account(2), ago(60));
+        queue.ask(1, MAX_FLIGHTS_OF_ONE);
+        assert_eq!(queue.called().len(), MAX_FLIGHTS_OF_SLOW_ONE);
+        queue.ask(2, MAX_FLIGHTS_OF_ONE);
+        assert_eq!(queue.called().len(), MAX_FLIGHTS_OF_ONE);
+        queue.flights.note_slow(account(3), now());
+        assert_eq!(queue.flights.slow.len(), 2, "what is over is forgotten");
+    }
+}
