@@ -4,10 +4,11 @@
 #![cfg(test)]
 
 use std::fmt::Write as _;
+use std::fs;
 
 use daypass_names::{AccessKeyId, Constrained, SecretAccessKey};
 use daypass_sigv4::{Credentials, Request, sign};
-use daypass_tests::{ACCOUNT, Call, Client, Keys, REGION, Reply, Server, Wire, now};
+use daypass_tests::{ACCOUNT, Call, Client, Keys, REGION, Reply, Server, Wire, now, trail};
 use serde_json::Value;
 
 const STS: &str = "Version=2011-06-15";
@@ -301,4 +302,25 @@ fn sdks_try_again_what_is_throttled() {
     let client = Client::with_profile(&server).env("DAYPASS_URL", server.url());
     let printed = client.python("rate_limits.py").ok();
     assert!(printed.ends_with("all checks passed\n"), "{printed}");
+    // Throttled calls are sampled in a file of their own; the trail has none of them.
+    let (data, folder) = (server.data().to_owned(), server.keep_folder());
+    let (status, log) = server.stop();
+    assert_eq!(status, Some(0), "{log}");
+    let lines = fs::read_to_string(data.join("refusals.jsonl")).unwrap();
+    let throttled: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .filter(|entry: &Value| entry["errorCode"] == "Throttling")
+        .collect();
+    assert!(!throttled.is_empty(), "{lines}");
+    for entry in &throttled {
+        assert_eq!(entry["cause"], "too many requests of the principal", "{entry}");
+        assert_eq!(entry["sourceIPAddress"], "127.0.0.1", "{entry}");
+        assert!(entry["time"].is_string() && entry["requestID"].is_string(), "{entry}");
+        assert!(entry["leftOut"].is_u64(), "{entry}");
+    }
+    let records = trail(&data);
+    assert!(records.iter().any(|record| record["eventName"] == "GetCallerIdentity"));
+    assert!(records.iter().all(|record| record["errorCode"] != "Throttling"));
+    drop(folder);
 }

@@ -146,6 +146,20 @@ async fn a_session_of_the_root_user_is_short_and_calls_no_iam() {
 }
 
 #[tokio::test]
+async fn what_defaults_to_the_caller_answers_the_root_user_as_a_role_session() {
+    let world = World::new().await;
+    let root = root_of(&world, ACCOUNT, 50).await;
+    let text = "Must specify userName when calling with non-User credentials";
+    for action in ["GetLoginProfile", "DeleteLoginProfile", "ListMFADevices"] {
+        world.iam(&root, &[("Action", action)]).await.refused(400, "ValidationError", text);
+    }
+    // Those of which the root user has something answer.
+    for action in ["GetUser", "ListAccessKeys"] {
+        world.iam(&root, &[("Action", action)]).await.ok();
+    }
+}
+
+#[tokio::test]
 async fn the_keys_of_the_root_user_are_its_own_business() {
     let world = World::new().await;
     let root = root_of(&world, ACCOUNT, 50).await;
