@@ -18,7 +18,6 @@ from model import DOCUMENT, combined, fits, put, steps, values, violations, with
 
 # Operations of the model that are not answered yet: one that is needs rows.
 NOT_YET = {
-    "AssumeRoleWithSAML",
     "AssumeRoot",
     "DecodeAuthorizationMessage",
     "GetDelegatedAccessToken",
@@ -31,6 +30,7 @@ OVERRIDES = {
     ("AssumeRole", "policy"): {"max": 2048},
     # The model has none for the list, and the text of the API says ten.
     ("AssumeRole", "policyArns"): {"max": 10},
+    ("AssumeRoleWithSAML", "policyArns"): {"max": 10},
     ("AssumeRoleWithWebIdentity", "policyArns"): {"max": 10},
     ("GetFederationToken", "policyArns"): {"max": 10},
 }
@@ -57,6 +57,19 @@ WEB_TRUST = json.dumps({
         "Effect": "Allow",
         "Principal": {"Federated": os.environ["PROVIDER_ARN"]},
         "Action": "sts:AssumeRoleWithWebIdentity",
+    }],
+})
+
+# A response of a SAML provider that the server knows, and the role that it names.
+ASSERTION = os.environ["SAML_ASSERTION"]
+SAML_ROLE = arn("role", "saml-constraints")
+SAML_PROVIDER = os.environ["SAML_PROVIDER_ARN"]
+SAML_TRUST = json.dumps({
+    "Version": "2012-10-17",
+    "Statement": [{
+        "Effect": "Allow",
+        "Principal": {"Federated": SAML_PROVIDER},
+        "Action": "sts:AssumeRoleWithSAML",
     }],
 })
 
@@ -103,6 +116,18 @@ def no_such_web_role(value):
     if is_cut_short(value, "role"):
         return 400, "ValidationError", f"{value} is invalid"
     return 403, "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity"
+
+
+def no_such_saml_role(value):
+    if is_cut_short(value, "role"):
+        return 400, "ValidationError", f"{value} is invalid"
+    return 403, "AccessDenied", "Not authorized to perform sts:AssumeRoleWithSAML"
+
+
+def no_such_saml_provider(value):
+    if is_cut_short(value, "saml-provider"):
+        return 400, "ValidationError", f"{value} is invalid"
+    return 400, "InvalidIdentityToken", "Specified provider doesn't exist"
 
 
 def no_token(_value):
@@ -211,6 +236,17 @@ ROWS = {
             "providedContexts.contextAssertion": Row(
                 taken=unknown_context, also=lambda _: {"ProvidedContexts": CONTEXTS[:1]}
             ),
+            "minimumSessionTokenSize": Row(),
+        },
+    ),
+    "AssumeRoleWithSAML": (
+        {"RoleArn": SAML_ROLE, "PrincipalArn": SAML_PROVIDER, "SAMLAssertion": ASSERTION},
+        {
+            "roleArn": Row(taken=no_such_saml_role, text=arn_of("role")),
+            "principalArn": Row(taken=no_such_saml_provider, text=arn_of("saml-provider")),
+            "sAMLAssertion": Row(taken=no_token),
+            **SESSION_POLICIES,
+            "durationSeconds": Row(),
             "minimumSessionTokenSize": Row(),
         },
     ),
@@ -327,6 +363,9 @@ for policy in POLICIES:
 iam.create_role(RoleName="constraints", AssumeRolePolicyDocument=TRUST, MaxSessionDuration=43200)
 iam.create_role(
     RoleName="web-constraints", AssumeRolePolicyDocument=WEB_TRUST, MaxSessionDuration=43200
+)
+iam.create_role(
+    RoleName="saml-constraints", AssumeRolePolicyDocument=SAML_TRUST, MaxSessionDuration=43200
 )
 
 failures, counts = [], {}

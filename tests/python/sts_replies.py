@@ -22,13 +22,16 @@ TRUST = json.dumps({
         "Effect": "Allow",
         "Principal": {"Federated": os.environ["PROVIDER_ARN"]},
         "Action": "sts:AssumeRoleWithWebIdentity",
+    }, {
+        "Effect": "Allow",
+        "Principal": {"Federated": os.environ["SAML_PROVIDER_ARN"]},
+        "Action": "sts:AssumeRoleWithSAML",
     }],
 })
 
 # Operations of the model whose replies are not looked at here: not answered yet, or with a message
 # that only the running server can seal.
 ELSEWHERE = {
-    "AssumeRoleWithSAML",
     "AssumeRoot",
     "DecodeAuthorizationMessage",
     "GetDelegatedAccessToken",
@@ -97,6 +100,18 @@ def of_token(seconds=3600, **more):
         "SubjectFromWebIdentityToken": is_same("somebody"),
         "Provider": is_same(os.environ["ISSUER"]),
         "Audience": is_same("sts.amazonaws.com"),
+        **more,
+    })
+
+
+def of_assertion(seconds=3600, **more):
+    """For the response that the test has made."""
+    return assumed(seconds, **{
+        "Subject": is_same("somebody"),
+        "SubjectType": is_same("persistent"),
+        "Issuer": is_same("https://idp.example.com/saml"),
+        "Audience": is_same("https://signin.aws.amazon.com/saml"),
+        "NameQualifier": like("[A-Za-z0-9+/]{27}="),
         **more,
     })
 
@@ -174,6 +189,16 @@ reply(ann, "AssumeRoleWithWebIdentity", web, of_token())
 reply(ann, "AssumeRoleWithWebIdentity", {**web, "DurationSeconds": 900}, of_token(900))
 for more in (policy, managed, {**policy, **managed}):
     reply(ann, "AssumeRoleWithWebIdentity", {**web, **more}, of_token(PackedPolicySize=percent))
+
+saml = {
+    "RoleArn": ROLE,
+    "PrincipalArn": os.environ["SAML_PROVIDER_ARN"],
+    "SAMLAssertion": os.environ["SAML_ASSERTION"],
+}
+reply(ann, "AssumeRoleWithSAML", saml, of_assertion())
+reply(ann, "AssumeRoleWithSAML", {**saml, "DurationSeconds": 900}, of_assertion(900))
+for more in (policy, managed, {**policy, **managed}):
+    reply(ann, "AssumeRoleWithSAML", {**saml, **more}, of_assertion(PackedPolicySize=percent))
 
 token = reply(ann, "GetSessionToken", {}, issued(43_200))
 reply(ann, "GetSessionToken", {"DurationSeconds": 129_600}, issued(129_600))

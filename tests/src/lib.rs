@@ -15,6 +15,7 @@ mod openid_provider;
 mod place;
 mod program;
 mod reply;
+pub mod saml;
 mod server;
 mod signed;
 mod site;

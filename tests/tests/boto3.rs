@@ -2,8 +2,9 @@
 // Marks the helper functions as test code, to Clippy too.
 #![cfg(test)]
 
+use daypass_federation::testing::saml::{SamlResponse, SamlSigner, Signs, encoded};
 use daypass_tests::web_identity::{self, AUDIENCE};
-use daypass_tests::{ACCOUNT, Client, Keys, Server, SigningKey, jwk_set, now};
+use daypass_tests::{ACCOUNT, Client, Keys, Server, SigningKey, jwk_set, now, saml};
 use serde_json::json;
 
 fn check(script: &str) {
@@ -19,8 +20,9 @@ fn passes(client: Client, script: &str) {
     assert!(printed.ends_with("all checks passed\n"), "{script} stopped early:\n{printed}");
 }
 
-/// With a token of an OpenID Connect provider whose keys were given to the server.
-fn check_with_token(script: &str) {
+/// With a token of an OpenID Connect provider whose keys were given to the server, and a response of a
+/// SAML provider for the roles of the scripts.
+fn check_with_proofs(script: &str) {
     const ISSUER: &str = "https://login.example.com";
     let server = Server::start();
     let provider = web_identity::register(&server, ISSUER, &[AUDIENCE]);
@@ -29,14 +31,24 @@ fn check_with_token(script: &str) {
     std::fs::write(&file, jwk_set(&[&key]).to_string()).unwrap();
     let file = file.display().to_string();
     server.operate(&["federation", "set", "--provider", &provider, "--keys", &file]).ok();
-    let now = now().as_second();
-    let claims = json!({"iss": ISSUER, "sub": "somebody", "aud": AUDIENCE, "iat": now,
-        "exp": now + 3600});
+    let seconds = now().as_second();
+    let claims = json!({"iss": ISSUER, "sub": "somebody", "aud": AUDIENCE, "iat": seconds,
+        "exp": seconds + 3600});
+    let signer = SamlSigner::p256();
+    saml::register(&server, "Corp", &signer.metadata("https://idp.example.com/saml"), &[]);
+    let mut response = SamlResponse::at(now()).with("RoleSessionName", &["session-1"]);
+    response.subject = "somebody".to_owned();
+    for role in ["saml-constraints", "team/Reader"] {
+        let role = format!("arn:aws:iam::{ACCOUNT}:role/{role}");
+        response.role(&role, &saml::provider_arn("Corp"));
+    }
     let client = Client::with_profile(&server)
         .env("DAYPASS_URL", server.url())
         .env("ISSUER", ISSUER)
         .env("PROVIDER_ARN", provider)
-        .env("WEB_IDENTITY_TOKEN", key.token("ES256", &claims));
+        .env("WEB_IDENTITY_TOKEN", key.token("ES256", &claims))
+        .env("SAML_PROVIDER_ARN", saml::provider_arn("Corp"))
+        .env("SAML_ASSERTION", encoded(&response.signed(&signer, Signs::Assertion)));
     passes(client, script);
 }
 
@@ -59,14 +71,14 @@ fn the_constraints_are_those_of_the_service_models() {
 /// Each parameter of STS at, below and above each limit, with all that its reply says.
 #[test]
 fn the_parameters_of_sts_are_those_of_the_service_model() {
-    let check = check_with_token;
+    let check = check_with_proofs;
     check("sts_constraints.py");
 }
 
 /// Each field of the replies of STS.
 #[test]
 fn the_replies_of_sts_are_those_of_the_service_model() {
-    let check = check_with_token;
+    let check = check_with_proofs;
     check("sts_replies.py");
 }
 

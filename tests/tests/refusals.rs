@@ -64,6 +64,14 @@ fn operations() -> Vec<Call<'static>> {
                 ("WebIdentityToken", "aaaa.bbbb.cccc"),
             ],
         ),
+        Call::sts(
+            "AssumeRoleWithSAML",
+            &[
+                ("RoleArn", ROLE_ARN),
+                ("PrincipalArn", "arn:aws:iam::123456789012:saml-provider/Corp"),
+                ("SAMLAssertion", "PGEvPg=="),
+            ],
+        ),
         Call::iam("CreateUser", &[("UserName", "new")]),
         Call::iam("GetUser", &[USER]),
         Call::iam("ListUsers", &[]),
@@ -214,7 +222,8 @@ fn operations() -> Vec<Call<'static>> {
 /// Operations that cannot succeed with the parameters above: they need a code that is right now, a
 /// key or a task that was drawn at random, a message that the server has sealed, or a user with
 /// nothing left.
-const NEED_MORE: [&str; 12] = [
+const NEED_MORE: [&str; 13] = [
+    "AssumeRoleWithSAML",
     "AssumeRoleWithWebIdentity",
     "DecodeAuthorizationMessage",
     "DeleteUser",
@@ -243,8 +252,8 @@ fn the_table_has_every_operation() {
     assert_eq!(tried, answered);
 }
 
-/// The operation whose proof is a token, and not whoever signs.
-const BY_TOKEN: &str = "AssumeRoleWithWebIdentity";
+/// The operations whose proof is a token or an assertion, and not whoever signs.
+const BY_PROOF: [&str; 2] = ["AssumeRoleWithSAML", "AssumeRoleWithWebIdentity"];
 
 /// Operations that need no Allow.
 const FREE: [&str; 3] = ["GetAccessKeyInfo", "GetCallerIdentity", "GetSessionToken"];
@@ -316,7 +325,7 @@ fn no_operation_is_done_for_somebody_unproven() {
             refused(&server, request, 403, code, &case(name))
         };
         match call.action() {
-            BY_TOKEN => {
+            action if BY_PROOF.contains(&action) => {
                 let request = call.unsigned(&server);
                 refused(&server, request, 400, "InvalidIdentityToken", &case("not signed"));
             }
@@ -372,7 +381,7 @@ fn no_operation_is_done_for_somebody_without_permission() {
         if FREE.contains(&action) {
             continue;
         }
-        if action == BY_TOKEN {
+        if BY_PROOF.contains(&action) {
             for (keys, _) in &arns {
                 let request = call.signed(&server, keys);
                 refused(&server, request, 400, "InvalidIdentityToken", action);

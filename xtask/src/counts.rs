@@ -12,7 +12,7 @@ use crate::{debian, place, process};
 const RECORD: &str = "benches/counts/counts.json";
 
 /// Where the inputs lie that a private key made, from the root of the repository.
-const INPUTS: &str = "benches/counts/src/benches/web_identity";
+const INPUTS: &str = "benches/counts/src/benches";
 
 /// Counts what has `filter` in its name, or everything, and compares or updates the record.
 pub(crate) fn run(filter: Option<&str>, update: bool) -> anyhow::Result<()> {

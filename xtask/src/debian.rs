@@ -1,6 +1,7 @@
 //! What comes as packages of Debian: installed where that is a matter of one command, named
 //! elsewhere. This alone writes outside the repository.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::bail;
@@ -34,6 +35,20 @@ pub(crate) fn install(
         bail!("`{named}` of Debian were installed, and {what} is not there");
     }
     Ok(())
+}
+
+/// Unpacks a package into a folder, without what it depends on and without installing it.
+pub(crate) fn unpack(package: &str, folder: &Path) -> anyhow::Result<()> {
+    // Anybody may download, but only root makes the list of packages new.
+    if is_root() {
+        let purpose = format!("`{package}` cannot be found");
+        process::run(Command::new("apt-get").args(["update", "--quiet"]), &purpose)?;
+    }
+    let unpack = "apt-get download --quiet \"$0\" && dpkg-deb --extract \"$0\"_*.deb . && rm *.deb";
+    process::run(
+        Command::new("sh").args(["-c", unpack, package]).current_dir(folder),
+        &format!("the package `{package}` of Debian cannot be downloaded and unpacked"),
+    )
 }
 
 /// Whether a program starts.

@@ -13,7 +13,17 @@ use anyhow::{Context, bail};
 use crate::{place, process};
 
 /// One per parser that reads what strangers send; each is a file in `fuzz/targets`.
-const TARGETS: [&str; 6] = ["oidc_token", "policy", "query", "saml_metadata", "sigv4", "token"];
+const TARGETS: [&str; 9] = [
+    "oidc_token",
+    "policy",
+    "query",
+    "saml_canonical",
+    "saml_metadata",
+    "saml_response",
+    "saml_tree",
+    "sigv4",
+    "token",
+];
 
 /// What LLVM is to put into the code. `--cfg fuzzing` is the convention by which crates know.
 const RUSTFLAGS: &str = "--cfg fuzzing \

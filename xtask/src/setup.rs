@@ -15,8 +15,9 @@ use crate::{debian, place, process};
 const STAMP: &str = "installed-from";
 
 /// The Python clients: the folder, and the list of packages that it is installed from.
-const PYTHON: [(&str, &str); 4] = [
+const PYTHON: [(&str, &str); 5] = [
     ("python", "tests/python/requirements.txt"),
+    ("saml", "tests/python/saml.txt"),
     ("ansible", "tests/ansible/requirements.txt"),
     ("cloudsplaining", "tests/readers/cloudsplaining.txt"),
     ("lakehouse", "tests/python/lakehouse.txt"),
@@ -32,6 +33,10 @@ const NODE: [(&str, &str, &str); 2] = [
     ("openid-provider", "tests/provider", "the OpenID Provider"),
 ];
 
+/// SimpleSAMLphp, and what it and pysaml2 run on, as Debian names them.
+const SIMPLESAMLPHP: &str = "simplesamlphp";
+const SAML_PACKAGES: [&str; 4] = ["php-cli", "php-xml", "php-mbstring", "xmlsec1"];
+
 /// Where Debian's packages of Go libraries put their sources.
 const GO_PATH: &str = "/usr/share/gocode";
 
@@ -46,6 +51,7 @@ pub(crate) fn run(long: bool) -> anyhow::Result<()> {
         node(&root.join(manifests), &tools.join(folder), what)?;
     }
     allowed_to_fail("the AWS SDK for Go", go(&root.join("tests/go/iam.go"), &tools));
+    allowed_to_fail("SimpleSAMLphp", saml(&tools.join(SIMPLESAMLPHP)));
     if long {
         allowed_to_fail("the AWS SDK for Java", java(&root.join("tests/java"), &tools));
     }
@@ -136,6 +142,17 @@ fn go(program: &Path, tools: &Path) -> anyhow::Result<()> {
             "cannot compile the Go client",
         )
     })
+}
+
+/// SimpleSAMLphp as it lies in Debian's package, which would bring a web server along if it were
+/// installed; and what it and pysaml2 run on.
+fn saml(folder: &Path) -> anyhow::Result<()> {
+    debian::install("PHP and xmlsec1", &SAML_PACKAGES, || {
+        let extensions =
+            "-rexit((int) !(extension_loaded('dom') && extension_loaded('mbstring')));";
+        debian::answers("php", extensions) && debian::answers("xmlsec1", "--version")
+    })?;
+    install_once(folder, SIMPLESAMLPHP, SIMPLESAMLPHP, || debian::unpack(SIMPLESAMLPHP, folder))
 }
 
 /// A program on the AWS SDK for Java, version 1, as the jar of the Python package `h2o` holds it.

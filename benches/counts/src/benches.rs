@@ -4,16 +4,24 @@ mod decide;
 mod query;
 mod record;
 mod requests;
+mod saml;
 mod token;
 mod verify;
 mod web_identity;
 
 use crate::count::Count;
-#[cfg(feature = "inputs")]
-pub(crate) use web_identity::make_inputs;
 
 /// Sets something up and has it counted.
 pub(crate) type Bench = fn(&Count) -> anyhow::Result<()>;
+
+/// Writes the files that only private keys can make into their folders below this one, with new keys,
+/// which are in nobody's hands afterwards. What is counted changes with them: the record has to be
+/// written anew.
+#[cfg(feature = "inputs")]
+pub(crate) fn make_inputs(folder: &std::path::Path) -> anyhow::Result<()> {
+    web_identity::make_inputs(&folder.join("web_identity"))?;
+    saml::make_inputs(&folder.join("saml"))
+}
 
 /// Every bench, by the name that its record has.
 pub(crate) const ALL: &[(&str, Bench)] = &[
@@ -34,6 +42,7 @@ pub(crate) const ALL: &[(&str, Bench)] = &[
     ("request/get-caller-identity-user", requests::get_caller_identity_user),
     ("request/get-role", requests::get_role),
     ("request/get-session-token", requests::get_session_token),
+    ("request/saml-rs256", saml::rs256),
     ("request/web-identity-again", web_identity::again),
     ("request/web-identity-es256", web_identity::new_es256),
     ("request/web-identity-rs256", web_identity::new_rs256),

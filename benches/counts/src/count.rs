@@ -66,6 +66,8 @@ impl Count {
         let once = |around: fn(&mut dyn FnMut())| {
             let received = make()?;
             world.settle()?;
+            // What must not be done here is done on threads of the runtime.
+            let _runtime = world.enter();
             check(&answer(&world.app, received, around))
         };
         for _ in 0..WARM {

@@ -25,7 +25,7 @@ use daypass_store::memory::Memory;
 use daypass_token::KeyEncryptionKey;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, Uri};
 use jiff::Timestamp;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, EnterGuard, Runtime};
 
 pub(crate) const ACCOUNT: &str = "123456789012";
 pub(crate) const ADMIN_KEY: &str = "AKIAIOSFODNN7EXAMPLE";
@@ -118,6 +118,11 @@ impl World {
         Ok(())
     }
 
+    /// Until what is returned is dropped this thread is one of the runtime.
+    pub(crate) fn enter(&self) -> EnterGuard<'_> {
+        self.runtime.enter()
+    }
+
     /// A user with a key and an inline policy.
     pub(crate) fn user(&self, name: &str, policy: &str) -> anyhow::Result<Credentials> {
         self.iam(&[("Action", "CreateUser"), ("UserName", name)])?;
@@ -162,6 +167,14 @@ impl World {
             self.directory.change_oidc_settings(account, id, &change, &noted).await?;
             clear_outbox(&self.directory).await
         })
+    }
+
+    /// A SAML provider of that metadata.
+    pub(crate) fn saml_provider(&self, name: &str, metadata: &str) -> anyhow::Result<()> {
+        let create =
+            [("Action", "CreateSAMLProvider"), ("Name", name), ("SAMLMetadataDocument", metadata)];
+        self.iam(&create)?;
+        Ok(())
     }
 
     fn iam(&self, params: &[(&str, &str)]) -> anyhow::Result<String> {
@@ -308,6 +321,7 @@ async fn app(
             allow_empty_region: false,
             rate_limits: daypass_api::RateLimits::default(),
             federation_plain_http: false,
+            saml: daypass_api::SamlAddresses::default(),
             strict_audit: false,
         },
     })?;

@@ -18,6 +18,7 @@ mod process;
 mod reply;
 mod report;
 mod request;
+mod saml;
 mod scale;
 mod standing;
 mod verification;
@@ -36,7 +37,7 @@ use crate::machine::Machine;
 use crate::measure::{CONNECTIONS, Effort, Found, Programs};
 use crate::process::Folder;
 use crate::report::Report;
-use crate::workload::{WORKLOADS, World};
+use crate::workload::{WORKLOADS, Workload, World};
 
 /// What `--only` can name beside the workloads.
 const STANDING: &str = "server";
@@ -196,9 +197,18 @@ fn run(arguments: &Arguments) -> anyhow::Result<Report> {
     let data = folder.path().join("data");
     let driven = programs.driven_product(&data)?;
     let mut world = World::make(driven.address, &data)?;
-    if WORKLOADS.iter().any(|row| row.bears_tokens() && arguments.wants(row.id)) {
+    let any = |needs: fn(&Workload) -> bool| {
+        WORKLOADS.iter().any(|row| needs(row) && arguments.wants(row.id))
+    };
+    if any(Workload::bears_tokens) {
         let tokens = effort.tokens();
         world = world.with_web_identity(driven.address, &data, &programs.cores, tokens)?;
+    }
+    if any(Workload::is_asserted) {
+        world = world.with_saml(driven.address, &data)?;
+    }
+    if any(|row| row.bears_tokens() || row.is_asserted()) {
+        world = world.with_verifier()?;
     }
     let hello = programs.driven_hello(folder.path())?;
     let wanted = |name: &str| arguments.wants(name);

@@ -195,8 +195,8 @@ pub(crate) fn workloads(
     let plainest = world.pool(&PLAINEST_OF_USER, product.address)?;
     let floor = || hello.closed(&plainest, (200, true), effort).context("the hello-world");
     for round in 1..=effort.rounds {
-        if let Some(web_identity) = world.web_identity() {
-            verifications.add(&web_identity.verifier)?;
+        if let Some(verifier) = world.verifier() {
+            verifications.add(verifier)?;
         }
         let mut before = floor()?;
         for (workload, rounds) in wanted.iter().zip(&mut rounds) {

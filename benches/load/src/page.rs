@@ -106,6 +106,11 @@ if its tokens do. What no server can leave out of such a call is to verify one s
 measured in the same rounds without any server: aws-lc alone, on the load's core, by the CPU time of \
 its thread. Where the same token comes again, 16 of RS256 take turns.
 
+AssumeRoleWithSAML is asked unsigned as well, with responses of a provider of the size that the row \
+says, whose assertion is signed with RSA-2048; 256 take turns, signed before each turn. The server \
+remembers no response that it has verified: each is parsed, canonicalised, verified, and its canonical \
+form parsed again.
+
 Requests a second are of a closed loop: each connection asks again as soon as it is answered. The \
 times of answers are of an open loop: requests are due at a fixed rate, whatever becomes of them, and \
 the time counts from when a request was due, so that a stall is in the figures of all that came due \

@@ -81,17 +81,17 @@ impl Call<'_> {
         whole(&host, &added, &body, at, number)
     }
 
-    /// The whole request that nothing but a token proves.
-    pub(crate) fn bearing(
+    /// The whole request that nothing but a parameter proves.
+    pub(crate) fn proven(
         &self,
         server: SocketAddr,
-        token: &str,
+        (name, proof): (&str, &str),
         at: Timestamp,
         number: usize,
     ) -> Vec<u8> {
         let mut body = self.body(number);
-        body.push_str("&WebIdentityToken=");
-        push_encoded(&mut body, token);
+        let _ = write!(body, "&{name}=");
+        push_encoded(&mut body, proof);
         whole(&server.to_string(), &[], &body, at, number)
     }
 
@@ -257,9 +257,10 @@ mod tests {
     }
 
     #[test]
-    fn what_bears_a_token_is_not_signed() {
+    fn what_a_parameter_proves_is_not_signed() {
         let address = "127.0.0.1:4700".parse().unwrap();
-        let request = String::from_utf8(ASSUME.bearing(address, "e30.e30.x-_", now(), 7)).unwrap();
+        let proof = ("WebIdentityToken", "e30.e30.x-_");
+        let request = String::from_utf8(ASSUME.proven(address, proof, now(), 7)).unwrap();
         let (head, body) = request.split_once("\r\n\r\n").unwrap();
         assert_eq!(value(head, "Content-Length"), body.len().to_string());
         assert!(!head.contains("Authorization") && !head.contains("X-Amz"), "{head}");

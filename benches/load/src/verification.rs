@@ -8,6 +8,7 @@ use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents,
 };
 use data_encoding::BASE64URL_NOPAD;
+use daypass_federation::oidc::Algorithm;
 use daypass_federation::testing::SigningKey;
 use nix::time::{ClockId, clock_gettime};
 
@@ -56,8 +57,10 @@ pub(crate) struct Verifier {
 }
 
 impl Verifier {
-    /// Of these keys.
-    pub(crate) fn new(rsa2048: &SigningKey, p256: &SigningKey) -> anyhow::Result<Self> {
+    /// With new keys.
+    pub(crate) fn new() -> anyhow::Result<Self> {
+        let rsa2048 = &SigningKey::generate(Algorithm::Rs256, "rsa-1");
+        let p256 = &SigningKey::generate(Algorithm::Es256, "p256-1");
         let number = |key: &SigningKey, name: &str| -> anyhow::Result<Vec<u8>> {
             let jwk = key.jwk();
             let text = jwk[name].as_str().with_context(|| format!("a key has no `{name}`"))?;
@@ -117,15 +120,11 @@ fn own_time() -> anyhow::Result<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use daypass_federation::oidc::Algorithm;
-
     use super::*;
 
     #[test]
     fn both_kinds_are_verified_and_take_time() {
-        let rsa = SigningKey::generate(Algorithm::Rs256, "rsa-1");
-        let p256 = SigningKey::generate(Algorithm::Es256, "p256-1");
-        let mut verifier = Verifier::new(&rsa, &p256).unwrap();
+        let mut verifier = Verifier::new().unwrap();
         let mut rounds = Rounds::default();
         rounds.add(&verifier).unwrap();
         let found = rounds.done().unwrap();

@@ -22,7 +22,6 @@ use serde_json::{Value, json};
 use crate::client;
 use crate::cores::Cores;
 use crate::request::{Call, Service};
-use crate::verification::Verifier;
 
 /// Where the tokens come from, as the URL of a provider and as its name in ARNs and condition keys.
 const ISSUER: &str = "https://oidc.example.com/cluster-1";
@@ -62,7 +61,6 @@ pub(crate) struct WebIdentity {
     es256: Vec<String>,
     /// How often the provider was changed.
     changes: Cell<u64>,
-    pub(crate) verifier: Verifier,
 }
 
 impl WebIdentity {
@@ -81,9 +79,8 @@ impl WebIdentity {
         let now = Timestamp::now().as_second();
         let sign = |key| cores.everywhere(|| tokens(key, count, now));
         let (rs256, es256) = (sign(&rsa)?, sign(&p256)?);
-        let verifier = Verifier::new(&rsa, &p256)?;
         let socket = data.join("operator.sock");
-        let made = Self { socket, rs256, es256, changes: Cell::new(0), verifier };
+        let made = Self { socket, rs256, es256, changes: Cell::new(0) };
 
         let iam = |action, parameters: &[(&str, &str)]| {
             let call = Call { service: Service::Iam, action, parameters };
@@ -114,7 +111,10 @@ impl WebIdentity {
             self.have_all_forgotten()?;
         }
         let numbered = tokens.enumerate();
-        Ok(numbered.map(|(number, token)| call.bearing(server, token, now, number)).collect())
+        let proven = |(number, token): (usize, &String)| {
+            call.proven(server, ("WebIdentityToken", token), now, number)
+        };
+        Ok(numbered.map(proven).collect())
     }
 
     /// Changes the provider, so that what was verified before is not believed any more.

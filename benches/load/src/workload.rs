@@ -11,6 +11,8 @@ use jiff::Timestamp;
 use crate::client;
 use crate::cores::Cores;
 use crate::request::{Call, Service, credentials};
+use crate::saml::{self, Saml};
+use crate::verification::Verifier;
 use crate::web_identity::{self, Shown, WebIdentity};
 
 /// The account that the servers serve.
@@ -30,6 +32,8 @@ pub(crate) enum Who {
     Stranger,
     /// Whoever has a token of the provider.
     Bearer(Shown),
+    /// Whoever has a response of the SAML provider.
+    Asserted,
 }
 
 impl Who {
@@ -58,9 +62,14 @@ impl Workload {
         (self.expected, self.who.asks_again())
     }
 
-    /// Whether it needs a provider.
+    /// Whether it needs an OpenID Connect provider.
     pub(crate) fn bears_tokens(&self) -> bool {
         matches!(self.who, Who::Bearer(_))
+    }
+
+    /// Whether it needs a SAML provider.
+    pub(crate) fn is_asserted(&self) -> bool {
+        self.who == Who::Asserted
     }
 }
 
@@ -184,6 +193,17 @@ pub(crate) const WORKLOADS: &[Workload] = &[
         aim: None,
     },
     Workload {
+        id: "saml-rs256",
+        title: "AssumeRoleWithSAML, RSA-2048, 4.9 kB of XML",
+        call: sts(
+            "AssumeRoleWithSAML",
+            &[("RoleArn", saml::ROLE_ARN), ("PrincipalArn", saml::PROVIDER_ARN)],
+        ),
+        who: Who::Asserted,
+        expected: 200,
+        aim: None,
+    },
+    Workload {
         id: "role",
         title: "GetRole",
         call: iam("GetRole", &[("RoleName", "reader")]),
@@ -213,6 +233,8 @@ pub(crate) struct World {
     stranger: Credentials,
     sessions: Vec<Credentials>,
     web_identity: Option<WebIdentity>,
+    saml: Option<Saml>,
+    verifier: Option<Verifier>,
 }
 
 impl World {
@@ -240,7 +262,7 @@ impl World {
         let sessions = (0..SESSIONS)
             .map(|_| client::keys(&client::call(server, &user, &ASSUME_ROLE)?))
             .collect::<anyhow::Result<_>>()?;
-        Ok(Self { user, stranger, sessions, web_identity: None })
+        Ok(Self { user, stranger, sessions, web_identity: None, saml: None, verifier: None })
     }
 
     /// Adds a provider with that many tokens of each kind, signed on these cores.
@@ -256,8 +278,19 @@ impl World {
         Ok(Self { web_identity: Some(made), ..self })
     }
 
-    pub(crate) fn web_identity(&self) -> Option<&WebIdentity> {
-        self.web_identity.as_ref()
+    /// Adds a SAML provider.
+    pub(crate) fn with_saml(self, server: SocketAddr, data: &Path) -> anyhow::Result<Self> {
+        let made = Saml::make(server, &admin(data)?, ROLE_POLICY)?;
+        Ok(Self { saml: Some(made), ..self })
+    }
+
+    /// Adds what tells how long the verification of a signature takes by itself.
+    pub(crate) fn with_verifier(self) -> anyhow::Result<Self> {
+        Ok(Self { verifier: Some(Verifier::new()?), ..self })
+    }
+
+    pub(crate) fn verifier(&self) -> Option<&Verifier> {
+        self.verifier.as_ref()
     }
 
     /// Fresh requests of a workload.
@@ -274,6 +307,10 @@ impl World {
             Who::Bearer(shown) => {
                 let web_identity = self.web_identity.as_ref().context("no tokens were made")?;
                 web_identity.pool(call, server, shown, now)
+            }
+            Who::Asserted => {
+                let saml = self.saml.as_ref().context("no SAML provider was made")?;
+                Ok(saml.pool(call, server, now))
             }
         }
     }

@@ -27,6 +27,9 @@ use crate::rate_limits::{Limits, RateLimits};
 use crate::record::{owners_copy, record};
 use crate::refusal_log::{RefusalLog, logged_cause};
 use crate::regions::Regions;
+use crate::saml_addresses::SamlAddresses;
+use crate::saml_keys::SamlKeys;
+use crate::saml_uses::SamlUses;
 use crate::unreadable;
 use crate::verified_tokens::VerifiedTokens;
 use crate::web_refusals::{LeftOut, WebRefusals};
@@ -58,6 +61,8 @@ pub struct Settings {
     pub rate_limits: RateLimits,
     /// Whether OpenID Connect providers may be on this machine, without TLS and on any port.
     pub federation_plain_http: bool,
+    /// Where SAML responses may be addressed to, and whom they may be meant for.
+    pub saml: SamlAddresses,
 }
 
 /// What the API stands on.
@@ -90,6 +95,8 @@ pub struct App {
     pub(crate) open_sessions: OpenSessions,
     pub(crate) key_sets: KeySets,
     pub(crate) verified_tokens: VerifiedTokens,
+    pub(crate) saml_keys: SamlKeys,
+    pub(crate) saml_uses: SamlUses,
     pub(crate) credential_reports: CredentialReports,
     pub(crate) large_replies: LargeReplies,
     pub(crate) limits: Limits,
@@ -118,6 +125,8 @@ impl App {
             open_sessions: OpenSessions::new(),
             key_sets: KeySets::new(fetch, Arc::clone(&clock)),
             verified_tokens: VerifiedTokens::new(),
+            saml_keys: SamlKeys::new(),
+            saml_uses: SamlUses::new(),
             credential_reports: CredentialReports::default(),
             large_replies: LargeReplies::new(),
             limits: Limits::new(settings.rate_limits),
@@ -140,6 +149,11 @@ impl App {
     /// The Regions that there are, if they are configured.
     pub fn regions(&self) -> Option<&Regions> {
         self.settings.regions.as_ref()
+    }
+
+    /// Where SAML responses may be addressed to, and whom they may be meant for.
+    pub fn saml_addresses(&self) -> &SamlAddresses {
+        &self.settings.saml
     }
 
     /// The clock that requests are judged by.
@@ -267,7 +281,7 @@ impl App {
                 let memory = call.held_memory();
                 (Handled::OK, reply::success(&received.id, identified.format, document, memory))
             }
-            // SECURITY: of those whom a token names there are any number, and each may be refused.
+            // SECURITY: of those whom a provider names there are any number, and each may be refused.
             Err(fault) if matches!(call.caller.identity(), Identity::Bearer(_)) => {
                 self.refuse_unproven(received, manner, &fault)
             }

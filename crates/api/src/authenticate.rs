@@ -1,4 +1,4 @@
-//! Signature -> credential -> caller; or a token of an identity provider -> caller.
+//! Signature -> credential -> caller; or a token or an assertion of an identity provider -> caller.
 //!
 //! SECURITY: the only place that makes an [`Authenticated`] request. The operations whose caller is
 //! proven by a parameter are a closed list, [`Proof`]; they take requests without a signature, and a
@@ -26,8 +26,9 @@ use crate::open_sessions::TokenDigest;
 use crate::operation::Effect;
 use crate::rate_limits::Standing;
 use crate::regions::Endpoint;
-use crate::sts::assume_role_with_web_identity::Input;
-use crate::{Code, Fault, Received, web_identity};
+use crate::sts::assume_role_with_saml::Input as SamlInput;
+use crate::sts::assume_role_with_web_identity::Input as WebIdentityInput;
+use crate::{Code, Fault, Received, saml, web_identity};
 
 /// SigV4 requests may be this much older or newer than our clock.
 const SKEW_SECONDS: i64 = 15 * 60;
@@ -58,8 +59,10 @@ pub(crate) struct Authenticated<'a> {
     owner: OnceLock<AccountId>,
     /// As which principal a trust policy lets in whom a provider names.
     federated_as: OnceLock<String>,
-    /// The parameters, where a token among them is the proof.
-    web_identity: Option<Arc<Input>>,
+    /// The parameters, where one of them is the proof.
+    proven: Option<Proven>,
+    /// Whether the assertion that proves the caller was used before.
+    used_again: OnceLock<()>,
 }
 
 impl Authenticated<'_> {
@@ -166,8 +169,29 @@ impl Authenticated<'_> {
     }
 
     /// The parameters of the call, if a token among them is what proves the caller.
-    pub(crate) fn web_identity(&self) -> Option<&Arc<Input>> {
-        self.web_identity.as_ref()
+    pub(crate) fn web_identity(&self) -> Option<&Arc<WebIdentityInput>> {
+        match &self.proven {
+            Some(Proven::WebIdentity(input)) => Some(input),
+            _ => None,
+        }
+    }
+
+    /// The parameters of the call, if an assertion among them is what proves the caller.
+    pub(crate) fn saml(&self) -> Option<&Arc<SamlInput>> {
+        match &self.proven {
+            Some(Proven::Saml(input)) => Some(input),
+            _ => None,
+        }
+    }
+
+    /// Notes, for the record, that the assertion that proves the caller was used before.
+    pub(crate) fn note_used_again(&self) {
+        let _ = self.used_again.set(());
+    }
+
+    /// Whether the assertion that proves the caller was used before.
+    pub(crate) fn is_used_again(&self) -> bool {
+        self.used_again.get().is_some()
     }
 
     /// Notes that a policy of an account has a say: if that is not the caller's own, it gets a copy
@@ -218,8 +242,17 @@ struct Claim {
 pub(crate) enum Proof {
     /// By a signature.
     Signature,
+    /// By a parameter, `SAMLAssertion`, whatever signs.
+    Saml,
     /// By a parameter, `WebIdentityToken`, whatever signs.
     WebIdentity,
+}
+
+/// The parameters of an operation whose caller one of them proves.
+#[derive(Debug)]
+enum Proven {
+    Saml(Arc<SamlInput>),
+    WebIdentity(Arc<WebIdentityInput>),
 }
 
 /// Proves the caller of an identified request.
@@ -238,16 +271,21 @@ pub(crate) async fn authenticate<'a>(
             let text = "Request is missing Authentication Token";
             Err(Fault::new(Code::MissingAuthenticationToken, text))
         }
-        (presented, Proof::WebIdentity) => {
+        (presented, proof @ (Proof::Saml | Proof::WebIdentity)) => {
             let endpoint = match presented {
                 Some(presented) => signer(app, received, identified, presented, now).await?.1,
                 None => unsigned_endpoint(app, received)?,
             };
             // On the heap: whoever signs is not to carry the room that this takes.
-            let bearer = Box::pin(web_identity::bearer(app, received, identified, now));
-            let (caller, input) = bearer.await?;
+            let (caller, proven) = if proof == Proof::Saml {
+                let bearer = Box::pin(saml::bearer(app, received, identified, now)).await?;
+                (bearer.0, Proven::Saml(bearer.1))
+            } else {
+                let bearer = Box::pin(web_identity::bearer(app, received, identified, now)).await?;
+                (bearer.0, Proven::WebIdentity(bearer.1))
+            };
             let call = authenticated(app, received, identified, (caller, endpoint), now);
-            Ok(Authenticated { web_identity: Some(input), ..call })
+            Ok(Authenticated { proven: Some(proven), ..call })
         }
     }
 }
@@ -263,7 +301,9 @@ fn authenticated<'a>(
     // A scope may be in any Region that a signer can write; one that is none is not passed on.
     let signed_region = match (&endpoint, identified.service, identified.operation.proof()) {
         (Some(_), ServedService::Iam, _) => None,
-        (Some(endpoint), _, Proof::WebIdentity) => Region::parse(endpoint.region()).ok(),
+        (Some(endpoint), _, Proof::Saml | Proof::WebIdentity) => {
+            Region::parse(endpoint.region()).ok()
+        }
         _ => Region::parse(caller.signed_region()).ok(),
     };
     Authenticated {
@@ -281,7 +321,8 @@ fn authenticated<'a>(
         memory: Mutex::default(),
         private_key: OnceLock::new(),
         federated_as: OnceLock::new(),
-        web_identity: None,
+        proven: None,
+        used_again: OnceLock::new(),
     }
 }
 

@@ -13,7 +13,8 @@ use daypass_policy::{
 };
 
 use crate::authenticate::{Authenticated, invalid_token, require_open_still, service_behind};
-use crate::caller::{Bearer, Identity};
+use crate::bearer::Bearer;
+use crate::caller::Identity;
 use crate::conditions::conditions;
 use crate::convert::found;
 use crate::identify::Service;
@@ -398,8 +399,8 @@ fn allow_service(
 /// registered like all others, and have both names.
 const BUILT_IN: [&str; 2] = ["accounts.google.com", "cognito-identity.amazonaws.com"];
 
-/// Lets in whom a token names where the provider is trusted by name: by its ARN or, for an issuer
-/// that AWS has built in, by its host.
+/// Lets in whom a token or an assertion names where the provider is trusted by name: by its ARN or,
+/// for an issuer of tokens that AWS has built in, by its host.
 ///
 /// SECURITY: each name is decided on by itself; one must be allowed all actions, and neither may be
 /// denied any of them explicitly. Whatever the reason is, the answer is one, so that nobody learns
@@ -410,8 +411,9 @@ fn allow_bearer(
     need: &Need,
     layers: &Layers<'_>,
 ) -> Result<(), Fault> {
-    let provider = &bearer.provider;
-    let host = Some(provider.url.without_scheme()).filter(|host| BUILT_IN.contains(host));
+    let provider = bearer.provider();
+    let host = bearer.token().map(|bearer| bearer.provider.url.without_scheme());
+    let host = host.filter(|host| BUILT_IN.contains(host));
     let refused = |cause: String| {
         let message = format!("Not authorized to perform {}", need.action);
         let role = &need.resource;
@@ -423,7 +425,7 @@ fn allow_bearer(
     };
     let mut admitted = None;
     let mut lacking = None;
-    for name in [Some(provider.arn.as_str()), host].into_iter().flatten() {
+    for name in [Some(provider.as_str()), host].into_iter().flatten() {
         let mut context = context(call, need);
         context.insert("aws:FederatedProvider", name);
         let mut is_admitted = true;

@@ -1,26 +1,28 @@
 //! Who makes a request, once that is proven.
 //!
-//! SECURITY: a [`Caller`] takes a [`Verified`] signature or the [`WebIdentity`] of a verified token
-//! by value, and only verification makes either: no identity exists without a proof.
+//! SECURITY: a [`Caller`] takes a [`Verified`] signature by value, or a [`Bearer`] that holds what a
+//! verified token or assertion says, and only verification makes either: no identity exists without a
+//! proof.
 
 use std::sync::{Arc, OnceLock};
 
 use daypass_directory::{
-    Account, Directory, DirectoryError, EffectivePolicies, OidcProvider, Role, Seen, Service, Tag,
-    User,
+    Account, Directory, DirectoryError, EffectivePolicies, Role, Seen, Service, Tag, User,
 };
-use daypass_federation::oidc::WebIdentity;
 use daypass_names::{
     AccessKeyId, AccountAlias, AccountId, Arn, FederatedUserName, SessionName, UniqueId,
 };
 use daypass_policy::{Kind, Policy, Principal};
 use daypass_sigv4::Verified;
-use daypass_token::{Origin, OriginKind, Session, SessionId};
+use daypass_token::{Origin, Session, SessionId};
+
+use crate::bearer::Bearer;
 
 /// A proven caller.
 #[derive(Debug)]
 pub(crate) struct Caller {
-    /// The signature; nothing where a token is the proof, which the identity then holds.
+    /// The signature; nothing where a token or an assertion is the proof, which the identity then
+    /// holds.
     verified: Option<Verified>,
     identity: Identity,
     session: Option<Arc<CallerSession>>,
@@ -46,8 +48,8 @@ pub(crate) enum Identity {
     Service(Arc<Service>),
     /// A user, by its long-term key or a GetSessionToken session.
     User(Arc<User>),
-    /// Whom a token of an OpenID Connect provider names. It may assume a role with it and nothing
-    /// else.
+    /// Whom a token or an assertion of an identity provider names. It may assume a role with that and
+    /// nothing else.
     Bearer(Box<Bearer>),
 }
 
@@ -61,42 +63,6 @@ impl Identity {
             Self::Service(_) | Self::Bearer(_) => None,
             Self::User(user) => Some(user.account),
         }
-    }
-}
-
-/// Who bears a token that was verified, and the provider whose token it is.
-#[derive(Debug)]
-pub(crate) struct Bearer {
-    /// The provider, as it stands in the directory now.
-    pub(crate) provider: Arc<OidcProvider>,
-    /// What the token says.
-    pub(crate) token: WebIdentity,
-    /// [`Origin::digest_of`] the provider and the subject.
-    digest: [u8; 16],
-}
-
-impl Bearer {
-    /// Whom the token of a provider names.
-    pub(crate) fn new(provider: Arc<OidcProvider>, token: WebIdentity) -> Self {
-        let digest = Origin::digest_of(&[provider.arn.as_str(), &token.subject]);
-        Self { provider, token, digest }
-    }
-
-    /// Where a chain of sessions begins that begins with the token.
-    pub(crate) fn origin(&self, began_ms: i64) -> Origin {
-        Origin {
-            kind: OriginKind::WebIdentity,
-            principal: None,
-            digest: self.digest,
-            began_ms,
-            account: None,
-            provider: Some(Origin::digest_of(&[self.provider.arn.as_str()])),
-        }
-    }
-
-    /// [`Origin::digest_of`] the provider and the subject.
-    pub(crate) fn digest(&self) -> [u8; 16] {
-        self.digest
     }
 }
 
@@ -201,8 +167,8 @@ impl Caller {
         Self { verified: Some(verified), identity, session }
     }
 
-    /// Whom a verified token names.
-    pub(crate) fn of_web_identity(bearer: Bearer) -> Self {
+    /// Whom a verified token or assertion names.
+    pub(crate) fn of_bearer(bearer: Bearer) -> Self {
         let identity = Identity::Bearer(Box::new(bearer));
         Self { verified: None, identity, session: None }
     }
@@ -217,7 +183,7 @@ impl Caller {
         self.session.as_deref()
     }
 
-    /// The key that signed; nothing where a token is the proof.
+    /// The key that signed; nothing where a token or an assertion is the proof.
     pub(crate) fn access_key_id(&self) -> Option<&AccessKeyId> {
         self.verified.as_ref().map(Verified::access_key_id)
     }
@@ -258,7 +224,7 @@ impl Caller {
             Identity::Service(service) => Some(service.id),
             Identity::User(user) => Some(user.id),
             Identity::Bearer(bearer) => {
-                let began_as = Some((None, None, bearer.digest));
+                let began_as = Some((None, None, bearer.digest()));
                 return LimitedAs { account: None, id: None, began_as };
             }
         };
@@ -311,7 +277,7 @@ impl Caller {
     /// a provider names.
     pub(crate) fn shown(&self) -> &str {
         match &self.identity {
-            Identity::Bearer(bearer) => &bearer.token.subject,
+            Identity::Bearer(bearer) => bearer.subject(),
             Identity::Service(service) => first_principal(service),
             _ => self.arn().map_or("", Arn::as_str),
         }
@@ -348,7 +314,7 @@ impl Caller {
                 Principal::User { arn: &user.arn, id: user.id, account: user.account }
             }
             Identity::Bearer(bearer) => {
-                Principal::Federated { provider: bearer.provider.arn.as_str() }
+                Principal::Federated { provider: bearer.provider().as_str() }
             }
             Identity::RoleSession { role, arn, .. } => Principal::RoleSession {
                 role_arn: &role.arn,
@@ -366,7 +332,7 @@ impl Caller {
             | Identity::Root(_) => Ok(None),
             Identity::RoleSession { role, .. } => role.seen().map(Some),
             Identity::Service(service) => service.seen().map(Some),
-            Identity::Bearer(bearer) => bearer.provider.seen().map(Some),
+            Identity::Bearer(bearer) => bearer.seen().map(Some),
             Identity::FederatedUser(FederatedUser { creator: Creator::User(user), .. })
             | Identity::User(user) => user.seen().map(Some),
         }

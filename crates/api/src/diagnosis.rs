@@ -5,8 +5,6 @@
 //! that of the provider; of a token that nobody has proven the issuer, the algorithm and the id of its
 //! key are told, cut short.
 
-use std::fmt;
-
 use data_encoding::BASE64URL_NOPAD;
 use daypass_directory::OidcProvider;
 use daypass_federation::oidc::{
@@ -16,54 +14,11 @@ use daypass_names::ClientId;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use crate::bearer::Claims;
+use crate::findings::{self, Diagnosis, Finding, Findings, claimed_keys, listed, quoted};
 use crate::sts::assume_role_with_web_identity::check_passed;
 use crate::web_identity::OLDEST_S;
 use crate::{App, issuers};
-
-/// Most characters of a text of the token that are told.
-const TOLD: usize = 200;
-
-/// Most entries of a list that are told.
-const LISTED: usize = 10;
-
-/// What came of each check of a token.
-#[derive(Clone, Debug)]
-pub struct Diagnosis {
-    /// Each check, in the order in which they are made.
-    pub checks: Vec<DiagnosedCheck>,
-    /// What trust policies can ask of the token: condition keys with their values. Nothing when the
-    /// token is not accepted.
-    pub condition_keys: Vec<(String, Vec<String>)>,
-}
-
-/// A check of a token.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct DiagnosedCheck {
-    /// What is looked at.
-    pub check: &'static str,
-    /// What came of it.
-    pub finding: Finding,
-    /// What was found, in words. It may hold any characters.
-    pub detail: String,
-}
-
-/// What came of a check.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Finding {
-    /// It is as it must be.
-    Passed,
-    /// It is not: the token is refused.
-    Failed,
-    /// It could not be looked at, because of one before it.
-    NotReached,
-}
-
-impl Diagnosis {
-    /// Whether a role lets the token in whose trust policy does.
-    pub fn is_accepted(&self) -> bool {
-        self.checks.iter().all(|check| check.finding == Finding::Passed)
-    }
-}
 
 /// The checks, in the order in which they are made.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -82,8 +37,8 @@ enum Check {
     Claims,
 }
 
-impl Check {
-    const ALL: [Self; 12] = [
+impl findings::Check for Check {
+    const ALL: &'static [Self] = &[
         Self::Account,
         Self::Provider,
         Self::Form,
@@ -98,7 +53,7 @@ impl Check {
         Self::Claims,
     ];
 
-    const fn name(self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
             Self::Account => "account",
             Self::Provider => "provider",
@@ -114,7 +69,9 @@ impl Check {
             Self::Claims => "claims",
         }
     }
+}
 
+impl Check {
     /// The check that a fault of the claims belongs to.
     fn of(fault: TokenFault) -> Self {
         match fault {
@@ -138,7 +95,7 @@ impl App {
     /// Makes every check of a token that AssumeRoleWithWebIdentity makes before it looks at a role,
     /// and tells what came of each. Keys are fetched when they are not at hand.
     pub async fn diagnose_web_identity(&self, provider: &OidcProvider, token: &str) -> Diagnosis {
-        let mut findings = Findings::default();
+        let mut findings = Findings::new();
         let identity = self.diagnose(provider, token, &mut findings).await;
         let checks = findings.finished();
         let identity = identity.filter(|_| checks.iter().all(|c| c.finding == Finding::Passed));
@@ -152,7 +109,7 @@ impl App {
         &self,
         provider: &OidcProvider,
         text: &str,
-        findings: &mut Findings,
+        findings: &mut Findings<Check>,
     ) -> Option<WebIdentity> {
         let now = self.clock().now();
         let account = provider.account;
@@ -220,7 +177,7 @@ impl App {
     }
 }
 
-fn issuer(provider: &OidcProvider, said: &str, findings: &mut Findings) {
+fn issuer(provider: &OidcProvider, said: &str, findings: &mut Findings<Check>) {
     let registered = provider.url.as_str();
     if said == registered {
         findings.pass(Check::Issuer, "it is the URL of the provider, letter by letter");
@@ -243,7 +200,7 @@ fn issuer(provider: &OidcProvider, said: &str, findings: &mut Findings) {
     );
 }
 
-fn algorithm(allowed: Algorithms, token: &Token<'_>, findings: &mut Findings) {
+fn algorithm(allowed: Algorithms, token: &Token<'_>, findings: &mut Findings<Check>) {
     let used = token.algorithm();
     if allowed.contains(used) {
         findings.pass(Check::Algorithm, format!("{used}"));
@@ -279,7 +236,7 @@ fn claims(
     verified: &VerifiedToken,
     (token, said): (&Token<'_>, &Said),
     now: Timestamp,
-    findings: &mut Findings,
+    findings: &mut Findings<Check>,
 ) -> Option<WebIdentity> {
     let mut expected = expected(provider, now);
     // What there is to say of the issuer was said above.
@@ -352,61 +309,7 @@ fn condition_keys(provider: &OidcProvider, identity: &WebIdentity) -> Vec<(Strin
     let prefix = provider.url.without_scheme();
     let of_issuer =
         identity.keys.iter().map(|(claim, values)| (format!("{prefix}:{claim}"), values.clone()));
-    let tags = identity
-        .tags
-        .iter()
-        .map(|(key, value)| (format!("aws:RequestTag/{key}"), vec![value.clone()]));
-    let list =
-        |name: &str, values: Vec<String>| (!values.is_empty()).then(|| (name.to_owned(), values));
-    let keys = identity.tags.iter().map(|(key, _)| key.clone()).collect();
-    let lists = [
-        list("aws:TagKeys", keys),
-        list("sts:TransitiveTagKeys", identity.transitive_tag_keys.clone()),
-    ];
-    let source = identity.source_identity.iter();
-    let source = source.map(|name| ("sts:SourceIdentity".to_owned(), vec![name.clone()]));
-    let federated = ("aws:FederatedProvider".to_owned(), vec![provider.arn.to_string()]);
-    of_issuer
-        .chain(tags)
-        .chain(lists.into_iter().flatten())
-        .chain(source)
-        .chain([federated])
-        .collect()
-}
-
-/// What was found so far, at most one finding for each check: the first.
-#[derive(Debug, Default)]
-struct Findings(Vec<(Check, Finding, String)>);
-
-impl Findings {
-    fn pass(&mut self, check: Check, detail: impl fmt::Display) {
-        self.put(check, Finding::Passed, detail);
-    }
-
-    fn fail(&mut self, check: Check, detail: impl fmt::Display) {
-        self.put(check, Finding::Failed, detail);
-    }
-
-    fn put(&mut self, check: Check, finding: Finding, detail: impl fmt::Display) {
-        if !self.0.iter().any(|(there, ..)| *there == check) {
-            self.0.push((check, finding, detail.to_string()));
-        }
-    }
-
-    /// Every check, those that were not reached too.
-    fn finished(mut self) -> Vec<DiagnosedCheck> {
-        for check in Check::ALL {
-            self.put(check, Finding::NotReached, "not looked at");
-        }
-        let of = |check: Check| self.0.iter().find(|(there, ..)| *there == check);
-        let each = Check::ALL.into_iter().filter_map(of);
-        let told = |(check, finding, detail): &(Check, Finding, String)| DiagnosedCheck {
-            check: check.name(),
-            finding: *finding,
-            detail: detail.clone(),
-        };
-        each.map(told).collect()
-    }
+    of_issuer.chain(claimed_keys(&provider.arn, Claims::from(identity))).collect()
 }
 
 /// What the claims of a verified token say, to be told. Nothing is decided by it.
@@ -458,24 +361,5 @@ impl Said {
 
     fn subject(&self) -> String {
         self.0.get("sub").and_then(Value::as_str).map_or_else(|| "none".to_owned(), quoted)
-    }
-}
-
-/// A text that somebody else made, between back quotes.
-fn quoted(text: &str) -> String {
-    let mut told: String = text.chars().take(TOLD).collect();
-    if told.len() < text.len() {
-        told.push('…');
-    }
-    format!("`{told}`")
-}
-
-fn listed<'a>(texts: impl ExactSizeIterator<Item = &'a str>) -> String {
-    let more = texts.len().saturating_sub(LISTED);
-    let told = texts.take(LISTED).map(quoted).collect::<Vec<_>>().join(", ");
-    match (told.is_empty(), more) {
-        (true, _) => "none".to_owned(),
-        (false, 0) => told,
-        (false, more) => format!("{told} and {more} more"),
     }
 }

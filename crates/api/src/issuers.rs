@@ -58,6 +58,7 @@ mod tests {
             strict_audit: false,
             rate_limits: RateLimits::default(),
             federation_plain_http,
+            saml: crate::SamlAddresses::default(),
         };
         let (with, without) = (settings(true), settings(false));
         for (text, off, on) in [

@@ -126,7 +126,8 @@ pub(crate) enum Recorded {
     Arns(&'static str),
     /// Not a parameter: the tags that the calling session passes on.
     IncomingTransitiveTags,
-    /// Not parameters: the tags and the source identity that a token claims.
+    /// Not parameters: the tags and the source identity that a token or an assertion claims, and the
+    /// id of the assertion with the name of the session.
     Claims,
     /// Only that it was sent, of a secret.
     Hidden(&'static str),

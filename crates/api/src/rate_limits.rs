@@ -15,7 +15,7 @@ use std::hash::{BuildHasher, Hash, RandomState};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use daypass_names::AccountId;
+use daypass_names::{AccountId, UniqueId};
 use jiff::Timestamp;
 
 use crate::buckets::{Buckets, nanoseconds};
@@ -159,6 +159,55 @@ pub(crate) enum Standing {
     Over,
     /// Over its limit, and so is the credential there: only the right signature is answered.
     Spent,
+}
+
+/// An attempt to prove a caller by a parameter of the request: a token or an assertion of an identity
+/// provider. It is counted for the address when it fails.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Attempt<'a> {
+    limits: &'a Limits,
+    received: &'a Received,
+    standing: Standing,
+    now: Timestamp,
+}
+
+/// An attempt with a proof of a provider that there is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ClaimedAttempt<'a> {
+    attempt: Attempt<'a>,
+    provider: UniqueId,
+}
+
+impl<'a> Attempt<'a> {
+    /// An attempt, before the provider is looked for.
+    pub(crate) fn begin(limits: &'a Limits, received: &'a Received, now: Timestamp) -> Self {
+        Self { limits, received, standing: limits.standing(received, now), now }
+    }
+
+    /// Counts an attempt whose provider there is not, and tells how it is refused. `claimed` is whose
+    /// it is said to be.
+    pub(crate) fn unknown(&self, fault: Fault, claimed: impl Hash) -> Fault {
+        self.limits.refuse_unknown(fault, self.standing, self.received, claimed, self.now)
+    }
+
+    /// Goes on with a provider that there is, whose proofs count by themselves, as the keys of a user
+    /// do.
+    ///
+    /// # Errors
+    /// `Throttling` when the address is over every limit.
+    pub(crate) fn admit(self, provider: UniqueId) -> Result<ClaimedAttempt<'a>, Fault> {
+        let Self { limits, received, standing, now } = self;
+        let standing = limits.admit_claim(standing, received, provider, now)?;
+        Ok(ClaimedAttempt { attempt: Self { standing, ..self }, provider })
+    }
+}
+
+impl ClaimedAttempt<'_> {
+    /// Counts an attempt whose proof is wrong, and tells how it is refused.
+    pub(crate) fn refused(&self, fault: Fault) -> Fault {
+        let Attempt { limits, received, standing, now } = self.attempt;
+        limits.refuse_signature(fault, standing, received, self.provider, now)
+    }
 }
 
 impl Limits {

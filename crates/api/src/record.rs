@@ -13,7 +13,8 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::authenticate::Authenticated;
-use crate::caller::{Bearer, Caller, CallerSession, Creator, Identity};
+use crate::bearer::{AssertionBearer, Claims, TokenBearer};
+use crate::caller::{Caller, CallerSession, Creator, Identity};
 use crate::conditions::text;
 use crate::identify::Service;
 use crate::operation::{Done, Effect, Recorded};
@@ -22,6 +23,9 @@ use crate::{Fault, RequestId, federation_facts};
 
 /// Where CloudTrail tells the endpoint that was asked.
 const REQUEST_DETAILS: &str = "RequestDetails";
+
+/// Tells that the assertion was used before.
+const USED_AGAIN: &str = "sAMLAssertionUsedAgain";
 
 /// Builds the record of a call that ended well, or with `fault`. It borrows nearly all of it.
 pub(crate) fn record<'a>(
@@ -79,13 +83,18 @@ pub(crate) fn record<'a>(
         additional.insert("service".to_owned(), service.name.as_str().into());
     }
     if let Identity::Bearer(bearer) = call.caller.identity() {
-        let Bearer { provider, .. } = &**bearer;
-        record.recipient_account_id = Some(provider.account);
+        record.recipient_account_id = Some(bearer.account());
         record.resources.to_mut().push(Resource {
-            arn: provider.arn.clone(),
-            account_id: Some(provider.account),
-            kind: "AWS::IAM::OIDCProvider",
+            arn: bearer.provider().clone(),
+            account_id: Some(bearer.account()),
+            kind: match bearer.assertion() {
+                Some(_) => "AWS::IAM::SAMLProvider",
+                None => "AWS::IAM::OIDCProvider",
+            },
         });
+        if call.is_used_again() {
+            additional.insert(USED_AGAIN.to_owned(), true.into());
+        }
     }
     if !additional.is_empty() {
         record.additional_event_data = Some(Value::Object(additional).into());
@@ -129,10 +138,18 @@ fn user_identity<'a>(call: &'a Authenticated<'_>) -> UserIdentity<'a> {
         }
         Identity::Service(_) => (PrincipalType::AwsService, None, None),
         Identity::Bearer(bearer) => {
-            let Bearer { provider, token, .. } = &**bearer;
-            let issuer = provider.url.without_scheme();
-            let id = format!("{issuer}:{}:{}", token.audience, token.subject);
-            (PrincipalType::WebIdentityUser, Some(Cow::Borrowed(&*token.subject)), Some(id.into()))
+            let (kind, id) = match (bearer.token(), bearer.assertion()) {
+                (Some(TokenBearer { provider, token }), _) => {
+                    let issuer = provider.url.without_scheme();
+                    let id = format!("{issuer}:{}:{}", token.audience, token.subject);
+                    (PrincipalType::WebIdentityUser, id)
+                }
+                (None, assertion) => {
+                    let qualifier = assertion.map_or("", |one| &one.name_qualifier);
+                    (PrincipalType::SamlUser, format!("{qualifier}:{}", bearer.subject()))
+                }
+            };
+            (kind, Some(Cow::Borrowed(bearer.subject())), Some(id.into()))
         }
         Identity::User(user) => {
             let name = Some(Cow::Borrowed(user.name.as_str()));
@@ -154,7 +171,10 @@ fn user_identity<'a>(call: &'a Authenticated<'_>) -> UserIdentity<'a> {
         identity.invoked_by = Some(call.invoked_by().into());
     }
     if let Identity::Bearer(bearer) = caller.identity() {
-        identity.identity_provider = Some(bearer.provider.arn.as_str().into());
+        identity.identity_provider = Some(match bearer.assertion() {
+            Some(assertion) => assertion.name_qualifier.as_str().into(),
+            None => bearer.provider().as_str().into(),
+        });
     }
     identity.access_key_id = caller.access_key_id().map(Cow::Borrowed);
     identity.session_context = caller.session().map(|session| session_context(caller, session));
@@ -273,21 +293,28 @@ fn incoming_tags(caller: &Caller) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-/// The tags and the source identity that a token claims, as CloudTrail names them; tags keep the case
-/// of their keys.
+/// The tags and the source identity that a token or an assertion claims, and of an assertion its id
+/// and the name of the session, as CloudTrail names them; tags keep the case of their keys.
 fn claims(caller: &Caller) -> Map<String, Value> {
     let mut claims = Map::new();
     let Identity::Bearer(bearer) = caller.identity() else { return claims };
-    let token = &bearer.token;
-    if !token.tags.is_empty() {
-        let tags = token.tags.iter().map(|(key, value)| (key.clone(), value.as_str().into()));
+    let Claims { tags, transitive_tag_keys, source_identity } = bearer.claims();
+    if !tags.is_empty() {
+        let tags = tags.iter().map(|(key, value)| (key.clone(), value.as_str().into()));
         claims.insert("principalTags".to_owned(), tags.collect::<Map<_, _>>().into());
     }
-    if !token.transitive_tag_keys.is_empty() {
-        claims.insert("transitiveTagKeys".to_owned(), token.transitive_tag_keys.clone().into());
+    if !transitive_tag_keys.is_empty() {
+        claims.insert("transitiveTagKeys".to_owned(), transitive_tag_keys.to_vec().into());
     }
-    if let Some(identity) = &token.source_identity {
-        claims.insert("sourceIdentity".to_owned(), identity.as_str().into());
+    if let Some(identity) = source_identity {
+        claims.insert("sourceIdentity".to_owned(), identity.into());
+    }
+    if let Some(AssertionBearer { assertion, .. }) = bearer.assertion() {
+        let own = [
+            ("sAMLAssertionID", &assertion.assertion_id),
+            ("roleSessionName", &assertion.role_session_name),
+        ];
+        claims.extend(own.map(|(name, value)| (name.to_owned(), value.as_str().into())));
     }
     claims
 }

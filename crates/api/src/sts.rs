@@ -1,6 +1,7 @@
 //! AWS STS, API version 2011-06-15. One file an operation.
 
 mod assume_role;
+pub(crate) mod assume_role_with_saml;
 pub(crate) mod assume_role_with_web_identity;
 mod assumption;
 mod decode_authorization_message;
@@ -20,6 +21,7 @@ use crate::operation::{AnyOperation, Row};
 // A static: each crate that goes through a constant would hold all of them once more.
 pub(crate) static OPERATIONS: &[&dyn AnyOperation] = &[
     &Row::<assume_role::AssumeRole>::NEW,
+    &Row::<assume_role_with_saml::AssumeRoleWithSaml>::NEW,
     &Row::<assume_role_with_web_identity::AssumeRoleWithWebIdentity>::NEW,
     &Row::<decode_authorization_message::DecodeAuthorizationMessage>::NEW,
     &Row::<get_access_key_info::GetAccessKeyInfo>::NEW,

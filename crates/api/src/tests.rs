@@ -33,6 +33,7 @@ mod refusals;
 mod regions;
 mod revocation;
 mod root_user;
+mod saml;
 mod services;
 mod simulation;
 mod simulation_agreement;

@@ -32,12 +32,23 @@ impl Turns {
         &'static self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Fault> {
+        self.run_with(async || Ok(()), move |()| work()).await
+    }
+
+    /// The same for work that needs much memory: what it works on is fetched when its turn has come,
+    /// so that those who wait hold none of it.
+    pub(crate) async fn run_with<M: Send + 'static, T: Send + 'static>(
+        &'static self,
+        fetch: impl AsyncFnOnce() -> Result<M, Fault>,
+        work: impl FnOnce(M) -> T + Send + 'static,
+    ) -> Result<T, Fault> {
         let turn =
             Turn::take(self).ok_or_else(|| Fault::new(Code::ServiceUnavailable, self.refusal))?;
         let permit =
             self.running.acquire().await.map_err(|error| Fault::internal(error.to_string()))?;
+        let fetched = fetch().await?;
         let working = tokio::task::spawn_blocking(move || {
-            let made = work();
+            let made = work(fetched);
             drop((permit, turn));
             made
         });
@@ -82,5 +93,25 @@ mod tests {
         OURS.run(|| panic!("for the test")).await.unwrap_err();
         assert_eq!(OURS.asked.load(Ordering::Relaxed), 0);
         assert_eq!(OURS.running.available_permits(), 2);
+    }
+
+    #[tokio::test]
+    async fn nothing_is_fetched_before_the_turn_has_come() {
+        static OURS: Turns = Turns::new(1, 4, "Too much waits.");
+        let fetched = AtomicUsize::new(0);
+        let fetch = async || {
+            assert_eq!(fetched.fetch_add(1, Ordering::Relaxed), 0, "at once");
+            tokio::task::yield_now().await;
+            fetched.fetch_sub(1, Ordering::Relaxed);
+            Ok(7)
+        };
+        let run = || OURS.run_with(fetch, |seven| seven);
+        let (one, two, three) = tokio::join!(run(), run(), run());
+        assert_eq!([one, two, three].map(Result::unwrap), [7; 3]);
+        // The turn of one that cannot be fetched comes back.
+        let lost = OURS.run_with(async || Err::<(), _>(Fault::overtaken()), |()| ()).await;
+        assert!(lost.unwrap_err().is_overtaken());
+        assert_eq!(OURS.asked.load(Ordering::Relaxed), 0);
+        assert_eq!(OURS.running.available_permits(), 1);
     }
 }

@@ -14,11 +14,13 @@ use daypass_names::{AccountId, IssuerUrl};
 use jiff::Timestamp;
 
 use crate::app::App;
-use crate::caller::{Bearer, Caller};
+use crate::bearer::Bearer;
+use crate::caller::Caller;
 use crate::convert::found;
 use crate::federation::KeySetGeneration;
 use crate::identify::Identified;
 use crate::operation::read;
+use crate::rate_limits::Attempt;
 use crate::sts::assume_role_with_web_identity::{AssumeRoleWithWebIdentity, Input, TOKEN};
 use crate::verified_tokens::{Known, TokenKey, Under};
 use crate::{Code, Fault, Received, issuers};
@@ -56,20 +58,16 @@ pub(crate) async fn bearer(
     let text = identified.form.text(TOKEN).unwrap_or_default();
     let key = TokenKey::of(account, text);
     if let Some(bearer) = remembered(app, account, &key, now).await? {
-        return Ok((Caller::of_web_identity(bearer?), input));
+        return Ok((Caller::of_bearer(bearer?), input));
     }
-    let standing = app.limits.standing(received, now);
-    let unknown = |fault| {
-        let claimed = account.as_str();
-        app.limits.refuse_unknown(fault, standing, received, claimed, now)
-    };
+    let attempt = Attempt::begin(&app.limits, received, now);
+    let unknown = |fault| attempt.unknown(fault, account.as_str());
     let token = Token::parse(text).map_err(|fault| unknown(refused(&fault)))?;
     let provider = provider(app, account, token.issuer()).await?;
     let provider = provider.ok_or_else(|| unknown(no_provider(token.issuer())))?;
     // From here on the provider's tokens count by themselves, as the keys of a user do.
-    let standing = app.limits.admit_claim(standing, received, provider.id, now)?;
-    let not_taken =
-        |fault| app.limits.refuse_signature(fault, standing, received, provider.id, now);
+    let attempt = attempt.admit(provider.id)?;
+    let not_taken = |fault| attempt.refused(fault);
     // Waiting for a provider that does not answer costs as well.
     let (verified, keys) = verified(app, &token, &provider, now).await.map_err(not_taken)?;
     let bearer = verified
@@ -78,7 +76,7 @@ pub(crate) async fn bearer(
     let (bearer, verified) = bearer?;
     let known = Known { url: provider.url.clone(), under: under(&provider, keys), token: verified };
     app.verified_tokens.keep(key, Arc::new(known));
-    Ok((Caller::of_web_identity(Bearer::new(provider, bearer)), input))
+    Ok((Caller::of_bearer(Bearer::of_token(provider, bearer)), input))
 }
 
 /// Verifies a token with the keys of its provider, and tells which keys they are. A token that does not
@@ -128,7 +126,7 @@ async fn remembered(
         return Ok(None);
     }
     let bearer = match expected(&provider, &known.token, now) {
-        Ok(token) => Ok(Bearer::new(provider, token)),
+        Ok(token) => Ok(Bearer::of_token(provider, token)),
         Err(fault) => {
             app.verified_tokens.forget(key);
             Err(refused(&fault))

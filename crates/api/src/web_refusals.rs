@@ -1,5 +1,6 @@
-//! Which refusals of callers whom a token names are recorded, each by itself: anybody on the Internet
-//! holds a valid token of a provider that many share, and may show it to every role there is.
+//! Which refusals of callers whom a token or an assertion names are recorded, each by itself: anybody
+//! on the Internet holds a valid token of a provider that many share, and may show it to every role
+//! there is.
 //!
 //! So many of one subject and so many of one provider are recorded; the rest are counted, and the
 //! count goes into one record a minute for each provider. What is allowed is always recorded, and so
@@ -15,11 +16,12 @@ use daypass_names::{Arn, Region};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
+use crate::bearer::Bearer;
 use crate::buckets::Buckets;
-use crate::caller::Bearer;
 use crate::identify::Service;
 use crate::operation::Operation;
 use crate::rate_limits::Limits;
+use crate::sts::assume_role_with_saml::AssumeRoleWithSaml;
 use crate::sts::assume_role_with_web_identity::AssumeRoleWithWebIdentity;
 use crate::{Code, RateLimit, RequestId};
 
@@ -27,6 +29,9 @@ use crate::{Code, RateLimit, RequestId};
 const SUBJECT: (u32, u32) = (1, 10);
 /// Of one provider, whose subjects may be without number: 86 MB of records a day at most.
 const PROVIDER: (u32, u32) = (1, 100);
+
+/// What the resource of the ARN of a SAML provider begins with.
+const SAML_PROVIDER: &str = "saml-provider/";
 
 /// How long refusals are counted before the count is recorded.
 const EVERY: SignedDuration = SignedDuration::from_secs(60);
@@ -69,16 +74,20 @@ impl LeftOut {
         now: Timestamp,
         id: &impl Fn() -> RequestId,
     ) -> Record<'a> {
+        let (name, kind) = match self.provider.resource().starts_with(SAML_PROVIDER) {
+            true => (AssumeRoleWithSaml::NAME, PrincipalType::SamlUser),
+            false => (AssumeRoleWithWebIdentity::NAME, PrincipalType::WebIdentityUser),
+        };
         let event = Event {
             event_id: id().into(),
             request_id: id().into(),
             time: now,
             source: Service::Sts.event_source().into(),
-            name: AssumeRoleWithWebIdentity::NAME.into(),
+            name: name.into(),
             region: Cow::Borrowed(region),
             source_ip_address: "AWS Internal".into(),
         };
-        let mut identity = UserIdentity::new(PrincipalType::WebIdentityUser);
+        let mut identity = UserIdentity::new(kind);
         identity.identity_provider = Some(self.provider.as_str().into());
         let mut record = Record::new(event, identity);
         record.event_type = EventType::AwsServiceEvent;
@@ -103,11 +112,11 @@ impl WebRefusals {
         // INVARIANT: both are limits.
         let Some([subjects, providers]) = buckets else { return true };
         if subjects.take(limits.key_of(bearer.digest()), now)
-            && providers.take(limits.key_of(bearer.provider.id), now)
+            && providers.take(limits.key_of(bearer.provider_id()), now)
         {
             return true;
         }
-        let provider = &bearer.provider.arn;
+        let provider = bearer.provider();
         let mut left_out = self.left_out();
         let room = left_out.len() < PROVIDERS;
         match left_out.entry(provider.to_string()) {

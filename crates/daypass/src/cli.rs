@@ -319,6 +319,28 @@ pub(crate) struct Serve {
     )]
     federation_plain_http: Option<bool>,
 
+    /// Where SAML responses may be addressed to (Recipient) beside AWS's own endpoints, separated by
+    /// commas, such as `https://sts.example.com/saml` [default: AWS's alone]
+    #[arg(
+        long,
+        value_name = "LIST",
+        env = "DAYPASS_SAML_RECIPIENTS",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
+    saml_recipients: Option<Vec<String>>,
+
+    /// Whom SAML assertions may be meant for (Audience) beside AWS, separated by commas, such as
+    /// `https://sts.example.com/saml` [default: AWS's alone]
+    #[arg(
+        long,
+        value_name = "LIST",
+        env = "DAYPASS_SAML_AUDIENCES",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
+    saml_audiences: Option<Vec<String>>,
+
     /// Quotas of every account as NAME=NUMBER, separated by commas, such as users=10000
     /// [default: those of AWS]
     ///
@@ -411,6 +433,8 @@ impl Serve {
             federation_networks: self.federation_networks,
             federation_authorities: self.federation_authorities,
             federation_plain_http: self.federation_plain_http,
+            saml_recipients: self.saml_recipients,
+            saml_audiences: self.saml_audiences,
             quotas: self.quotas,
             rate_limit_principal: self.rate_limit_principal,
             rate_limit_account: self.rate_limit_account,

@@ -112,7 +112,12 @@ pub(crate) async fn run(command: OperatorCommand) -> anyhow::Result<()> {
         Outcome::Imported(told) if told.dry_run && !told.obstacles.is_empty() => {
             bail!("the import would bring in nothing: {}", told.obstacles.join("; "))
         }
-        Outcome::FederationDiagnosis(told) if !told.accepted => bail!("the token is refused"),
+        Outcome::FederationDiagnosis(told) if !told.accepted => {
+            match told.provider.contains(":saml-provider/") {
+                true => bail!("the response is refused"),
+                false => bail!("the token is refused"),
+            }
+        }
         _ => Ok(()),
     }
 }

@@ -132,6 +132,7 @@ impl<'a> Walk<'a> {
                 self.saml_private_key(key, entry, provider, &id).await
             }
             Place::Entity(Noun::OidcProvider) => self.named::<OidcProvider>(key).await.map(drop),
+            Place::SamlUse => self.saml_use(key, entry),
             Place::RoleProfile(role, profile) => self.role_profile(key, role, profile).await,
             Place::AliasOf(account) => self.alias_of(key, entry, account).await,
             Place::Alias(alias) => self.alias(key, entry, &alias).await,
@@ -682,6 +683,8 @@ enum Place {
     SamlMetadata(UniqueId, Digest, usize),
     /// A private key of a provider.
     SamlPrivateKey(UniqueId, String),
+    /// That an assertion of a provider was used, which may be gone meanwhile.
+    SamlUse,
     Total(Total, AccountId),
     Service,
     ServiceName(ServiceName),
@@ -759,6 +762,10 @@ impl Place {
             ["saml-private-key", provider, key] => {
                 SamlId::parse(key).ok()?;
                 Some(Self::SamlPrivateKey(id(Noun::SamlProvider, provider)?, (*key).to_owned()))
+            }
+            ["saml-use", provider, digest] => {
+                Digest::parse(digest)?;
+                id(Noun::SamlProvider, provider).map(|_| Self::SamlUse)
             }
             [word, account] if Total::ALL.iter().any(|total| total.word() == *word) => {
                 let total = Total::ALL.into_iter().find(|total| total.word() == *word)?;

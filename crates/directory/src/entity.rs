@@ -24,7 +24,7 @@ pub use new::{
     NewSamlProvider, NewServiceLinkedRole, NewUser, RoleChange, SamlProviderChange,
 };
 
-use crate::{AccountRegions, OidcSettings};
+use crate::{AccountRegions, OidcSettings, SamlSettings};
 
 /// Most items that one call lists, as for every list operation of IAM.
 pub const MAX_PAGE: usize = 1_000;
@@ -505,6 +505,8 @@ pub struct SamlProvider {
     pub private_keys: Vec<SamlPrivateKeyInfo>,
     /// The tags.
     pub tags: Vec<Tag>,
+    /// What an operator set for it.
+    pub settings: SamlSettings,
     /// The commit that wrote it; none has written a new one yet.
     pub(crate) revision: Revision,
 }

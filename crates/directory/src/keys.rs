@@ -30,6 +30,7 @@
 //! | `saml-provider-name/<account>/<lower-case name>`, `saml-provider-count/<account>` | the provider's id; how many there are |
 //! | `saml-metadata/<provider>/<SHA-256 of the document>/<three digits>` | a part of its metadata document |
 //! | `saml-private-key/<provider>/<id>` | a private key of it, sealed |
+//! | `saml-use/<provider>/<SHA-256 of an assertion>` | until when an assertion is good that was used, of a provider whose are good once |
 //! | `role-profile/<role>/<instance profile>` | empty: the role is in the instance profile |
 //! | `policy-attachment/<policy>/<kind>/<id>` | empty: the user, group or role has the policy |
 //! | `policy-boundary/<policy>/<kind>/<id>` | empty: the user or role is bounded by the policy |
@@ -197,6 +198,9 @@ pub(crate) const MFA_DEVICES: &[u8] = b"mfa-device/";
 /// What all keys of the private keys of SAML providers begin with.
 pub(crate) const SAML_PRIVATE_KEYS: &[u8] = b"saml-private-key/";
 
+/// What the keys of all used assertions begin with.
+pub(crate) const SAML_USES: &[u8] = b"saml-use/";
+
 /// What all keys of revocations begin with.
 pub(crate) const REVOCATIONS: &[u8] = b"revocation/";
 
@@ -278,6 +282,11 @@ pub(crate) fn saml_metadata_part(
 /// `id` is the id of the private key.
 pub(crate) fn saml_private_key(provider: UniqueId, id: &str) -> Result<Key, StoreError> {
     Key::print(format_args!("saml-private-key/{provider}/{id}"))
+}
+
+/// That an assertion of a SAML provider was used.
+pub(crate) fn saml_use(provider: UniqueId, assertion: &Digest) -> Result<Key, StoreError> {
+    Key::print(format_args!("saml-use/{provider}/{assertion}"))
 }
 
 pub(crate) fn login_profile(user: UniqueId) -> Result<Key, StoreError> {

@@ -48,6 +48,8 @@ mod revocations;
 mod rings;
 mod roles;
 mod saml_providers;
+mod saml_settings;
+mod saml_uses;
 mod seen;
 mod service_linked;
 mod services;
@@ -110,6 +112,7 @@ pub use saml_providers::{
     MAX_METADATA_CHARACTERS, MAX_PRIVATE_KEYS, MAX_SAML_METADATA, StoredMetadata,
     UNLIMITED_METADATA,
 };
+pub use saml_settings::{SamlSettings, SamlSettingsChange, SamlSettingsTold};
 pub use seen::Seen;
 pub use service_linked::{MAX_LINKED_BEYOND_QUOTA, MAX_ROLE_DELETIONS};
 pub use services::{MAX_SERVICE_LIMITS, MAX_SERVICE_PRINCIPALS, MAX_SERVICES, NewService, Service};

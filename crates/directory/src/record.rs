@@ -342,6 +342,26 @@ pub(crate) struct SamlProviderRecord {
     pub(crate) private_keys: Vec<SamlKeyRecord>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) tags: Vec<TagRecord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) settings: Option<SamlSettingsRecord>,
+}
+
+/// What an operator set for a SAML provider. What is absent is as for every provider.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct SamlSettingsRecord {
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) single_use: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) skew_seconds: Option<u64>,
+}
+
+/// That an assertion was used.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct SamlUseRecord {
+    /// Until when it is good.
+    pub(crate) ends: String,
 }
 
 #[derive(Clone, Deserialize, Serialize)]

@@ -23,7 +23,8 @@ use crate::named::{About, Listed, NO_PATH};
 use crate::record::{self, EncryptionRecord, SamlMetadataRecord, SamlProviderRecord};
 use crate::{
     AssertionEncryptionMode, Directory, DirectoryError, Entity, Limit, Listing, NewSamlProvider,
-    Noting, SamlMetadata, SamlPrivateKeyInfo, SamlProvider, SamlProviderChange, tags,
+    Noting, SamlMetadata, SamlPrivateKeyInfo, SamlProvider, SamlProviderChange, SamlSettings,
+    SamlSettingsChange, tags,
 };
 
 pub(crate) use keys::{identity as key_identity, opened as key_opened, owner as key_owner};
@@ -88,6 +89,7 @@ impl Directory {
             encryption: new.encryption.map(AssertionEncryptionMode::record),
             private_keys: new.private_keys.iter().map(|key| key.listed()).collect(),
             tags: tags::of_new::<SamlProvider>(&self.quotas, &new.tags)?,
+            settings: new.settings.record(),
         };
         let provider = self.made::<SamlProvider>(&record)?;
         provider.check_keys()?;
@@ -168,6 +170,36 @@ impl Directory {
                 return Ok(());
             }
             self.data_keys.refresh(&sealing).await?;
+        }
+        Err(DirectoryError::Conflict)
+    }
+
+    /// Changes the settings of a SAML provider, and gives what they are then.
+    ///
+    /// # Errors
+    /// [`DirectoryError::NotFound`].
+    pub async fn change_saml_settings(
+        &self,
+        account: AccountId,
+        id: UniqueId,
+        change: &SamlSettingsChange,
+        noting: &dyn Noting<SamlSettings>,
+    ) -> Result<SamlSettings, DirectoryError> {
+        for _ in 0..ATTEMPTS {
+            let mut editing = self.edit_entity::<SamlProvider>(account, id).await?;
+            let before = editing.value.settings;
+            let settings = before.changed(change);
+            editing.record.settings = settings.record();
+            let commit = match settings == before {
+                true => editing.unchanged(),
+                false => {
+                    let value = editing.value.clone();
+                    editing.rewrite().ok_or_else(|| too_large(&value))?
+                }
+            };
+            if self.commit_noted(commit, noting, &settings).await? {
+                return Ok(settings);
+            }
         }
         Err(DirectoryError::Conflict)
     }
@@ -263,6 +295,8 @@ impl Stored for SamlProvider {
             encryption: record.encryption.map(AssertionEncryptionMode::of),
             private_keys,
             tags: record::tags(&record.tags)?,
+            settings: SamlSettings::of_stored(record.settings.as_ref())
+                .map_err(|fault| format!("the settings: {fault}"))?,
             revision: Revision::ZERO,
         })
     }

@@ -1,5 +1,5 @@
-//! Keys and signed tokens for tests: this crate's own, and those of crates that switch on the feature
-//! `testing` for their tests:
+//! Keys, signed tokens and [SAML responses](saml) for tests: this crate's own, and those of crates
+//! that switch on the feature `testing` for their tests:
 //!
 //! ```toml
 //! [dev-dependencies]
@@ -14,6 +14,9 @@
     clippy::missing_panics_doc,
     reason = "only tests use this; what cannot be made must fail them"
 )]
+
+pub mod saml;
+pub mod saml_encryption;
 
 use std::fmt;
 use std::sync::Arc;

@@ -12,8 +12,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use daypass_api::Regions;
-use daypass_api::{RateLimit, RateLimits};
+use daypass_api::{RateLimit, RateLimits, Regions, SamlAddresses};
 use daypass_directory::Quotas;
 use daypass_names::{AccessKeyId, AccessKeyKind, AccountId, Constrained, Region, SecretAccessKey};
 use jiff::SignedDuration;
@@ -108,6 +107,10 @@ pub struct Layer {
     pub federation_authorities: Option<PathBuf>,
     /// Whether identity providers on this machine may be asked over plain HTTP.
     pub federation_plain_http: Option<bool>,
+    /// Where SAML responses may be addressed to beside AWS's own endpoints.
+    pub saml_recipients: Option<Vec<String>>,
+    /// Whom SAML assertions may be meant for beside AWS.
+    pub saml_audiences: Option<Vec<String>>,
     /// Quotas of every account, each as `NAME=NUMBER`.
     pub quotas: Option<Vec<String>>,
     /// The rate limit of each principal: `RATE`, `RATE:BURST` or `off`.
@@ -201,6 +204,8 @@ impl Layer {
             federation_networks: self.federation_networks.or(lower.federation_networks),
             federation_authorities: self.federation_authorities.or(lower.federation_authorities),
             federation_plain_http: self.federation_plain_http.or(lower.federation_plain_http),
+            saml_recipients: self.saml_recipients.or(lower.saml_recipients),
+            saml_audiences: self.saml_audiences.or(lower.saml_audiences),
             quotas: self.quotas.or(lower.quotas),
             rate_limit_principal: self.rate_limit_principal.or(lower.rate_limit_principal),
             rate_limit_account: self.rate_limit_account.or(lower.rate_limit_account),
@@ -301,6 +306,8 @@ pub struct Config {
     pub managed_policies: Option<PathBuf>,
     /// How identity providers are reached.
     pub federation: FetchSettings,
+    /// Where SAML responses may be addressed to, and whom they may be meant for.
+    pub saml: SamlAddresses,
     /// How much every account may hold.
     pub quotas: Quotas,
     /// Who may ask how often.
@@ -450,6 +457,7 @@ impl Config {
                 authorities: layer.federation_authorities,
                 plain_http: layer.federation_plain_http.unwrap_or(false),
             },
+            saml: parse_saml(layer.saml_recipients, layer.saml_audiences)?,
             quotas: parse_quotas(&layer.quotas.unwrap_or_default())?,
             rate_limits: RateLimits {
                 principal: parse_rate_limit(
@@ -583,6 +591,17 @@ fn parse_days(name: &'static str, number: u32) -> Result<u32, ConfigFault> {
         1..=MAX_DAYS => Ok(number),
         _ => Err(ConfigFault::setting(name, format!("{number} is not 1 to {MAX_DAYS} days"))),
     }
+}
+
+fn parse_saml(
+    recipients: Option<Vec<String>>,
+    audiences: Option<Vec<String>>,
+) -> Result<SamlAddresses, ConfigFault> {
+    let (recipients, audiences) = (recipients.unwrap_or_default(), audiences.unwrap_or_default());
+    SamlAddresses::check(&recipients)
+        .map_err(|fault| ConfigFault::setting("saml_recipients", fault))?;
+    SamlAddresses::new(&recipients, &audiences)
+        .map_err(|fault| ConfigFault::setting("saml_audiences", fault))
 }
 
 fn parse_quotas(given: &[String]) -> Result<Quotas, ConfigFault> {

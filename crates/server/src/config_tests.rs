@@ -119,7 +119,7 @@ fn the_key_encryption_key_has_one_source() {
 #[test]
 fn the_upper_layer_wins_setting_by_setting() {
     type Shown = fn(&Config) -> String;
-    let rows: [(&str, &str, &str, &str, Shown); 14] = [
+    let rows: [(&str, &str, &str, &str, Shown); 16] = [
         ("listen = '127.0.0.1:1'", "127.0.0.1:1", "listen = 'localhost:2'", "127.0.0.1:2", |c| {
             c.listen.to_string()
         }),
@@ -176,6 +176,20 @@ fn the_upper_layer_wins_setting_by_setting() {
         ("federation_plain_http = true", "true", "federation_plain_http = false", "false", |c| {
             c.federation.plain_http.to_string()
         }),
+        (
+            "saml_recipients = ['https://a.example/saml']",
+            r#"["https://a.example/saml"]"#,
+            "saml_recipients = []",
+            "[]",
+            |c| format!("{:?}", c.saml.own_recipients()),
+        ),
+        (
+            "saml_audiences = ['urn:a']",
+            r#"["urn:a"]"#,
+            "saml_audiences = ['urn:b', 'urn:c']",
+            r#"["urn:b", "urn:c"]"#,
+            |c| format!("{:?}", c.saml.own_audiences()),
+        ),
         ("log = 'debug'", "debug", "log = 'off'", "off", |c| c.log.clone()),
         ("log_format = 'json'", "Json", "log_format = 'text'", "Text", |c| {
             format!("{:?}", c.log_format)
@@ -295,6 +309,11 @@ fn values_of_no_use_are_refused_by_name() {
         ("trusted_proxies = ['0.0.0.0/0']", "names every address"),
         ("federation_networks = ['idp']", "`idp` is neither an address nor a CIDR block"),
         ("federation_networks = ['::/0']", "names every address"),
+        (
+            "saml_recipients = ['https://*.example/saml']",
+            "setting `saml_recipients`: an address has",
+        ),
+        ("saml_audiences = ['']", "setting `saml_audiences`: an address has"),
         ("signing_regions = []", "the list is empty"),
         ("signing_regions = ['']", "setting `signing_regions`"),
         ("log_format = 'xml'", "`xml` is neither `text` nor `json`"),

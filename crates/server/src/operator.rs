@@ -23,6 +23,7 @@ mod message;
 pub mod protocol;
 mod refusal;
 mod revoke;
+mod saml_federation;
 mod services;
 mod socket;
 mod status;

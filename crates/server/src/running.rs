@@ -154,6 +154,7 @@ impl Server {
                 strict_audit: config.strict_audit,
                 rate_limits: config.rate_limits,
                 federation_plain_http: config.federation.plain_http,
+                saml: config.saml,
             },
         });
         let app = Arc::new(app?);

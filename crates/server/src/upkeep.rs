@@ -32,7 +32,7 @@ const LAST_USED_EVERY: Duration = Duration::from_secs(60);
 const REVOCATIONS_EVERY: Duration = Duration::from_secs(5);
 /// How often it is looked for keys of identity providers that are to be renewed.
 const PROVIDERS_EVERY: Duration = Duration::from_secs(60);
-/// How often keys and revocations are looked at.
+/// How often keys, revocations and marks of used assertions are looked at.
 const KEYS_EVERY: Duration = Duration::from_secs(600);
 
 /// What upkeep needs of a deployment.
@@ -82,6 +82,11 @@ impl Upkeep {
         tasks.spawn(on, "keys of identity providers", move || {
             let upkeep = upkeep.clone();
             async move { upkeep.renew_provider_keys().await }
+        });
+        let upkeep = own();
+        tasks.spawn(on, "used SAML assertions", move || {
+            let upkeep = upkeep.clone();
+            async move { upkeep.purge_saml_uses().await }
         });
     }
 
@@ -152,6 +157,15 @@ impl Upkeep {
         loop {
             ticks.tick().await;
             self.app.renew_provider_keys().await;
+        }
+    }
+
+    async fn purge_saml_uses(&self) {
+        let mut report = Report::new("the marks of used SAML assertions");
+        let mut ticks = every(KEYS_EVERY);
+        loop {
+            ticks.tick().await;
+            report.take(self.directory.purge_saml_uses(self.clock.now()).await.map(drop));
         }
     }
 

@@ -115,8 +115,7 @@ fn answered(count: &Count, tokens: &[String]) -> anyhow::Result<()> {
     )
 }
 
-/// Writes the files beside this one anew, into a folder, with new keys, which are in nobody's hands
-/// afterwards. What is counted changes with them: the record has to be written anew.
+/// Writes the files beside this one anew, into a folder.
 #[cfg(any(test, feature = "inputs"))]
 pub(crate) fn make_inputs(folder: &std::path::Path) -> anyhow::Result<()> {
     use daypass_federation::oidc::Algorithm;

@@ -241,6 +241,7 @@ impl Operation for CreateSamlProvider {
             encryption: *encryption,
             private_keys: private_key.into_iter().collect(),
             tags: tags.clone(),
+            settings: daypass_directory::SamlSettings::default(),
             created: call.now,
         };
         let note = noting(call, permit, |provider: &SamlProvider| CreateOutput::from(provider));

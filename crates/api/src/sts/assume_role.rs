@@ -65,9 +65,13 @@ impl Operation for AssumeRole {
         let source_identity = optional(fields, "SourceIdentity");
         let has_contexts = provided_contexts::decode(fields);
         let least_size = LeastSize::decode(fields);
-        let wanted =
-            Wanted { role: role?, session_name: session_name?, duration, policies, least_size };
-        let passed = Passed { tags: session_tags::Given { transitive, ..tags }, source_identity };
+        let wanted = Wanted { role: role?, duration, policies, least_size };
+        let passed = Passed {
+            session_name: session_name?,
+            tags: session_tags::Given { transitive, ..tags },
+            source_identity,
+            longest: None,
+        };
         Some(Input { wanted, passed, external_id, mfa, has_contexts })
     }
 

@@ -8,9 +8,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use daypass_audit::Resource;
-use daypass_directory::Tag;
 use daypass_federation::oidc::{MAX_TOKEN, MIN_TOKEN, WebIdentity};
-use daypass_names::{AccountId, Constrained, SourceIdentity, TagKey, TagValue};
+use daypass_names::{AccountId, Constrained, SessionName, SourceIdentity};
 use daypass_policy::Value;
 use daypass_query::{Fields, TextRule};
 
@@ -18,7 +17,8 @@ use super::assumption::{Assumed, Passed, Target, Wanted, decode_duration, decode
 use super::{session_policies, session_tags};
 use crate::authenticate::{Authenticated, Proof};
 use crate::authorise::{Need, Permit};
-use crate::caller::{Bearer, Identity};
+use crate::bearer::{Claims, TokenBearer};
+use crate::caller::Identity;
 use crate::decode::required;
 use crate::issue::LeastSize;
 use crate::operation::{Effect, Operation, Recorded, Sessions};
@@ -44,6 +44,7 @@ pub(crate) struct AssumeRoleWithWebIdentity;
 #[derive(Debug)]
 pub(crate) struct Input {
     wanted: Wanted,
+    session_name: SessionName,
     has_provider_id: bool,
 }
 
@@ -94,9 +95,8 @@ impl Operation for AssumeRoleWithWebIdentity {
         let duration = decode_duration(fields);
         let least_size = LeastSize::decode(fields);
         token?;
-        let wanted =
-            Wanted { role: role?, session_name: session_name?, duration, policies, least_size };
-        Some(Arc::new(Input { wanted, has_provider_id }))
+        let wanted = Wanted { role: role?, duration, policies, least_size };
+        Some(Arc::new(Input { wanted, session_name: session_name?, has_provider_id }))
     }
 
     fn decoded(call: &Authenticated<'_>) -> Option<Arc<Input>> {
@@ -108,7 +108,9 @@ impl Operation for AssumeRoleWithWebIdentity {
         input: &Arc<Input>,
     ) -> Result<(Vec<Need>, Target), Fault> {
         let bearer = bearer(call)?;
-        let passed = passed(&bearer.token)?;
+        let (tags, source_identity) = claimed(&bearer.token)?;
+        let session_name = input.session_name.clone();
+        let passed = Passed { session_name, tags, source_identity, longest: None };
         let target = Target::find(call, &input.wanted, &passed).await?;
         let own = |need| with_claims(need, bearer);
         let needs = target.needs(&call.caller, &input.wanted, ACTION, own)?;
@@ -140,34 +142,28 @@ const METHODS: &str = "amr";
 const ACTION: &str = "sts:AssumeRoleWithWebIdentity";
 
 /// Who calls: nobody gets here without a token.
-fn bearer<'a>(call: &'a Authenticated<'_>) -> Result<&'a Bearer, Fault> {
-    match call.caller.identity() {
-        Identity::Bearer(bearer) => Ok(bearer),
-        _ => Err(Fault::internal("a web identity without a token")),
-    }
+fn bearer<'a>(call: &'a Authenticated<'_>) -> Result<&'a TokenBearer, Fault> {
+    let bearer = match call.caller.identity() {
+        Identity::Bearer(bearer) => bearer.token(),
+        _ => None,
+    };
+    bearer.ok_or_else(|| Fault::internal("a web identity without a token"))
 }
 
 /// The session tags and the source identity that a token claims. IAM user guide, "Pass session tags
 /// in AWS STS" and "Monitor and control actions taken with assumed roles".
-fn passed(token: &WebIdentity) -> Result<Passed, Fault> {
+fn claimed(token: &WebIdentity) -> Result<(session_tags::Given, Option<SourceIdentity>), Fault> {
     let invalid = |what: &str| {
         let text = format!("The {what} of the web identity token must satisfy its constraints.");
         Fault::new(Code::InvalidIdentityToken, text)
     };
-    let tag = |(key, value): &(String, String)| {
-        Some(Tag { key: TagKey::parse(key).ok()?, value: TagValue::parse(value).ok()? })
-    };
-    let tags = token.tags.iter().map(tag).collect::<Option<Vec<_>>>();
-    let keys = token.transitive_tag_keys.iter().map(|key| TagKey::parse(key).ok());
-    let transitive = keys.collect::<Option<Vec<_>>>();
-    let (Some(tags), Some(transitive)) = (tags, transitive) else {
-        return Err(invalid("session tags"));
-    };
+    let tags = session_tags::Given::claimed(Claims::from(token));
+    let tags = tags.ok_or_else(|| invalid("session tags"))?;
     let source_identity = match &token.source_identity {
         Some(text) => Some(SourceIdentity::parse(text).map_err(|_| invalid("source identity"))?),
         None => None,
     };
-    Ok(Passed { tags: session_tags::Given { tags, transitive }, source_identity })
+    Ok((tags, source_identity))
 }
 
 /// Whether the session tags and the source identity that a token claims are in order, for every
@@ -176,11 +172,11 @@ fn passed(token: &WebIdentity) -> Result<Passed, Fault> {
 /// # Errors
 /// As the operation answers.
 pub(crate) fn check_passed(token: &WebIdentity) -> Result<(), Fault> {
-    passed(token)?.tags.checked(None).map(drop)
+    claimed(token)?.0.checked(None).map(drop)
 }
 
 /// Adds the claims under the name of their provider, such as `h.example/a:sub`.
-fn with_claims(mut need: Need, bearer: &Bearer) -> Need {
+fn with_claims(mut need: Need, bearer: &TokenBearer) -> Need {
     let issuer = bearer.provider.url.without_scheme();
     for (claim, values) in &bearer.token.keys {
         let key = Cow::Owned(format!("{issuer}:{claim}"));

@@ -41,8 +41,6 @@ const LONGEST_CHAINED: i64 = 3600;
 pub(crate) struct Wanted {
     /// The role.
     pub(crate) role: RoleRef,
-    /// The name of the session.
-    pub(crate) session_name: SessionName,
     /// What it is to last, in seconds.
     pub(crate) duration: Option<i64>,
     /// The policies that narrow it.
@@ -51,13 +49,17 @@ pub(crate) struct Wanted {
     pub(crate) least_size: LeastSize,
 }
 
-/// What a new session is given to pass on: by the request, or by the proof of who calls.
-#[derive(Debug, Default)]
+/// What a new session is given: by the request, or by the proof of who calls.
+#[derive(Debug)]
 pub(crate) struct Passed {
+    /// Its name.
+    pub(crate) session_name: SessionName,
     /// Its tags, and which of them are transitive.
     pub(crate) tags: session_tags::Given,
     /// Its source identity.
     pub(crate) source_identity: Option<SourceIdentity>,
+    /// What it may last at the most by the proof, in seconds: it is cut rather than refused.
+    pub(crate) longest: Option<i64>,
 }
 
 /// A role by its ARN.
@@ -100,6 +102,16 @@ impl Wanted {
         self.role.arn.account().ok_or_else(|| Fault::internal("ARN changed"))
     }
 
+    /// The ARN of the role, as it was asked for.
+    pub(crate) fn role_arn(&self) -> &Arn {
+        &self.role.arn
+    }
+
+    /// The name of the role.
+    pub(crate) fn role_name(&self) -> &str {
+        self.role.name.as_str()
+    }
+
     /// `resources` of the record.
     pub(crate) fn resources(&self) -> Vec<Resource> {
         let RoleRef { arn, .. } = &self.role;
@@ -113,6 +125,8 @@ impl Wanted {
 pub(crate) struct Target {
     /// The role, if there is one: that there is none must not be told apart from a refusal.
     role: Option<Arc<Role>>,
+    session_name: SessionName,
+    longest: Option<i64>,
     tags: session_tags::Checked,
     source_identity: source_identity::Checked,
 }
@@ -145,7 +159,14 @@ impl Target {
         if let Some(role) = &role {
             call.note_owner(role.account);
         }
-        Ok(Self { role, tags, source_identity })
+        let Passed { session_name, longest, .. } = passed;
+        Ok(Self {
+            role,
+            session_name: session_name.clone(),
+            longest: *longest,
+            tags,
+            source_identity,
+        })
     }
 
     /// What must be allowed: `action`, and with it `sts:TagSession` and `sts:SetSourceIdentity` for
@@ -170,7 +191,7 @@ impl Target {
             (false, true) => &[source_identity::SET],
             (true, true) => &[TAG_SESSION, source_identity::SET],
         };
-        let name = wanted.session_name.as_str().to_owned();
+        let name = self.session_name.as_str().to_owned();
         need.keys.push(("sts:RoleSessionName".into(), name.into()));
         let need = self.source_identity.with_keys(self.tags.with_keys(own(need)));
         let need = match &self.role {
@@ -199,6 +220,7 @@ impl Target {
         let role = self.role.as_ref();
         let role = role.ok_or_else(|| Fault::internal("a missing role was permitted"))?;
         let duration = duration(&call.caller, wanted.duration, role)?;
+        let duration = self.longest.map_or(duration, |longest| longest.min(duration));
         let session_policies = wanted.policies.look_up(call, role.account).await?;
         let calling = call.caller.session();
         let chain_depth = calling.map_or(0, |session| session.facts.chain_depth.saturating_add(1));
@@ -208,7 +230,7 @@ impl Target {
             _ => Vec::new(),
         };
         let facts = Session {
-            session_name: Some(wanted.session_name.clone()),
+            session_name: Some(self.session_name.clone()),
             chain_depth,
             session_policies,
             tags: self.tags.sealed(),
@@ -218,7 +240,7 @@ impl Target {
             ..session(call, SessionKind::Role, (role.account, role.id), duration).await?
         };
         let issued = issue(call, &facts, wanted.least_size)?;
-        let name = &wanted.session_name;
+        let name = &self.session_name;
         let arn = Arn::assumed_role(role.arn.partition(), role.account, &role.name, name);
         Ok(Assumed {
             credentials: issued.credentials,
@@ -228,8 +250,12 @@ impl Target {
                 arn: arn.to_string(),
             },
             packed_policy_size: issued.packed_policy_size,
+            subject: None,
+            subject_type: None,
+            issuer: None,
             provider: None,
             audience: None,
+            name_qualifier: None,
             source_identity: source_identity.as_ref().map(SourceIdentity::to_string),
             session_token_utilization: issued.session_token_utilization,
             session_token_size: issued.session_token_size,
@@ -255,10 +281,18 @@ pub(crate) struct Assumed {
     /// The share that policies and tags take of their room, in percent; nothing when there are
     /// none.
     pub(crate) packed_policy_size: Option<u8>,
+    /// Of an assertion: whom it names.
+    pub(crate) subject: Option<String>,
+    /// Of an assertion: what kind of name that is.
+    pub(crate) subject_type: Option<String>,
+    /// Of an assertion: its issuer.
+    pub(crate) issuer: Option<String>,
     /// Of a token: its issuer.
     pub(crate) provider: Option<String>,
-    /// Of a token: whom it is meant for.
+    /// Of a token: whom it is meant for. Of an assertion: its recipient.
     pub(crate) audience: Option<String>,
+    /// Of an assertion: whose name the subject is.
+    pub(crate) name_qualifier: Option<String>,
     /// The source identity, passed or inherited.
     pub(crate) source_identity: Option<String>,
     /// The share that the token takes of its greatest length, in percent.

@@ -14,6 +14,7 @@ use daypass_query::Fields;
 use daypass_token::{Session, Tag as SealedTag};
 
 use crate::authorise::Need;
+use crate::bearer::Claims;
 use crate::decode::rule;
 use crate::iam::tags::{self, lower};
 use crate::{Code, Fault};
@@ -29,6 +30,18 @@ pub(crate) struct Given {
     pub(crate) tags: Vec<Tag>,
     /// Which of them pass to the next sessions of the chain.
     pub(crate) transitive: Vec<TagKey>,
+}
+
+impl Given {
+    /// The tags that a proof claims; nothing when one of them can be none.
+    pub(crate) fn claimed(claims: Claims<'_>) -> Option<Self> {
+        let tag = |(key, value): &(String, String)| {
+            Some(Tag { key: TagKey::parse(key).ok()?, value: TagValue::parse(value).ok()? })
+        };
+        let tags = claims.tags.iter().map(tag).collect::<Option<Vec<_>>>()?;
+        let keys = claims.transitive_tag_keys.iter().map(|key| TagKey::parse(key).ok());
+        Some(Self { tags, transitive: keys.collect::<Option<Vec<_>>>()? })
+    }
 }
 
 /// Reads `Tags`; absent is empty. What may be wrong with all of them together [`Given::checked`]

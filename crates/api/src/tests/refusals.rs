@@ -46,6 +46,11 @@ pub(super) fn parameters(operation: &str) -> Vec<(&'static str, String)> {
             ("RoleSessionName", "session-1".to_owned()),
             ("WebIdentityToken", "aaaa.bbbb.cccc".to_owned()),
         ],
+        "AssumeRoleWithSAML" => vec![
+            ("RoleArn", format!("arn:aws:iam::{ACCOUNT}:role/Reader")),
+            ("PrincipalArn", format!("arn:aws:iam::{ACCOUNT}:saml-provider/Corp")),
+            ("SAMLAssertion", "PGEvPg==".to_owned()),
+        ],
         "DecodeAuthorizationMessage" => vec![("EncodedMessage", "AQAB".to_owned())],
         "GetAccessKeyInfo" => vec![("AccessKeyId", "AKIAIOSFODNN7EXAMPLE".to_owned())],
         "GetFederationToken" => vec![("Name", "Bob".to_owned())],
@@ -198,7 +203,8 @@ pub(super) fn parameters(operation: &str) -> Vec<(&'static str, String)> {
 /// The answer to an operation whose proof is a parameter, which no signature stands in for; nothing for
 /// the others.
 pub(super) fn refused_proof(operation: &str) -> Option<(u16, &'static str)> {
-    (operation == "AssumeRoleWithWebIdentity").then_some((400, "InvalidIdentityToken"))
+    let is_proven = ["AssumeRoleWithSAML", "AssumeRoleWithWebIdentity"].contains(&operation);
+    is_proven.then_some((400, "InvalidIdentityToken"))
 }
 
 /// Operations that no policy can refuse.

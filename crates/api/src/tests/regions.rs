@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::accounts::{INVALID, OTHER, account, second};
 use super::mfa_devices::Phone;
+use super::saml::{self, Saml};
 use super::services::service;
 use super::web_identity::Web;
 use super::world::{ACCOUNT, Answer, World, noted, statement, trust, trust_account};
@@ -535,4 +536,25 @@ async fn section_11_unsigned_requests() {
     ask(opt_in).await.ok();
     change(&web.world, ACCOUNT, DEFAULT, RegionChange::DeactivateSts).await;
     ask("sts.eu-central-1.example.org").await.refused(403, "RegionDisabledException", &refused);
+}
+
+/// The same of SAML.
+#[tokio::test]
+async fn section_11_unsigned_requests_with_an_assertion() {
+    let mut saml = Saml::new().await;
+    saml.world.app.settings.regions = Some(regions());
+    let assertion = saml::sealed(&saml.response());
+    let ask = async |host: &'static str| {
+        let mut request = saml.request(&assertion, &[]);
+        request.headers.insert("host", HeaderValue::from_static(host));
+        saml.world.send(request).await
+    };
+    ask("sts.eu-central-1.example.org").await.ok();
+    let record = saml.world.records().pop().unwrap();
+    assert_eq!(record["awsRegion"], DEFAULT);
+    let text = "STS is not available in this region.";
+    let nowhere = ask("sts.mars-north-1.amazonaws.com").await;
+    nowhere.refused(403, "RegionDisabledException", text);
+    let opt_in = ask("sts.me-south-1.example.org").await;
+    opt_in.refused(403, "RegionDisabledException", &disabled(ACCOUNT));
 }

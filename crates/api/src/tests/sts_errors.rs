@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 
 use super::mfa_devices::Phone;
 use super::root_user::root_of;
+use super::saml::Saml;
 use super::sts_replies::without_chance;
 use super::web_identity::Web;
 use super::world::{ACCOUNT, Answer, World, statement, trust};
@@ -59,10 +60,10 @@ const NOT_RAISED: &[(&str, &[&str], &str)] = &[
     ("ExpiredTokenException", &["AssumeRole"], "it is about a provided context; none is taken"),
     (
         "RegionDisabledException",
-        &["AssumeRole", WEB, "GetFederationToken", "GetSessionToken"],
+        &["AssumeRole", SAML, WEB, "GetFederationToken", "GetSessionToken"],
         "the tests of Regions raise it",
     ),
-    ("IDPRejectedClaim", &[WEB], "no provider is asked about a token"),
+    ("IDPRejectedClaim", &[SAML, WEB], "no provider is asked about a proof"),
     (
         "InvalidAuthorizationMessageException",
         &["DecodeAuthorizationMessage"],
@@ -92,7 +93,7 @@ const COMMON: &[(&str, Option<&str>)] = &[
     ("tags: a key that is inherited", None),
     ("not allowed: AssumeRole", None),
     ("not allowed: AssumeRoleWithWebIdentity", None),
-    ("not allowed: AssumeRoleWithSAML", Some("the operation is not here")),
+    ("not allowed: AssumeRoleWithSAML", None),
     ("not allowed: AssumeRole by the root user", None),
     ("not allowed: GetSessionToken by a session", None),
     ("not allowed: GetFederationToken by a session", None),
@@ -219,6 +220,23 @@ async fn modelled_errors_come_from_the_operations_that_the_model_says() {
         let answer = web.assume(&token, more).await;
         assert_eq!((answer.status, answer.text("Code")), (400, Some(code)), "{WEB}");
         raised.insert((code, WEB));
+    }
+    let saml = Saml::new().await;
+    let good = || saml.response();
+    let tagged = tags.chunks(2).fold(good(), |response, tag| {
+        response.with(&format!("PrincipalTag:{}", tag[0].1), &[&tag[1].1])
+    });
+    let mut over = good();
+    over.session_not_on_or_after = Some(saml.world.now());
+    for (code, response, more) in [
+        ("MalformedPolicyDocument", good(), &[("Policy", "not JSON")][..]),
+        ("PackedPolicyTooLarge", tagged, &[]),
+        ("ExpiredTokenException", over, &[]),
+        ("InvalidIdentityToken", good().with("RoleSessionName", &["a b"]), &[]),
+    ] {
+        let answer = saml.assume(&response, more).await;
+        assert_eq!((answer.status, answer.text("Code")), (400, Some(code)), "{SAML}");
+        raised.insert((code, SAML));
     }
     let here: BTreeSet<_> = Service::Sts.operations().iter().map(|row| row.name()).collect();
     for (code, operations) in MODELLED {
@@ -365,6 +383,10 @@ async fn refusals(table: &mut Table) {
     let answer = web.assume(&web.token(json!({})), &missing).await;
     let text = "Not authorized to perform sts:AssumeRoleWithWebIdentity";
     table.row("not allowed: AssumeRoleWithWebIdentity", &answer, 403, DENIED, text);
+    let saml = Saml::new().await;
+    let answer = saml.assume(&saml.response(), &missing).await;
+    let text = "Not authorized to perform sts:AssumeRoleWithSAML";
+    table.row("not allowed: AssumeRoleWithSAML", &answer, 403, DENIED, text);
     let root = root_of(&world, ACCOUNT, 50).await;
     let answer = assume(&world, &root, &[]).await;
     let text = "Roles may not be assumed by root accounts.";

@@ -9,10 +9,12 @@ use std::fmt::Write as _;
 
 use data_encoding::{BASE32, BASE64};
 use daypass_directory::NewAccount;
+use daypass_federation::testing::saml::SamlResponse;
 use daypass_names::AccountId;
 use serde_json::{Value, json};
 
 use super::root_user::root_of;
+use super::saml::{self, Saml};
 use super::web_identity::{self, Web};
 use super::world::{ACCOUNT, Answer, World, noted, statement, trust};
 use crate::identify::Service;
@@ -168,6 +170,13 @@ async fn every_reply_is_as_it_was() {
     let claimed = web.assume(&web.token(web_claims()), policy).await;
     golden.reply("AssumeRoleWithWebIdentity with all that a token may claim", claimed);
 
+    let saml = Saml::new().await;
+    let plain = saml.assume(&saml.response(), &[]).await;
+    let session = golden.reply("AssumeRoleWithSAML", plain).credentials();
+    golden.reply("GetCallerIdentity by its session, of SAML", saml.world.whoami(&session).await);
+    let claimed = saml.assume(&saml_claims(&saml), policy).await;
+    golden.reply("AssumeRoleWithSAML with all that an assertion may say", claimed);
+
     let answer = world.sts(admin, FEDERATE).await;
     let session = golden.reply("GetFederationToken", answer).credentials();
     golden.reply("GetCallerIdentity by a federated user", world.whoami(&session).await);
@@ -188,6 +197,12 @@ async fn every_reply_is_as_it_was() {
         assert_ne!(is_here, ELSEWHERE.contains(&name), "{name} has no golden file, or two");
     }
     insta::assert_snapshot!("sts_replies", golden.text);
+}
+
+/// A tag and a source identity, as assertions have them.
+fn saml_claims(saml: &Saml) -> SamlResponse {
+    let tagged = saml.response().with("PrincipalTag:team", &["blue"]);
+    tagged.with("TransitiveTagKeys", &["team"]).with("SourceIdentity", &["ann"])
 }
 
 /// A tag and a source identity, as tokens have them.
@@ -212,7 +227,21 @@ async fn the_fields_of_replies_have_their_forms() {
     let web = Web::new().await;
     let web_plain = web.assume(&web.token(json!({})), &[]).await.ok();
     let web_tagged = web.assume(&web.token(web_claims()), &[]).await.ok();
-    let issued = [&plain, &source, &tagged, &token, &federated, &narrowed, &web_plain, &web_tagged];
+    let corp = Saml::new().await;
+    let saml_plain = corp.assume(&corp.response(), &[]).await.ok();
+    let saml_tagged = corp.assume(&saml_claims(&corp), &[]).await.ok();
+    let issued = [
+        &plain,
+        &source,
+        &tagged,
+        &token,
+        &federated,
+        &narrowed,
+        &web_plain,
+        &web_tagged,
+        &saml_plain,
+        &saml_tagged,
+    ];
     for issued in issued {
         let text =
             |element| issued.text(element).unwrap_or_else(|| panic!("{element}: {issued:?}"));
@@ -261,6 +290,19 @@ async fn the_fields_of_replies_have_their_forms() {
             "Arn",
             Some("arn:aws:sts::123456789012:assumed-role/Deploy/job-7"),
         ),
+        ("SourceIdentity where none is set", &saml_plain, "SourceIdentity", None),
+        ("SourceIdentity of an assertion", &saml_tagged, "SourceIdentity", Some("ann")),
+        ("PackedPolicySize where a tag is packed", &saml_tagged, "PackedPolicySize", Some("2")),
+        ("Subject", &saml_plain, "Subject", Some("alice")),
+        ("SubjectType", &saml_plain, "SubjectType", Some("persistent")),
+        ("Issuer", &saml_plain, "Issuer", Some("https://idp.example.com/saml")),
+        (
+            "Audience of an assertion",
+            &saml_plain,
+            "Audience",
+            Some("https://signin.aws.amazon.com/saml"),
+        ),
+        ("NameQualifier", &saml_plain, "NameQualifier", Some(saml::QUALIFIER)),
         ("FederatedUserId", &federated, "FederatedUserId", Some("123456789012:Bob")),
         (
             "FederatedUser.Arn",

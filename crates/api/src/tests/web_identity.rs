@@ -226,7 +226,7 @@ fn the_operations_without_a_signature_are_a_closed_list() {
         .filter(|(_, row)| row.proof() != Proof::Signature)
         .map(|(_, row)| row.name())
         .collect();
-    assert_eq!(unsigned, ["AssumeRoleWithWebIdentity"]);
+    assert_eq!(unsigned, ["AssumeRoleWithSAML", "AssumeRoleWithWebIdentity"]);
 }
 
 /// Sts-api reference, section 5.3, and what RFC 8725 has beside.

@@ -174,6 +174,7 @@ impl World {
                 strict_audit: false,
                 rate_limits: RateLimits::default(),
                 federation_plain_http: false,
+                saml: crate::SamlAddresses::default(),
             },
         })
         .unwrap();

@@ -6,9 +6,10 @@ use std::path::Path;
 use daypass_server::operator::protocol::{
     AccessKeyLine, AccountLine, AccountRegionLine, AccountRegionsTold, Accounts, Action, Exported,
     FederationAuthority, FederationCheck, FederationDiagnosis, FederationOutcome,
-    FederationProvider, FederationProviderLine, FederationProviders, ImportLine, Imported, KeyLine,
-    KeyState, Keys, OidcSettingsTold, Outcome, RegionKindName, RevocationLine, Revocations,
-    RootKeys, ServiceLine, Status, StoreLine, TrailLine,
+    FederationProvider, FederationProviderLine, FederationProviders, FederationSamlProvider,
+    FederationSamlProviderLine, ImportLine, Imported, KeyLine, KeyState, Keys, OidcSettingsTold,
+    Outcome, RegionKindName, RevocationLine, Revocations, RootKeys, SamlSettingsTold, ServiceLine,
+    Status, StoreLine, TrailLine,
 };
 
 use crate::operator::credentials::NewKey;
@@ -38,7 +39,9 @@ pub(crate) fn outcome(outcome: &Outcome) -> String {
         }
         Outcome::Exported(made) => exported(made),
         Outcome::FederationDiagnosis(told) => diagnosis(told),
+        Outcome::FederationMetadata(told) => told.document.clone(),
         Outcome::FederationProvider(told) => provider(told),
+        Outcome::FederationSamlProvider(told) => saml_provider(told),
         Outcome::FederationProviders(listed) => providers(listed),
         Outcome::Imported(told) => imported(told),
         Outcome::Keys(listed) => keys(listed),
@@ -137,8 +140,8 @@ fn imported(told: &Imported) -> String {
 }
 
 fn providers(listed: &FederationProviders) -> String {
-    if listed.providers.is_empty() {
-        return "No OpenID Connect provider is registered.\n".to_owned();
+    if listed.providers.is_empty() && listed.saml_providers.is_empty() {
+        return "No identity provider is registered.\n".to_owned();
     }
     let row = |line: &FederationProviderLine| {
         let settings = line.settings.as_ref().map(OidcSettingsTold::words);
@@ -150,7 +153,40 @@ fn providers(listed: &FederationProviders) -> String {
         ]
     };
     let rows: Vec<_> = listed.providers.iter().map(row).collect();
-    table(&["PROVIDER", "ISSUER", "CLIENT IDS", "SETTINGS"], &rows) + truncated(listed.truncated)
+    let mut text = String::new();
+    if !rows.is_empty() {
+        text += &table(&["PROVIDER", "ISSUER", "CLIENT IDS", "SETTINGS"], &rows);
+    }
+    let row = |line: &FederationSamlProviderLine| {
+        let settings = line.settings.as_ref().map(SamlSettingsTold::words);
+        let settings = settings.unwrap_or_else(|| "-".to_owned());
+        vec![line.arn.clone(), line.valid_until.clone(), settings]
+    };
+    let rows: Vec<_> = listed.saml_providers.iter().map(row).collect();
+    if !rows.is_empty() {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        text += &table(&["SAML PROVIDER", "METADATA UNTIL", "SETTINGS"], &rows);
+    }
+    text + truncated(listed.truncated)
+}
+
+fn saml_provider(told: &FederationSamlProvider) -> String {
+    let or_none = |all: &[String]| match all {
+        [] => "none".to_owned(),
+        all => all.join(", "),
+    };
+    let rows = [
+        ("provider", told.arn.clone()),
+        ("id", format!("{}, made {}", told.id, told.created)),
+        ("metadata", format!("until {}, SHA-256 {}", told.valid_until, told.metadata_sha256)),
+        ("encryption", told.encryption.clone().unwrap_or_else(|| "never said".to_owned())),
+        ("private keys", or_none(&told.private_keys)),
+        ("skew", format!("{} s", told.skew_seconds)),
+        ("single use", if told.single_use { "on" } else { "off" }.to_owned()),
+    ];
+    lines(&rows) + &notes(&told.notes)
 }
 
 fn provider(told: &FederationProvider) -> String {
@@ -193,7 +229,7 @@ fn diagnosis(told: &FederationDiagnosis) -> String {
     let rows: Vec<_> = told.checks.iter().map(row).collect();
     let mut text = table(&["CHECK", "OUTCOME", "FOUND"], &rows);
     if told.accepted {
-        text += "\nA role lets the token in whose trust policy trusts the provider and asks for no \
+        text += "\nA role lets it in whose trust policy trusts the provider and asks for no \
                  other values than these";
         let has = |name: &str| told.condition_keys.iter().any(|(key, _)| key == name);
         text += match (has("aws:TagKeys"), has("sts:SourceIdentity")) {
@@ -530,7 +566,7 @@ mod tests {
         assert!(text.contains("brn       https://i  0           5 s of skew\n"), "{text}");
         assert!(text.ends_with("(There are more.)\n"), "{text}");
         let none = told(r#"{"federation-providers": {"providers": []}}"#);
-        assert_eq!(none, "No OpenID Connect provider is registered.\n");
+        assert_eq!(none, "No identity provider is registered.\n");
     }
 
     #[test]

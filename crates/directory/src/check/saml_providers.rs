@@ -7,9 +7,11 @@ use daypass_store::{Entry, Key};
 
 use super::Walk;
 use crate::access_keys::UNOPENED;
+use crate::directory::{corrupt, decode};
 use crate::findings::Fault;
 use crate::keys::{self, Noun};
 use crate::saml_providers::{key_opened, metadata_parts};
+use crate::saml_uses::use_ends;
 use crate::{DirectoryError, SamlProvider};
 
 impl Walk<'_> {
@@ -46,6 +48,15 @@ impl Walk<'_> {
             self.findings.add(key, Fault::SamlMetadataOrphan);
         }
         Ok(())
+    }
+
+    pub(super) fn saml_use(&mut self, key: &Key, entry: &Entry) -> Result<(), DirectoryError> {
+        let ends = decode(key, entry)
+            .and_then(|record| use_ends(&record).map_err(|reason| corrupt(key, reason)));
+        match ends {
+            Ok(_) => Ok(()),
+            Err(error) => self.unread(key, error),
+        }
     }
 
     pub(super) async fn saml_private_key(

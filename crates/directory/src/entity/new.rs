@@ -12,7 +12,7 @@ use daypass_names::{
 use jiff::Timestamp;
 
 use super::{AssertionEncryptionMode, Tag};
-use crate::OidcSettings;
+use crate::{OidcSettings, SamlSettings};
 
 /// What an account is made of.
 #[derive(Clone, Copy, Debug)]
@@ -164,6 +164,8 @@ pub struct NewSamlProvider {
     pub private_keys: Vec<NewSamlPrivateKey>,
     /// The tags; of those with the same key the last is kept.
     pub tags: Vec<Tag>,
+    /// What an operator set for it.
+    pub settings: SamlSettings,
     /// Now.
     pub created: Timestamp,
 }

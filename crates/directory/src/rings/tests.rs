@@ -792,6 +792,7 @@ async fn private_keys_of_saml_providers_are_sealed_anew() {
             encryption: None,
             private_keys: vec![key],
             tags: Vec::new(),
+            settings: crate::SamlSettings::default(),
             created: at(0),
         };
         fixture.directory.create_saml_provider(new, &note).await.unwrap();

@@ -9,8 +9,9 @@ use jiff::SignedDuration;
 
 use super::*;
 use crate::{
-    AssertionEncryptionMode, Fault, MAX_SAML_METADATA, NewSamlMetadata, NewSamlPrivateKey,
-    NewSamlProvider, SamlProvider, SamlProviderChange,
+    AssertionEncryptionMode, ClockSkew, Fault, MAX_SAML_METADATA, NewSamlMetadata,
+    NewSamlPrivateKey, NewSamlProvider, SamlProvider, SamlProviderChange, SamlSettings,
+    SamlSettingsChange,
 };
 
 /// A private key.
@@ -58,6 +59,7 @@ fn new_provider(name: &str, seed: u8, text: &str) -> NewSamlProvider {
         encryption: None,
         private_keys: Vec::new(),
         tags: Vec::new(),
+        settings: crate::SamlSettings::default(),
         created: now(),
     }
 }
@@ -286,6 +288,7 @@ async fn damage_is_found() {
         let (before, keys) = good.split_once(",\"privateKeys\"").unwrap();
         format!("{before}{}", keys.split_once(']').unwrap().1)
     };
+    let used = |ends: &str| format!(r#"{{"ends":"{ends}"}}"#);
     let swapped = private.replacen("\"sealedKey\":\"", "\"sealedKey\":\"AAAA", 1);
     let cases: Vec<(String, Option<String>, Vec<Fault>)> = vec![
         (part("000"), None, vec![missing()]),
@@ -323,6 +326,18 @@ async fn damage_is_found() {
             ],
         ),
         (format!("saml-private-key/{id}/short"), Some("x".to_owned()), vec![Fault::UnknownKey]),
+        // That an assertion was used, of a provider that may be gone.
+        (
+            format!("saml-use/{}/{digest}", provider_id(9)),
+            Some(used("2026-01-02T03:04:05Z")),
+            vec![],
+        ),
+        (
+            format!("saml-use/{id}/{digest}"),
+            Some(used("soon")),
+            vec![Fault::Unreadable("the time is none".to_owned())],
+        ),
+        (format!("saml-use/{id}/x"), Some(used("2026-01-02T03:04:05Z")), vec![Fault::UnknownKey]),
         (name, None, vec![Fault::NameMissing]),
         (record.clone(), Some(without_key), vec![unlisted]),
         (record.clone(), Some(good.replace("\"bytes\":100000", "\"bytes\":100001")), vec![other()]),
@@ -367,4 +382,82 @@ async fn damage_is_found() {
     fixture.change_saml(1, change).await.unwrap();
     assert_eq!(fixture.saml_text("Corp").await, long);
     assert_eq!(fixture.faults().await, []);
+}
+
+/// What an operator set stays when the provider is changed, and goes with it.
+#[tokio::test]
+async fn settings_are_changed_and_stay() {
+    let fixture = Fixture::new().await;
+    fixture.saml("Corp", 1, "x").await;
+    let (here, id) = (account(ACCOUNT), provider_id(1));
+    let change = async |change: SamlSettingsChange| {
+        let noting = |_: &SamlSettings| Noted.note(&());
+        fixture.directory.change_saml_settings(here, id, &change, &noting).await.unwrap()
+    };
+    let skew = ClockSkew::of_seconds(10);
+    let set = change(SamlSettingsChange { single_use: Some(true), skew }).await;
+    assert_eq!(set, SamlSettings { single_use: true, skew: skew.unwrap() });
+    let metadata =
+        SamlProviderChange { metadata: Some(document("y")), ..SamlProviderChange::default() };
+    fixture.change_saml(1, metadata).await.unwrap();
+    assert_eq!(fixture.found_saml("Corp").await.settings, set);
+    assert_eq!(set.told().unwrap().words(), "single use, 10 s of skew");
+    let revision = fixture.found_saml("Corp").await.revision;
+    change(SamlSettingsChange::default()).await;
+    assert_eq!(fixture.found_saml("Corp").await.revision, revision);
+    let skew = Some(ClockSkew::default());
+    let cleared = change(SamlSettingsChange { single_use: Some(false), skew }).await;
+    assert!(cleared.is_default() && cleared.told().is_none());
+    let record = fixture.value(&format!("saml-provider/{id}")).await;
+    assert!(!record.contains("settings"), "{record}");
+    let bad = record.replacen('{', r#"{"settings":{"skewSeconds":301},"#, 1);
+    fixture.overwrite(&format!("saml-provider/{id}"), bad.as_bytes()).await;
+    assert!(
+        matches!(&*fixture.faults().await, [Fault::Unreadable(why)] if why.contains("settings"))
+    );
+}
+
+/// An assertion is used once, whoever asks, and a mark stays until nobody can use it any more.
+#[tokio::test]
+async fn an_assertion_is_used_once() {
+    let fixture = Fixture::new().await;
+    let directory = &fixture.directory;
+    let (one, two) = (Digest::of(b"one"), Digest::of(b"two"));
+    let ends = now() + SignedDuration::from_mins(6);
+    let used = async |seed, digest: &Digest| {
+        directory.use_saml_assertion(provider_id(seed), digest, ends).await.unwrap()
+    };
+    assert_eq!(
+        [used(1, &one).await, used(1, &one).await, used(1, &two).await, used(2, &one).await],
+        [true, false, true, true]
+    );
+    assert!(fixture.faults().await.is_empty());
+    for (hours, purged) in [(0, 0), (1, 0), (2, 3), (3, 0)] {
+        let now = now() + SignedDuration::from_hours(hours);
+        assert_eq!(directory.purge_saml_uses(now).await.unwrap(), purged, "{hours}");
+    }
+    assert_eq!(fixture.entries_under("saml-use/").await, 0);
+}
+
+/// Of many at the same time one is the first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_one_uses_an_assertion() {
+    let fixture = Fixture::new().await;
+    let directory = Arc::new(fixture.directory);
+    for round in 0..16_u8 {
+        let digest = Digest::of(&[round]);
+        let all: Vec<_> = (0..8)
+            .map(|_| {
+                let directory = Arc::clone(&directory);
+                tokio::spawn(async move {
+                    directory.use_saml_assertion(provider_id(1), &digest, now()).await.unwrap()
+                })
+            })
+            .collect();
+        let mut first = 0;
+        for one in all {
+            first += usize::from(one.await.unwrap());
+        }
+        assert_eq!(first, 1);
+    }
 }

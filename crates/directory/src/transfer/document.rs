@@ -16,7 +16,7 @@ use thiserror::Error;
 
 use super::aws_details;
 use super::secrets::Sealed;
-use crate::record::{EncryptionRecord, OidcSettingsRecord, TokenVersionRecord};
+use crate::record::{EncryptionRecord, OidcSettingsRecord, SamlSettingsRecord, TokenVersionRecord};
 use crate::{AccountRegions, MAX_SAML_METADATA, PasswordPolicy};
 
 /// What the member `format` says.
@@ -312,6 +312,9 @@ pub(crate) struct SamlImage {
     pub(crate) private_keys: Vec<SamlKeyImage>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) tags: Vec<TagImage>,
+    /// What an operator set; AWS has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) settings: Option<SamlSettingsRecord>,
 }
 
 /// A private key of a SAML provider, without the key.

@@ -12,7 +12,7 @@ use super::document::{Document, InlineImage, Rights};
 use super::plan::{Action, Plan, Step, Thing};
 use super::secrets::OpenedSecrets;
 use crate::record::{EncryptionRecord, TokenVersionRecord};
-use crate::{OidcSettings, OidcSettingsTold};
+use crate::{OidcSettings, OidcSettingsTold, SamlSettings, SamlSettingsTold};
 
 /// Most entries of a list; how many more there are is counted.
 const LISTED: usize = 50;
@@ -33,6 +33,23 @@ pub struct Gives<'a> {
     /// The names of devices by their users, in lower case.
     devices: BTreeMap<String, Vec<&'a str>>,
     steps: BTreeMap<(Thing, &'a str), &'a Step>,
+}
+
+/// What an operator set for a provider.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(untagged)]
+enum Told {
+    Oidc(OidcSettingsTold),
+    Saml(SamlSettingsTold),
+}
+
+impl Told {
+    fn words(&self) -> String {
+        match self {
+            Self::Oidc(told) => told.words(),
+            Self::Saml(told) => told.words(),
+        }
+    }
 }
 
 /// A document by its name.
@@ -76,7 +93,7 @@ pub struct Given {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     thumbprints: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    settings: Option<OidcSettingsTold>,
+    settings: Option<Told>,
     #[serde(skip_serializing_if = "Option::is_none")]
     metadata_sha256: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -188,7 +205,8 @@ impl<'a> Gives<'a> {
                     given.client_ids = bounded(clients.iter().cloned(), &mut given.not_listed);
                     given.thumbprints = bounded(prints.iter().cloned(), &mut given.not_listed);
                     let settings = OidcSettings::of_stored(image.settings.as_ref());
-                    given.settings = settings.ok().and_then(|settings| settings.told());
+                    given.settings =
+                        settings.ok().and_then(|settings| settings.told()).map(Told::Oidc);
                 }
             }
             Thing::SamlProvider => {
@@ -201,6 +219,9 @@ impl<'a> Gives<'a> {
                     given.metadata_sha256 = read.map(|read| read.digest.to_string());
                     given.assertion_encryption_mode = image.assertion_encryption_mode;
                     given.private_keys = bounded(keys, &mut given.not_listed);
+                    let settings = SamlSettings::of_stored(image.settings.as_ref());
+                    given.settings =
+                        settings.ok().and_then(|settings| settings.told()).map(Told::Saml);
                 }
             }
             Thing::TokenVersion => given.token_version = self.document.token_version,
@@ -278,7 +299,7 @@ impl Given {
                 1 => Some("1 thumbprint".to_owned()),
                 more => Some(format!("{more} thumbprints")),
             },
-            self.settings.as_ref().map(OidcSettingsTold::words),
+            self.settings.as_ref().map(Told::words),
             self.assertion_encryption_mode.map(|mode| match mode {
                 EncryptionRecord::Allowed => "encryption allowed".to_owned(),
                 EncryptionRecord::Required => "encryption required".to_owned(),

@@ -15,7 +15,8 @@ use super::document::{OidcImage, PolicyImage, Rights, RoleImage, SamlImage, TagI
 use crate::inline::{MAX_INLINE_POLICIES, MAX_INLINE_POLICY};
 use crate::service_linked::Protection;
 use crate::{
-    MAX_METADATA_CHARACTERS, MAX_PRIVATE_KEYS, MAX_THUMBPRINTS, OidcSettings, Quotas, Tag, record,
+    MAX_METADATA_CHARACTERS, MAX_PRIVATE_KEYS, MAX_THUMBPRINTS, OidcSettings, Quotas, SamlSettings,
+    Tag, record,
 };
 
 /// The shortest and the longest that the sessions of a role may be, in seconds.
@@ -225,6 +226,8 @@ pub(crate) fn saml_provider(
         }
     }
     tags(&image.tags, quotas)?;
+    SamlSettings::of_stored(image.settings.as_ref())
+        .map_err(|fault| format!("its settings: {fault}"))?;
     let until = Some(&*image.valid_until).filter(|text| !text.is_empty());
     let until = until.map(record::timestamp).transpose();
     Ok((name, until.map_err(|_| "its `validUntil` is no time".to_owned())?))

@@ -165,6 +165,7 @@ impl Directory {
             assertion_encryption_mode: provider.encryption.map(AssertionEncryptionMode::record),
             private_keys: provider.private_keys.iter().map(key).collect(),
             tags: tags(&provider.tags),
+            settings: provider.settings.record(),
         }
     }
 

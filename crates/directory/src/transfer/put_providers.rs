@@ -12,8 +12,8 @@ use super::put::refused;
 use super::secrets::SamlKeySecret;
 use crate::{
     AssertionEncryptionMode, Directory, DirectoryError, NewOidcProvider, NewSamlMetadata,
-    NewSamlPrivateKey, NewSamlProvider, Noting, OidcProvider, SamlProvider, UNLIMITED_METADATA,
-    record,
+    NewSamlPrivateKey, NewSamlProvider, Noting, OidcProvider, SamlProvider, SamlSettings,
+    UNLIMITED_METADATA, record,
 };
 
 /// A SAML provider, and what it gets.
@@ -76,6 +76,7 @@ impl Directory {
             encryption: image.assertion_encryption_mode.map(AssertionEncryptionMode::of),
             private_keys,
             tags: judge::tags(&image.tags, &self.quotas).map_err(refused)?,
+            settings: SamlSettings::of_stored(image.settings.as_ref()).map_err(refused)?,
             created: now,
         };
         self.create_saml_provider(new, noting).await.map(|_| ())

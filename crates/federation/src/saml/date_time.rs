@@ -8,12 +8,14 @@ use jiff::civil::DateTime;
 use jiff::tz::Offset;
 use jiff::{Span, Timestamp};
 
+use super::xml::SPACES;
+
 /// Most digits of a year: more than anybody needs.
 const MAX_YEAR: usize = 9;
 
 /// The time that a text says.
 pub(super) fn parse(text: &str) -> Option<Timestamp> {
-    let text = text.trim_matches([' ', '\t', '\r', '\n']);
+    let text = text.trim_matches(SPACES);
     let (date, rest) = text.split_once('T')?;
     let (year, rest_of_date) = date.split_once('-')?;
     let (month, day) = rest_of_date.split_once('-')?;

@@ -9,27 +9,19 @@
 use std::fmt;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ECDSA_P521_SHA512_ASN1, ParsedPublicKey,
-};
 use data_encoding::{BASE64, HEXLOWER};
 use jiff::Timestamp;
 use thiserror::Error;
-use x509_parser::asn1_rs::{Class, Tag};
 use x509_parser::certificate::X509Certificate;
-use x509_parser::oid_registry::{OID_EC_P256, OID_NIST_EC_P384, OID_NIST_EC_P521};
 use x509_parser::prelude::FromDer;
-use x509_parser::public_key::PublicKey;
-use x509_parser::x509::SubjectPublicKeyInfo;
 
 use super::date_time;
+use super::public_key::{PublicKey, bits};
+use super::signature::SIGNATURE;
 use super::xml::{self, Comments, Element, Limits, XmlFault};
 
 /// The namespace of metadata.
 const METADATA: &str = "urn:oasis:names:tc:SAML:2.0:metadata";
-
-/// The namespace of XML signatures.
-const SIGNATURE: &str = "http://www.w3.org/2000/09/xmldsig#";
 
 /// What a metadata document may have. IAM takes up to 10,000,000 characters; a document of the
 /// largest federations has some hundred thousand elements and attributes, few of which are
@@ -286,15 +278,11 @@ impl Certificate {
         if certificate.extensions_map().is_err() {
             return Err(MetadataFault::CertificateExtensions);
         }
-        let key = certificate.public_key().parsed().map_err(|_| MetadataFault::Certificate)?;
-        match key {
-            PublicKey::RSA(key) if bits(key.modulus) < MIN_RSA_BITS => Err(MetadataFault::WeakKey),
-            PublicKey::EC(point) => match is_point(certificate.public_key(), point.data()) {
-                true => Ok(Self(der)),
-                false => Err(MetadataFault::CertificateCurve),
-            },
-            PublicKey::RSA(_) => Ok(Self(der)),
-            _ => Err(MetadataFault::CertificateKey),
+        match PublicKey::of(certificate.public_key())? {
+            PublicKey::Rsa { modulus, .. } if bits(modulus) < MIN_RSA_BITS => {
+                Err(MetadataFault::WeakKey)
+            }
+            PublicKey::Rsa { .. } | PublicKey::Point(..) => Ok(Self(der)),
         }
     }
 
@@ -302,34 +290,6 @@ impl Certificate {
     pub fn der(&self) -> &[u8] {
         &self.0
     }
-}
-
-/// Whether a key of an elliptic curve is a point, uncompressed, of one of the three curves that
-/// signatures are made with. The curve must be named: parameters that are spelled out could be those
-/// of a weak one.
-fn is_point(key: &SubjectPublicKeyInfo<'_>, point: &[u8]) -> bool {
-    // What is asked for an object identifier does not look at its own tag.
-    let parameters = key.algorithm.parameters.as_ref().filter(|parameters| {
-        parameters.class() == Class::Universal && parameters.tag() == Tag::Oid
-    });
-    let Some(Ok(curve)) = parameters.map(|parameters| parameters.as_oid()) else { return false };
-    let algorithm = if curve == OID_EC_P256 {
-        &ECDSA_P256_SHA256_ASN1
-    } else if curve == OID_NIST_EC_P384 {
-        &ECDSA_P384_SHA384_ASN1
-    } else if curve == OID_NIST_EC_P521 {
-        &ECDSA_P521_SHA512_ASN1
-    } else {
-        return false;
-    };
-    point.first() == Some(&4) && ParsedPublicKey::new(algorithm, point).is_ok()
-}
-
-/// The bits of an RSA modulus, without zeros in front.
-fn bits(modulus: &[u8]) -> usize {
-    let mut digits = modulus.iter().skip_while(|byte| **byte == 0);
-    let first = digits.next().map_or(0, |byte| u8::BITS - byte.leading_zeros());
-    usize::try_from(first).unwrap_or(0) + 8 * digits.count()
 }
 
 impl fmt::Debug for Certificate {

@@ -60,6 +60,12 @@ impl PrivateKey {
         Ok(Self(der))
     }
 
+    /// A key that was sealed once it had been read. It is not read anew, which takes as long as to use
+    /// it: whoever uses it does that.
+    pub fn from_sealed(der: Zeroizing<Vec<u8>>) -> Self {
+        Self(der)
+    }
+
     /// The key in DER, to be sealed or used.
     pub fn expose_pkcs8(&self) -> &[u8] {
         &self.0

@@ -285,9 +285,10 @@ pub fn parse_some<'a>(
     reading.root.ok_or(XmlFault::Malformed)
 }
 
-const SPACES: [char; 4] = [' ', '\t', '\r', '\n'];
+/// White space, as XML has it.
+pub(super) const SPACES: [char; 4] = [' ', '\t', '\r', '\n'];
 
-fn is_space(byte: u8) -> bool {
+pub(super) fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
@@ -579,7 +580,7 @@ fn check_declaration(prefix: &str, namespace: &str) -> Result<(), XmlFault> {
 }
 
 /// `NCName`: a name without a colon.
-fn is_name(name: &str) -> bool {
+pub(super) fn is_name(name: &str) -> bool {
     let mut characters = name.chars();
     characters.next().is_some_and(starts_name) && characters.all(continues_name)
 }

@@ -196,6 +196,12 @@ impl Deployment {
             Command::FederationDiagnose { provider, token } => {
                 self.diagnose_federation(journal, &provider, &token).await
             }
+            Command::FederationDiagnoseSaml { provider, assertion } => {
+                self.diagnose_saml(journal, &provider, &assertion).await
+            }
+            Command::FederationMetadata { provider } => {
+                self.saml_metadata(journal, provider.as_deref()).await
+            }
             Command::FederationList { account } => {
                 self.list_federation(journal, account.as_deref()).await
             }

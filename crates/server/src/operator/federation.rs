@@ -1,10 +1,10 @@
-//! `daypass federation`: lists OpenID Connect providers, sets what IAM's API has no words for, and
-//! tells why a token is refused.
+//! `daypass federation`: lists identity providers, sets for those of OpenID Connect what IAM's API has
+//! no words for, and tells why a token is refused. What is of SAML alone is in `saml_federation`.
 //!
 //! Refused are an ARN of no provider, documents that cannot be read, and more than may be set. A token
 //! is a credential: it goes into no record, sentence or log.
 
-use daypass_api::{DiagnosedCheck, Finding};
+use daypass_api::{DiagnosedCheck, Diagnosis, Finding};
 use daypass_directory::{
     ClockSkew, MAX_PAGE, OidcProvider, OidcSettings, OidcSettingsChange, OidcSettingsTold,
     SettingsFault, StaticKeys, further_algorithm,
@@ -26,6 +26,7 @@ use crate::operator::protocol::{
     FederationProviderLine, FederationProviders, LISTED_MAX, Outcome, Secret,
 };
 use crate::operator::refusal::Refusal;
+use crate::operator::saml_federation::is_saml;
 
 impl Deployment {
     /// Lists the providers of an account, or of all.
@@ -43,6 +44,7 @@ impl Deployment {
             None => self.directory.accounts().await?.iter().map(|account| account.id).collect(),
         };
         let (mut providers, mut room, mut truncated) = (Vec::new(), Room::new(), false);
+        let mut saml_providers = Vec::new();
         'all: for account in accounts {
             let mut after = None::<String>;
             loop {
@@ -61,8 +63,13 @@ impl Deployment {
                     break;
                 }
             }
+            if self.saml_lines(account, &mut saml_providers, &mut room).await? {
+                truncated = true;
+                break;
+            }
         }
-        Ok(Outcome::FederationProviders(FederationProviders { providers, truncated }))
+        let listed = FederationProviders { providers, saml_providers, truncated };
+        Ok(Outcome::FederationProviders(listed))
     }
 
     /// Tells a provider with its settings.
@@ -71,6 +78,9 @@ impl Deployment {
         journal: &mut Journal<'_>,
         provider: &str,
     ) -> Result<Outcome, Refusal> {
+        if is_saml(provider) {
+            return self.show_saml(journal, provider).await;
+        }
         let provider = self.provider(journal, provider).await?;
         let notes = notes(&provider.settings, self.clock.now());
         Ok(shown(&provider, &provider.settings, notes))
@@ -82,8 +92,21 @@ impl Deployment {
         journal: &mut Journal<'_>,
         change: &FederationChange,
     ) -> Result<Outcome, Refusal> {
+        if is_saml(&change.provider) {
+            return self.set_saml(journal, change).await;
+        }
         let provider = self.provider(journal, &change.provider).await?;
-        let FederationChange { provider: _, algorithms, skew_seconds, authorities, keys } = change;
+        let FederationChange {
+            provider: _,
+            algorithms,
+            skew_seconds,
+            authorities,
+            keys,
+            single_use,
+        } = change;
+        if single_use.is_some() {
+            return Err(Refusal::invalid("only the assertions of SAML providers can be good once"));
+        }
         let skew = |seconds: u64| ClockSkew::of_seconds(seconds).ok_or(SettingsFault::Skew);
         let named = |names: &Vec<String>| {
             names.iter().map(|name| further_algorithm(name)).collect::<Result<Vec<_>, _>>()
@@ -104,8 +127,12 @@ impl Deployment {
         journal: &mut Journal<'_>,
         clearing: &FederationClearing,
     ) -> Result<Outcome, Refusal> {
+        if is_saml(&clearing.provider) {
+            return self.clear_saml(journal, clearing).await;
+        }
         let provider = self.provider(journal, &clearing.provider).await?;
-        let FederationClearing { provider: _, algorithms, skew, authorities, keys } = clearing;
+        let FederationClearing { provider: _, algorithms, skew, authorities, keys, single_use: _ } =
+            clearing;
         let change = OidcSettingsChange {
             algorithms: algorithms.then(Vec::new),
             skew: skew.then(ClockSkew::default),
@@ -144,21 +171,7 @@ impl Deployment {
     ) -> Result<Outcome, Refusal> {
         let provider = self.provider(journal, provider).await?;
         let diagnosis = self.app.diagnose_web_identity(&provider, token.expose()).await;
-        let check = |check: DiagnosedCheck| FederationCheck {
-            check: check.check.to_owned(),
-            outcome: match check.finding {
-                Finding::Passed => FederationOutcome::Passed,
-                Finding::Failed => FederationOutcome::Failed,
-                Finding::NotReached => FederationOutcome::NotReached,
-            },
-            detail: check.detail,
-        };
-        Ok(Outcome::FederationDiagnosis(FederationDiagnosis {
-            provider: provider.arn.to_string(),
-            accepted: diagnosis.is_accepted(),
-            checks: diagnosis.checks.into_iter().map(check).collect(),
-            condition_keys: diagnosis.condition_keys,
-        }))
+        Ok(diagnosed(provider.arn.as_str(), diagnosis))
     }
 
     /// The provider of that ARN.
@@ -199,6 +212,25 @@ impl Deployment {
     async fn known(&self, account: AccountId) -> Result<(), Refusal> {
         Ok(self.directory.account(account).await.map(drop)?)
     }
+}
+
+/// What came of the checks of a token or a SAML response of a provider.
+pub(crate) fn diagnosed(provider: &str, diagnosis: Diagnosis) -> Outcome {
+    let check = |check: DiagnosedCheck| FederationCheck {
+        check: check.check.to_owned(),
+        outcome: match check.finding {
+            Finding::Passed => FederationOutcome::Passed,
+            Finding::Failed => FederationOutcome::Failed,
+            Finding::NotReached => FederationOutcome::NotReached,
+        },
+        detail: check.detail,
+    };
+    Outcome::FederationDiagnosis(FederationDiagnosis {
+        provider: provider.to_owned(),
+        accepted: diagnosis.is_accepted(),
+        checks: diagnosis.checks.into_iter().map(check).collect(),
+        condition_keys: diagnosis.condition_keys,
+    })
 }
 
 fn refusal(fault: SettingsFault) -> Refusal {

@@ -20,6 +20,7 @@ use crate::operator::protocol::{
     Command, Compromised, FederationChange, FederationClearing, Registration, Target,
 };
 use crate::operator::refusal::Refusal;
+use crate::operator::saml_federation::is_saml;
 
 /// The service that records name.
 const SOURCE: &str = "daypass.operator";
@@ -168,10 +169,17 @@ fn event_name(command: &Command) -> &'static str {
         // That secrets leave is an event of its own.
         Command::Export { passphrase: None, .. } => "ExportAccount",
         Command::Export { passphrase: Some(_), .. } => "ExportAccountSecrets",
+        Command::FederationClear(clearing) if is_saml(&clearing.provider) => {
+            "ClearSAMLProviderSettings"
+        }
         Command::FederationClear(_) => "ClearOpenIDConnectProviderSettings",
+        Command::FederationDiagnoseSaml { .. } => "DiagnoseSAMLResponse",
         Command::FederationDiagnose { .. } => "DiagnoseWebIdentityToken",
         Command::FederationList { .. } => "ListOpenIDConnectProviderSettings",
+        Command::FederationMetadata { .. } => "GetSAMLServiceProviderMetadata",
+        Command::FederationSet(change) if is_saml(&change.provider) => "SetSAMLProviderSettings",
         Command::FederationSet(_) => "SetOpenIDConnectProviderSettings",
+        Command::FederationShow { provider } if is_saml(provider) => "GetSAMLProviderSettings",
         Command::FederationShow { .. } => "GetOpenIDConnectProviderSettings",
         Command::Import { dry_run: true, .. } => "PlanImport",
         Command::Import { dry_run: false, .. } => "Import",
@@ -210,7 +218,9 @@ pub(crate) fn reads(command: &Command) -> bool {
         Command::AccountList { .. }
         | Command::AccountRegionList { .. }
         | Command::FederationDiagnose { .. }
+        | Command::FederationDiagnoseSaml { .. }
         | Command::FederationList { .. }
+        | Command::FederationMetadata { .. }
         | Command::FederationShow { .. }
         | Command::Import { dry_run: true, .. }
         | Command::KeysList {}
@@ -301,32 +311,46 @@ fn parameters(command: &Command) -> Option<Value> {
             put("withSecrets", Some(passphrase.is_some().into()));
         }
         Command::FederationClear(clearing) => {
-            let FederationClearing { provider, algorithms, skew, authorities, keys } = clearing;
+            let FederationClearing { provider, algorithms, skew, authorities, keys, single_use } =
+                clearing;
             put("provider", told(Told::provider(provider)));
             let all = [
                 (*algorithms, "algorithms"),
                 (*skew, "skew"),
                 (*authorities, "authorities"),
                 (*keys, "keys"),
+                (*single_use, "singleUse"),
             ];
             let cleared = all.into_iter().filter(|(is_cleared, _)| *is_cleared);
             put("settings", Some(cleared.map(|(_, name)| name).collect()));
         }
         // The token is a credential.
         Command::FederationDiagnose { provider, token: _ }
+        | Command::FederationDiagnoseSaml { provider, assertion: _ }
         | Command::FederationShow { provider } => {
             put("provider", told(Told::provider(provider)));
+        }
+        Command::FederationMetadata { provider } => {
+            put("provider", provider.as_deref().map(Told::provider).and_then(told));
         }
         Command::FederationList { account } => {
             put("accountId", account.as_deref().map(Told::account).and_then(told));
         }
         Command::FederationSet(change) => {
-            let FederationChange { provider, algorithms, skew_seconds, authorities, keys } = change;
+            let FederationChange {
+                provider,
+                algorithms,
+                skew_seconds,
+                authorities,
+                keys,
+                single_use,
+            } = change;
             put("provider", told(Told::provider(provider)));
             let names = algorithms.iter().flatten().map(|text| Told::algorithm(text));
             let names: Vec<_> = names.map(|told| Value::from(told.to_string())).collect();
             put("algorithms", algorithms.is_some().then_some(names.into()));
             put("skewSeconds", skew_seconds.map(Value::from));
+            put("singleUse", single_use.map(Value::from));
             // What they are the response tells, by digests.
             put("withAuthorities", authorities.is_some().then_some(true.into()));
             put("withKeys", keys.is_some().then_some(true.into()));

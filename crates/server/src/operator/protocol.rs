@@ -21,8 +21,9 @@ use zeroize::{Zeroize, Zeroizing};
 pub use asked::{Asked, Document, MessageSealed, Values};
 pub use federation::{
     FederationAuthority, FederationChange, FederationCheck, FederationClearing,
-    FederationDiagnosis, FederationKeys, FederationOutcome, FederationProvider,
-    FederationProviderLine, FederationProviders, OidcSettingsTold,
+    FederationDiagnosis, FederationKeys, FederationMetadata, FederationOutcome, FederationProvider,
+    FederationProviderLine, FederationProviders, FederationSamlProvider,
+    FederationSamlProviderLine, OidcSettingsTold, SamlSettingsTold,
 };
 pub use identities::{
     AccessKeyCreated, AccessKeyDeleted, AccessKeyLine, AccountChanged, AccountRegionLine,
@@ -48,10 +49,10 @@ pub const LISTED_MAX: usize = 10_000;
 /// The member of a request that holds the version.
 const VERSION_MEMBER: &str = "version";
 /// The members of a request that hold a secret.
-const SECRET_MEMBERS: [&str; 2] = ["passphrase", "token"];
-/// Room for a request line with a secret, a token of 20,000 characters at most, so that none is left
-/// behind where the line grew out of.
-pub(crate) const LINE_ROOM: usize = 24 << 10;
+const SECRET_MEMBERS: [&str; 3] = ["assertion", "passphrase", "token"];
+/// Room for a request line with a secret, a SAML response of 100,000 characters and white space at most,
+/// so that none is left behind where the line grew out of.
+pub(crate) const LINE_ROOM: usize = 128 << 10;
 
 /// What an operator asks of a running server.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -119,7 +120,7 @@ pub enum Command {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         passphrase: Option<Secret>,
     },
-    /// Takes settings of an OpenID Connect provider back.
+    /// Takes settings of an identity provider back.
     FederationClear(FederationClearing),
     /// Checks a token as AssumeRoleWithWebIdentity does, and issues nothing.
     FederationDiagnose {
@@ -128,15 +129,28 @@ pub enum Command {
         /// The token.
         token: Secret,
     },
-    /// Lists the OpenID Connect providers.
+    /// Checks a SAML response as AssumeRoleWithSAML does, and issues nothing.
+    FederationDiagnoseSaml {
+        /// The ARN of the provider.
+        provider: String,
+        /// The response, in base64.
+        assertion: Secret,
+    },
+    /// Lists the identity providers.
     FederationList {
         /// Only those of one account, twelve digits.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         account: Option<String>,
     },
-    /// Changes settings of an OpenID Connect provider.
+    /// Tells the metadata of the deployment as a SAML service provider.
+    FederationMetadata {
+        /// The ARN of a SAML provider, for the public keys that its assertions are encrypted with.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        provider: Option<String>,
+    },
+    /// Changes settings of an identity provider.
     FederationSet(FederationChange),
-    /// Tells an OpenID Connect provider and its settings.
+    /// Tells an identity provider and its settings.
     FederationShow {
         /// The ARN of the provider.
         provider: String,
@@ -342,12 +356,16 @@ pub enum Outcome {
     BackedUp(BackedUp),
     /// An account in a file.
     Exported(Exported),
-    /// What came of each check of a token.
+    /// What came of each check of a token or a SAML response.
     FederationDiagnosis(FederationDiagnosis),
+    /// The metadata of the deployment as a SAML service provider.
+    FederationMetadata(FederationMetadata),
     /// An OpenID Connect provider.
     FederationProvider(FederationProvider),
-    /// OpenID Connect providers.
+    /// Identity providers.
     FederationProviders(FederationProviders),
+    /// A SAML provider.
+    FederationSamlProvider(FederationSamlProvider),
     /// What an import did, or would do.
     Imported(Imported),
     /// The keys as they are now, and what follows.
@@ -734,6 +752,12 @@ mod tests {
                 ..FederationClearing::default()
             }),
             Command::FederationDiagnose { provider: text(), token: Zeroizing::new(text()).into() },
+            Command::FederationDiagnoseSaml {
+                provider: text(),
+                assertion: Zeroizing::new(text()).into(),
+            },
+            Command::FederationMetadata { provider: None },
+            Command::FederationMetadata { provider: Some(text()) },
             Command::FederationList { account: None },
             Command::FederationList { account: Some(text()) },
             Command::FederationSet(FederationChange {
@@ -742,6 +766,7 @@ mod tests {
                 skew_seconds: Some(0),
                 authorities: Some(text()),
                 keys: Some(text()),
+                single_use: Some(true),
             }),
             Command::FederationSet(FederationChange::default()),
             Command::FederationShow { provider: text() },

@@ -4,6 +4,7 @@ mod federation;
 mod identities;
 mod messages;
 mod regions;
+mod saml_federation;
 mod transfers;
 
 use std::sync::Arc;
@@ -151,6 +152,7 @@ impl World {
                 strict_audit: false,
                 rate_limits: daypass_api::RateLimits::default(),
                 federation_plain_http: false,
+                saml: daypass_api::SamlAddresses::default(),
             },
         })
         .unwrap();

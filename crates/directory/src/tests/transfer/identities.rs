@@ -10,7 +10,7 @@ use crate::tests::saml_providers::a_key;
 use crate::{
     AssertionEncryptionMode, ClockSkew, DocumentFault, Gives, NewOidcProvider, NewSamlMetadata,
     NewSamlPrivateKey, NewSamlProvider, NewServiceLinkedRole, OidcSettings, OidcSettingsChange,
-    RegionChange, TokenVersion,
+    RegionChange, SamlSettings, SamlSettingsChange, TokenVersion,
 };
 
 const METADATA: &str = include_str!("../../../../federation/src/saml/testdata/metadata.xml");
@@ -66,6 +66,7 @@ fn saml(name: &str) -> NewSamlProvider {
             added: now(),
         }],
         tags: tags(&["s=1"]),
+        settings: crate::SamlSettings::default(),
         created: now(),
     }
 }
@@ -333,6 +334,43 @@ async fn providers_get_what_the_file_gives_them() {
     assert_eq!(done.action(Thing::OidcProvider, ISSUER), Action::Create);
     assert_eq!(done.action(Thing::Role, "own"), Action::Same);
     sound(&to).await;
+}
+
+/// The same of SAML providers.
+#[tokio::test]
+async fn the_settings_of_a_saml_provider_move_with_it() {
+    let from = Fixture::new().await;
+    let settings = SamlSettings { single_use: true, skew: ClockSkew::of_seconds(5).unwrap() };
+    let new = NewSamlProvider { settings, ..saml("Corp") };
+    from.directory.create_saml_provider(new, &Noted).await.unwrap();
+    let text = export(&from.directory, None).await;
+    let to = empty().await;
+    import(&to.directory, &text).await;
+    sound(&to).await;
+    let name = SamlProviderName::parse("Corp").unwrap();
+    let came = to.directory.saml_provider(here(), &name).await.unwrap();
+    assert_eq!(came.settings, settings);
+    let again = import(&to.directory, &text).await;
+    assert_eq!(again.action(Thing::SamlProvider, "Corp"), Action::Same);
+    let change = SamlSettingsChange { single_use: Some(false), skew: None };
+    let noting = |_: &SamlSettings| Noted.note(&());
+    to.directory.change_saml_settings(here(), came.id, &change, &noting).await.unwrap();
+    let done = import(&to.directory, &text).await;
+    assert_eq!(done.action(Thing::SamlProvider, "Corp"), Action::Conflict);
+    let document = Document::read(text.as_bytes()).unwrap();
+    let elsewhere = empty().await;
+    let survey = elsewhere.directory.survey(here(), &document).await.unwrap();
+    let plan = Plan::new(&document, None, &survey, Partition::Aws);
+    let given = Gives::of(&document, None, &plan).to(Thing::SamlProvider, "Corp");
+    assert!(given.words().unwrap().contains("single use, 5 s of skew"), "{given:?}");
+    let told = serde_json::to_value(&given).unwrap();
+    assert_eq!(told["settings"], json!({"singleUse": true, "skewSeconds": 5}));
+    let bad = text.replacen(r#""skewSeconds":5"#, r#""skewSeconds":301"#, 1);
+    let bad = bad.replacen(r#""skewSeconds": 5"#, r#""skewSeconds": 301"#, 1);
+    assert_ne!(bad, text);
+    let done = import(&empty().await.directory, &bad).await;
+    assert_eq!(done.action(Thing::SamlProvider, "Corp"), Action::LeaveOut);
+    assert!(done.notes(Thing::SamlProvider, "Corp").contains("its settings: the skew"));
 }
 
 /// What an operator set for a provider moves with it, and is looked at as everything is.

@@ -7,6 +7,7 @@ use daypass_federation::saml::{Digest, Metadata};
 use daypass_names::Arn;
 
 use super::{Planning, action, dropped_tags, same_tags};
+use crate::SamlSettings;
 use crate::record::EncryptionRecord;
 use crate::transfer::document::{OidcImage, SamlImage};
 use crate::transfer::judge;
@@ -102,6 +103,7 @@ impl Planning<'_> {
                 && here.image.name == image.name
                 && self.survey.metadata.get(&lower) == Some(&digest)
                 && here.image.assertion_encryption_mode == image.assertion_encryption_mode
+                && settings(&here.image) == settings(image)
                 && same_tags(&here.image.tags, &image.tags)
         });
         // What is here was read when it was made.
@@ -129,4 +131,9 @@ impl Planning<'_> {
             )),
         }
     }
+}
+
+/// What an operator set for a provider, however it is written; nothing when it cannot be.
+fn settings(image: &SamlImage) -> Option<SamlSettings> {
+    SamlSettings::of_stored(image.settings.as_ref()).ok()
 }

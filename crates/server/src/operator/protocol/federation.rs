@@ -1,6 +1,6 @@
-//! What the commands on OpenID Connect providers say: see [`super`].
+//! What the commands on identity providers say: see [`super`].
 
-pub use daypass_directory::OidcSettingsTold;
+pub use daypass_directory::{OidcSettingsTold, SamlSettingsTold};
 use serde::{Deserialize, Serialize};
 
 /// What is to be set for a provider; what is absent stays as it is.
@@ -21,6 +21,9 @@ pub struct FederationChange {
     /// Its keys, a JWK set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keys: Option<String>,
+    /// Whether each assertion of a SAML provider is good once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub single_use: Option<bool>,
 }
 
 /// Which settings of a provider are to be as for every provider again.
@@ -42,13 +45,19 @@ pub struct FederationClearing {
     /// Whether its keys are fetched.
     #[serde(default)]
     pub keys: bool,
+    /// Whether assertions of a SAML provider may be used again.
+    #[serde(default)]
+    pub single_use: bool,
 }
 
-/// OpenID Connect providers.
+/// Identity providers.
 #[derive(Debug, Deserialize, Serialize)]
 pub struct FederationProviders {
-    /// Ordered by account and URL.
+    /// Those of OpenID Connect, ordered by account and URL.
     pub providers: Vec<FederationProviderLine>,
+    /// Those of SAML, ordered by account and name.
+    #[serde(default)]
+    pub saml_providers: Vec<FederationSamlProviderLine>,
     /// Whether more were left out.
     #[serde(default)]
     pub truncated: bool,
@@ -66,6 +75,51 @@ pub struct FederationProviderLine {
     /// What an operator set for it, if anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settings: Option<OidcSettingsTold>,
+}
+
+/// A SAML provider in a list.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct FederationSamlProviderLine {
+    /// Its ARN.
+    pub arn: String,
+    /// Until when its metadata holds (RFC 3339).
+    pub valid_until: String,
+    /// What an operator set for it, if anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<SamlSettingsTold>,
+}
+
+/// A SAML provider.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct FederationSamlProvider {
+    /// Its ARN.
+    pub arn: String,
+    /// Its unique id.
+    pub id: String,
+    /// When it was made (RFC 3339).
+    pub created: String,
+    /// The SHA-256 of its metadata, in hexadecimal digits.
+    pub metadata_sha256: String,
+    /// Until when that holds (RFC 3339).
+    pub valid_until: String,
+    /// Whether assertions must be encrypted: `Required`, `Allowed`, or that it was never said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<String>,
+    /// The ids of its private keys, oldest first.
+    pub private_keys: Vec<String>,
+    /// How far its clock may be off.
+    pub skew_seconds: u64,
+    /// Whether each of its assertions is good once.
+    pub single_use: bool,
+    /// What else to know.
+    pub notes: Vec<String>,
+}
+
+/// The metadata of the deployment as a SAML service provider.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct FederationMetadata {
+    /// The document.
+    pub document: String,
 }
 
 /// An OpenID Connect provider.
@@ -116,7 +170,7 @@ pub struct FederationKeys {
     pub sha256: String,
 }
 
-/// What came of each check of a token.
+/// What came of each check of a token or a SAML response.
 #[derive(Debug, Deserialize, Serialize)]
 pub struct FederationDiagnosis {
     /// The ARN of the provider.

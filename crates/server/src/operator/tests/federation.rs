@@ -171,7 +171,6 @@ async fn what_cannot_be_set_is_refused() {
     for provider in [
         "",
         ISSUER,
-        "arn:aws:iam::123456789012:saml-provider/idp.example/a",
         "arn:aws:sts::123456789012:oidc-provider/idp.example/a",
         "arn:aws-cn:iam::123456789012:oidc-provider/idp.example/a",
         "arn:aws:iam::aws:oidc-provider/idp.example/a",
