@@ -142,7 +142,10 @@ mod tests {
     #[test]
     fn keys_are_fetched_by_https() {
         let local = "http://127.0.0.1:8080";
-        for good in ["https://k", "https://k/", "https://k?x", "https://[2001:db8::1]:8443/jwks"] {
+        // An `@` behind the authority names no user.
+        let at = ["https://k/t@enant/jwks", "https://k?a@b"];
+        let plain = ["https://k", "https://k/", "https://k?x", "https://[2001:db8::1]:8443/jwks"];
+        for good in plain.into_iter().chain(at) {
             check(&document(ISSUER, good), ISSUER, Ok(good));
             check(&document(local, good), local, Ok(good));
         }
