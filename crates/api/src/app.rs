@@ -100,9 +100,9 @@ pub struct App {
     pub(crate) credential_reports: CredentialReports,
     pub(crate) large_replies: LargeReplies,
     pub(crate) limits: Limits,
-    trail: Arc<Trail>,
+    pub(crate) trail: Arc<Trail>,
     issue_times: IssueTimes,
-    refusals: RefusalLog,
+    pub(crate) refusals: RefusalLog,
     web_refusals: WebRefusals,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
@@ -508,12 +508,12 @@ pub enum DeliveryFault {
 }
 
 /// The line of a record.
-fn line(record: &Record<'_>) -> Result<Line, Fault> {
+pub(crate) fn line(record: &Record<'_>) -> Result<Line, Fault> {
     Line::new(record).map_err(|error| unrecorded(error.to_string()))
 }
 
 /// Without its record no call is answered.
-fn unrecorded(cause: impl Into<Cow<'static, str>>) -> Fault {
+pub(crate) fn unrecorded(cause: impl Into<Cow<'static, str>>) -> Fault {
     let message = "The service is unable to record the request. Try again.";
     Fault::new(Code::ServiceUnavailable, message).because(cause)
 }

@@ -13,12 +13,15 @@ use daypass_names::{
     AccessKeyId, AccessKeyKind, AccountId, Arn, Constrained, FederatedUserName, Region, SamlId,
     ServicePrincipal,
 };
-use daypass_sigv4::{CredentialId, Presented, Regions, Rules, SigningKey, Verified, verify};
+use daypass_sigv4::{
+    CredentialId, Presented, PresentedForm, Regions, Rules, Scope, SigningKey, Verified, verify,
+};
 use daypass_token::{KeyRing, Opened, OriginKind, Session, SessionId, SessionKind, open_session};
 use jiff::Timestamp;
 
 use crate::app::App;
 use crate::caller::{Caller, CallerSession, Creator, FederatedUser, Identity, Root};
+use crate::conditions::Circumstances;
 use crate::convert::found;
 use crate::identify::{Identified, Service as ServedService};
 use crate::large_replies::{Reader, Room};
@@ -114,18 +117,17 @@ impl Authenticated<'_> {
 
     /// Notes that the caller's access key, or its role, was used.
     pub(crate) fn note_use(&self) {
-        let directory = &self.app.directory;
-        match self.caller.identity() {
-            Identity::RoleSession { role, .. } => {
-                directory.used_role(role.id, self.now, self.region());
-            }
-            _ if self.caller.session().is_none() => {
-                let service = self.identified.service.signing_name();
-                if let Some(id) = self.caller.access_key_id() {
-                    directory.used_access_key(id, self.now, service, self.region());
-                }
-            }
-            _ => {}
+        let service = self.identified.service.signing_name();
+        note_use(self.app, &self.caller, (service, self.region()), self.now);
+    }
+
+    /// What the condition keys of every request are made of.
+    pub(crate) fn circumstances(&self) -> Circumstances<'_> {
+        Circumstances {
+            received: self.received,
+            caller: Some(&self.caller),
+            region: self.region(),
+            now: self.now,
         }
     }
 
@@ -221,6 +223,68 @@ impl Authenticated<'_> {
     }
 }
 
+/// Notes that a caller's access key, or its role, was used with a service in a Region.
+pub(crate) fn note_use(
+    app: &App,
+    caller: &Caller,
+    (service, region): (&str, &Region),
+    now: Timestamp,
+) {
+    let directory = &app.directory;
+    match caller.identity() {
+        Identity::RoleSession { role, .. } => directory.used_role(role.id, now, region),
+        _ if caller.session().is_none() => {
+            if let Some(id) = caller.access_key_id() {
+                directory.used_access_key(id, now, service, region);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What a request presents to prove its caller, wherever it stood; nothing of it is verified.
+#[derive(Clone, Copy)]
+pub(crate) struct Presents<'a> {
+    access_key_id: &'a AccessKeyId,
+    scope: &'a Scope,
+    session_token: Option<&'a str>,
+}
+
+impl<'a> From<&'a Presented<'_>> for Presents<'a> {
+    fn from(presented: &'a Presented<'_>) -> Self {
+        Self {
+            access_key_id: presented.access_key_id(),
+            scope: presented.scope(),
+            session_token: presented.session_token(),
+        }
+    }
+}
+
+impl<'a> From<&'a PresentedForm<'_>> for Presents<'a> {
+    fn from(presented: &'a PresentedForm<'_>) -> Self {
+        Self {
+            access_key_id: presented.access_key_id(),
+            scope: presented.scope(),
+            session_token: presented.session_token(),
+        }
+    }
+}
+
+/// A service that requests are signed for, and how its signatures are made.
+#[derive(Clone, Copy, Debug)]
+pub struct SignedService<'a> {
+    /// The service of the scope, such as `s3`.
+    pub name: &'a str,
+    /// Whether the path is normalised and encoded twice before it is signed, as all services do but
+    /// S3.
+    pub normalize_path: bool,
+}
+
+impl SignedService<'static> {
+    /// S3.
+    pub const S3: Self = Self { name: "s3", normalize_path: false };
+}
+
 /// Whose credentials a request presents.
 enum Credential {
     LongTerm(Arc<AccessKey>),
@@ -264,8 +328,8 @@ pub(crate) async fn authenticate<'a>(
 ) -> Result<Authenticated<'a>, Fault> {
     match (&identified.signed.presented, identified.operation.proof()) {
         (Some(presented), Proof::Signature) => {
-            let (caller, endpoint) = signer(app, received, identified, presented, now).await?;
-            Ok(authenticated(app, received, identified, (caller, endpoint), now))
+            let signer = operation_signer(app, received, identified, presented, now).await?;
+            Ok(authenticated(app, received, identified, signer, now))
         }
         (None, Proof::Signature) => {
             let text = "Request is missing Authentication Token";
@@ -273,7 +337,9 @@ pub(crate) async fn authenticate<'a>(
         }
         (presented, proof @ (Proof::Saml | Proof::WebIdentity)) => {
             let endpoint = match presented {
-                Some(presented) => signer(app, received, identified, presented, now).await?.1,
+                Some(presented) => {
+                    operation_signer(app, received, identified, presented, now).await?.1
+                }
                 None => unsigned_endpoint(app, received)?,
             };
             // On the heap: whoever signs is not to carry the room that this takes.
@@ -326,28 +392,51 @@ fn authenticated<'a>(
     }
 }
 
-/// Who signs a request, and the endpoint that it came to.
-async fn signer<'a>(
+/// Who signs a request for an operation, and the endpoint that it came to.
+async fn operation_signer<'a>(
     app: &'a App,
     received: &'a Received,
     identified: &Identified<'_>,
     presented: &Presented<'_>,
     now: Timestamp,
 ) -> Result<(Caller, Option<Endpoint<'a>>), Fault> {
-    let (claim, standing) = claim(app, received, presented, now).await?;
-    let scoped = presented.scope().region();
+    let name = identified.service.signing_name();
+    let service = SignedService { name, normalize_path: true };
+    let judge = |key: &SigningKey, rules: &Rules<'_>| {
+        let request = &identified.signed.request;
+        Ok((verify(presented, request, &received.body, key, rules, now)?, ()))
+    };
+    let (caller, endpoint, ()) =
+        signer(app, received, (presented.into(), service), now, judge).await?;
+    Ok((caller, endpoint))
+}
+
+/// Who signs a request, the endpoint that it came to, and what else is found out by whatever verifies
+/// the signature.
+///
+/// SECURITY: `judge` gets the key that belongs to what the request presents, and the rules; it must
+/// verify that very request.
+pub(crate) async fn signer<'a, T>(
+    app: &'a App,
+    received: &Received,
+    (presents, service): (Presents<'_>, SignedService<'_>),
+    now: Timestamp,
+    judge: impl FnOnce(&SigningKey, &Rules<'_>) -> Result<(Verified, T), Fault>,
+) -> Result<(Caller, Option<Endpoint<'a>>, T), Fault> {
+    let (claim, standing) = claim(app, received, presents, now).await?;
+    let scoped = presents.scope.region();
     let regions = app.settings.regions.as_ref();
     let endpoint = regions.and_then(|regions| regions.endpoint(&received.headers, scoped));
-    let verified = check_signature(app, received, identified, presented, &claim, endpoint, now);
-    let verified = verified.map_err(|fault| {
-        let claimed = presented.access_key_id().as_str();
+    let verified = check_signature(app, (presents, service), &claim, endpoint, now, judge);
+    let (verified, found) = verified.map_err(|fault| {
+        let claimed = presents.access_key_id.as_str();
         app.limits.refuse_signature(fault, standing, received, claimed, now)
     })?;
     let caller = caller(app, verified, claim.credential, now).await?;
     if let Some(endpoint) = &endpoint {
         endpoint.admit(app, &caller).await?;
     }
-    Ok((caller, endpoint))
+    Ok((caller, endpoint, found))
 }
 
 /// The endpoint that an unsigned request came to: by its host name, or else the global one.
@@ -366,14 +455,14 @@ fn unsigned_endpoint<'a>(app: &'a App, received: &Received) -> Result<Option<End
 async fn claim(
     app: &App,
     received: &Received,
-    presented: &Presented<'_>,
+    presents: Presents<'_>,
     now: Timestamp,
 ) -> Result<(Claim, Standing), Fault> {
     let standing = app.limits.standing(received, now);
-    let claimed = presented.access_key_id().as_str();
-    let claim = match presented.session_token() {
-        Some(token) => session_claim(app, presented, token, now),
-        None => key_claim(app, presented).await,
+    let claimed = presents.access_key_id.as_str();
+    let claim = match presents.session_token {
+        Some(token) => session_claim(app, presents, token, now),
+        None => key_claim(app, presents).await,
     };
     let claim = claim
         .map_err(|fault| app.limits.refuse_unknown(fault, standing, received, claimed, now))?;
@@ -384,12 +473,10 @@ async fn claim(
 /// The session of the token, and the key that its requests are signed with.
 fn session_claim(
     app: &App,
-    presented: &Presented<'_>,
+    Presents { access_key_id, scope, .. }: Presents<'_>,
     token: &str,
     now: Timestamp,
 ) -> Result<Claim, Fault> {
-    let access_key_id = presented.access_key_id();
-    let scope = presented.scope();
     let known_key = |id: &SessionId| {
         app.signing_keys.get(CredentialId { access_key_id, session: Some(id.as_bytes()) }, scope)
     };
@@ -418,8 +505,10 @@ fn session_claim(
 }
 
 /// The long-term key of the access key id, and the key that its requests are signed with.
-async fn key_claim(app: &App, presented: &Presented<'_>) -> Result<Claim, Fault> {
-    let id = presented.access_key_id();
+async fn key_claim(
+    app: &App,
+    Presents { access_key_id: id, scope, .. }: Presents<'_>,
+) -> Result<Claim, Fault> {
     if id.kind() == AccessKeyKind::Temporary {
         return Err(invalid_token("temporary access key without its session token"));
     }
@@ -428,7 +517,6 @@ async fn key_claim(app: &App, presented: &Presented<'_>) -> Result<Claim, Fault>
     if long_term.status != AccessKeyStatus::Active {
         return Err(invalid_token("inactive access key"));
     }
-    let scope = presented.scope();
     let known = app.signing_keys.get(CredentialId { access_key_id: id, session: None }, scope);
     let is_new_key = known.is_none();
     let key = known.unwrap_or_else(|| SigningKey::derive(&long_term.secret, scope));
@@ -436,15 +524,14 @@ async fn key_claim(app: &App, presented: &Presented<'_>) -> Result<Claim, Fault>
     Ok(Claim { credential, key, is_new_key, new_session: None })
 }
 
-fn check_signature(
+fn check_signature<T>(
     app: &App,
-    received: &Received,
-    identified: &Identified<'_>,
-    presented: &Presented<'_>,
+    (presents, service): (Presents<'_>, SignedService<'_>),
     claim: &Claim,
     endpoint: Option<Endpoint<'_>>,
     now: Timestamp,
-) -> Result<Verified, Fault> {
+    judge: impl FnOnce(&SigningKey, &Rules<'_>) -> Result<(Verified, T), Fault>,
+) -> Result<(Verified, T), Fault> {
     let settings = &app.settings;
     let one = endpoint.as_ref().map(Endpoint::region);
     let only: Vec<&str>;
@@ -459,13 +546,12 @@ fn check_signature(
         None => Regions::AnyNonEmpty,
     };
     let rules = Rules {
-        service: identified.service.signing_name(),
+        service: service.name,
         regions,
-        normalize_path: true,
+        normalize_path: service.normalize_path,
         skew_seconds: SKEW_SECONDS,
     };
-    let request = &identified.signed.request;
-    let verified = verify(presented, request, &received.body, &claim.key, &rules, now)?;
+    let verified = judge(&claim.key, &rules)?;
     // SECURITY: only a verified request fills the caches: made-up scopes and tokens of others
     // cannot flush them, and nobody is found there by what he could not sign for.
     let session = match &claim.credential {
@@ -474,8 +560,8 @@ fn check_signature(
     };
     if claim.is_new_key {
         let session = session.map(|session| session.id.as_bytes());
-        let id = CredentialId { access_key_id: presented.access_key_id(), session };
-        app.signing_keys.insert(id, presented.scope(), claim.key.clone());
+        let id = CredentialId { access_key_id: presents.access_key_id, session };
+        app.signing_keys.insert(id, presents.scope, claim.key.clone());
     }
     if let (Some(session), Some((digest, ring))) = (session, &claim.new_session) {
         app.open_sessions.keep(*digest, ring, session, now);
@@ -559,10 +645,10 @@ fn require_open_behind(app: &App, facts: &Session) -> Result<(), Fault> {
 }
 
 /// Refuses, once more, whose account was closed since the caller was proven.
-pub(crate) fn require_open_still(call: &Authenticated<'_>) -> Result<(), Fault> {
-    match (call.caller.session(), call.caller.home()) {
-        (Some(session), _) => require_open_behind(call.app, &session.facts),
-        (None, Some(account)) => require_open(call.app, account),
+pub(crate) fn require_open_still(app: &App, caller: &Caller) -> Result<(), Fault> {
+    match (caller.session(), caller.home()) {
+        (Some(session), _) => require_open_behind(app, &session.facts),
+        (None, Some(account)) => require_open(app, account),
         (None, None) => Ok(()),
     }
 }
@@ -665,7 +751,7 @@ pub(crate) async fn presented_account(
     presented: &Presented<'_>,
     now: Timestamp,
 ) -> Option<Option<AccountId>> {
-    let (Claim { credential, .. }, _) = claim(app, received, presented, now).await.ok()?;
+    let (Claim { credential, .. }, _) = claim(app, received, presented.into(), now).await.ok()?;
     let identity = identity(app, &credential, presented.access_key_id(), now).await.ok()?;
     Some(identity.home())
 }

@@ -6,20 +6,21 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use daypass_directory::{AccessKeyStatus, Service as RegisteredService};
+use daypass_directory::Service as RegisteredService;
 use daypass_names::{AccountId, Arn};
 use daypass_policy::{
-    Attached, Context, Decision, Denial, Layer, Layers, Policy, Principal, Request, Value, decide,
+    Attached, Context, Decision, Layers, Policy, Principal, Request, Value, decide,
 };
 
-use crate::authenticate::{Authenticated, invalid_token, require_open_still, service_behind};
+use crate::authenticate::{Authenticated, invalid_token};
 use crate::bearer::Bearer;
 use crate::caller::Identity;
 use crate::conditions::conditions;
-use crate::convert::found;
+use crate::deciding::{
+    Gathered, NotLetIn, cause, denying_policy, is_under_revocation, let_in, own_layers, seen_of,
+};
 use crate::identify::Service;
 use crate::operation::{Effect, Operation, Sessions};
-use crate::sts::session_policies::InForce;
 use crate::{Code, Fault};
 
 /// Refuses the credentials that a service does not take at all, whatever the policies say.
@@ -179,23 +180,14 @@ pub(crate) async fn allow_all(call: &Authenticated<'_>, needs: &[Need]) -> Resul
     if needs.is_empty() {
         return Ok(());
     }
-    let policies = call.caller.policies(&call.app.directory).await?;
-    let session = match call.caller.session() {
-        Some(session) => InForce::of(call, session).await?,
-        None => None,
-    };
+    let gathered = Gathered::of(&call.app.directory, &call.caller).await?;
     if call.identified.operation.effect() == Effect::Writes {
-        // SECURITY: who is bound or denied something meanwhile must not win the race against it.
-        if let Some(seen) = call.caller.seen()? {
-            call.see(Ok(seen))?;
-        }
-        see_access_key(call).await?;
-        see_service(call).await?;
-        let session = session.as_ref().map(InForce::seen).transpose()?.unwrap_or_default();
-        policies.seen()?.into_iter().chain(session).try_for_each(|seen| call.see(Ok(seen)))?;
+        let seen = seen_of(call.app, &call.caller).await?.into_iter();
+        seen.chain(gathered.seen()?).try_for_each(|seen| call.see(Ok(seen)))?;
     }
+    let policies = &gathered.own;
     let identity = policies.attached();
-    let session = session.as_ref().map(InForce::attached);
+    let session = gathered.session();
     for need in needs {
         let widened = need.granted.as_deref().map(|policy| {
             let granted = Attached { name: "account", policy };
@@ -212,39 +204,6 @@ pub(crate) async fn allow_all(call: &Authenticated<'_>, needs: &[Need]) -> Resul
     Ok(())
 }
 
-/// The layers that bind a user or role by itself, for a live call and for a simulated one: the
-/// simulators cannot know of a layer less than live calls do.
-pub(crate) fn own_layers<'a>(
-    identity: &'a [Attached<'a>],
-    boundary: Option<&'a Policy>,
-) -> Layers<'a> {
-    Layers { identity, boundary, ..Layers::default() }
-}
-
-/// The access key that a write hangs on, its own or that of the user's session: it must not be
-/// taken out of use meanwhile. Authentication, which comes again then, says so in its words.
-async fn see_access_key(call: &Authenticated<'_>) -> Result<(), Fault> {
-    let caller = &call.caller;
-    let id = match caller.session() {
-        Some(session) => session.facts.creating_access_key.as_ref(),
-        None => caller.access_key_id(),
-    };
-    let Some(id) = id else { return Ok(()) };
-    match found(call.app.directory.access_key(id).await)? {
-        Some(key) if key.status == AccessKeyStatus::Active => call.see(key.seen()),
-        _ => Err(Fault::overtaken()),
-    }
-}
-
-/// The service that the caller's session began with: it must not be removed meanwhile.
-async fn see_service(call: &Authenticated<'_>) -> Result<(), Fault> {
-    let Some(session) = call.caller.session() else { return Ok(()) };
-    match service_behind(call.app, &session.facts).await? {
-        Some(service) => call.see(service.seen()),
-        None => Ok(()),
-    }
-}
-
 /// Refuses a write by whoever is under revocation, by a key or session that still works, so that
 /// nobody undoes what was done against them; and whose account was closed meanwhile.
 ///
@@ -253,32 +212,12 @@ pub(crate) fn refuse_under_revocation(
     call: &Authenticated<'_>,
     operation: &str,
 ) -> Result<(), Fault> {
-    require_open_still(call)?;
-    let revocations = call.app.directory.revocations()?;
-    let caller = &call.caller;
-    let concerned = match (caller.session(), caller.identity(), caller.access_key_id()) {
-        // Authentication refused it if it was revoked then; it may have been revoked since.
-        (Some(session), _, Some(id)) => {
-            revocations.concerns_session(&session.facts, call.now)
-                || revocations.refuses(&session.facts, session.id, id).is_some()
-        }
-        (None, Identity::User(user), Some(id)) => {
-            revocations.concerns_principal(Some(user.id), id, call.now)
-        }
-        // The root user has no id to revoke: any of its keys stands for it, whichever signed.
-        (None, Identity::Root(root), Some(id)) => {
-            let mut keys = root.record.root_access_keys.iter().chain([id]);
-            keys.any(|id| revocations.concerns_principal(None, id, call.now))
-        }
-        // Of the others none writes without a session, and nobody writes who did not sign.
-        _ => true,
-    };
-    if !concerned {
+    if !is_under_revocation(call.app, &call.caller, call.now)? {
         return Ok(());
     }
     let message = format!(
         "User: {} is not authorized to perform: iam:{operation} while it is under revocation",
-        caller.shown()
+        call.caller.shown()
     );
     Err(Fault::new(Code::AccessDenied, message).because("a live revocation concerns the caller"))
 }
@@ -316,82 +255,27 @@ fn allow(
     Ok(())
 }
 
-/// The ARN of the policy that denies explicitly, if it is a managed one of that account.
-///
-/// IAM user guide, "Troubleshoot access denied error messages": since early 2026 an explicit denial
-/// names the policy, within the account. Inline policies, trust policies and session policies that
-/// were passed as text have no ARN.
-fn denying_policy<'a>(
-    denial: &'a Denial,
-    boundary: Option<&'a Arn>,
-    account: AccountId,
-) -> Option<Cow<'a, Arn>> {
-    if !denial.explicit {
-        return None;
-    }
-    let arn = match denial.layer {
-        // There is one, and so the engine does not name it.
-        Layer::Boundary => Cow::Borrowed(boundary?),
-        // The name of an inline policy has no colon.
-        _ => Cow::Owned(Arn::parse(denial.policy.as_deref()?).ok()?),
-    };
-    (arn.account() == Some(account)).then_some(arn)
-}
-
 /// Lets a service in where one of its principals is trusted, in its accounts only.
-///
-/// SECURITY: it is not said as which of several principals a service asks. Each is decided on by
-/// itself; one must be allowed all actions, and none may be denied any of them explicitly.
 fn allow_service(
     call: &Authenticated<'_>,
     service: &RegisteredService,
     need: &Need,
     layers: &Layers<'_>,
 ) -> Result<(), Fault> {
-    let refused = |action, cause| {
-        let message = refusal(call, need, action);
-        Err(Fault::new(Code::AccessDenied, message).because(cause))
+    let actions: Vec<&'static str> = need.actions().collect();
+    let context = context(call, need);
+    let decide = |name: Principal<'_>, action: &str, context: &Context<'_>| {
+        decided(name, need, action, layers, context)
     };
-    if !service.accounts.contains(&need.account) {
-        let cause = format!("the service is not registered for account {}", need.account);
-        return refused(need.action, cause);
-    }
-    let names = || service.principals.iter().map(|principal| principal.as_str().into()).collect();
-    let mut admitted = None;
-    // What the principal lacks that got furthest: of one that is trusted, what else it needs.
-    let mut nearest: Option<(usize, &'static str, Denial)> = None;
-    for principal in &service.principals {
-        let mut context = context(call, need);
-        context.insert("aws:PrincipalServiceName", principal.as_str());
-        context.insert_list("aws:PrincipalServiceNamesList", names());
-        // The service acts for the account whose role it asks for: there is no other to name.
-        context.insert("aws:SourceAccount", need.account.as_str());
-        let name = Principal::Service { name: principal.as_str() };
-        let mut lacking = None;
-        for (step, action) in need.actions().enumerate() {
-            match decided(name, need, action, layers, &context) {
-                Decision::Allowed => {}
-                Decision::Denied(denial) if denial.explicit => {
-                    return refused(action, cause(&denial));
-                }
-                Decision::Denied(denial) => lacking = lacking.or(Some((step, action, denial))),
-            }
-        }
-        match lacking {
-            None => admitted = admitted.or(Some(principal)),
-            Some(lacking) if nearest.as_ref().is_none_or(|(step, ..)| *step < lacking.0) => {
-                nearest = Some(lacking);
-            }
-            Some(_) => {}
-        }
-    }
-    match (admitted, nearest) {
-        (Some(principal), _) => {
+    match let_in(service, &need.account, &actions, &context, decide) {
+        Ok(principal) => {
             call.note_principal(principal);
             Ok(())
         }
-        (None, Some((_, action, denial))) => refused(action, cause(&denial)),
-        (None, None) => refused(need.action, "the service has no principal".to_owned()),
+        Err(NotLetIn { action, cause, .. }) => {
+            let message = refusal(call, need, action);
+            Err(Fault::new(Code::AccessDenied, message).because(cause))
+        }
     }
 }
 
@@ -452,7 +336,7 @@ fn allow_bearer(
 
 /// The condition keys of a need.
 fn context<'a>(call: &'a Authenticated<'_>, need: &'a Need) -> Context<'a> {
-    let mut context = conditions(call);
+    let mut context = conditions(call.circumstances());
     context.insert("aws:ResourceAccount", need.account.as_str());
     for (key, value) in &need.keys {
         context.insert(key.clone(), value.borrowed());
@@ -466,7 +350,7 @@ fn context<'a>(call: &'a Authenticated<'_>, need: &'a Need) -> Context<'a> {
 fn decided(
     principal: Principal<'_>,
     need: &Need,
-    action: &'static str,
+    action: &str,
     layers: &Layers<'_>,
     context: &Context<'_>,
 ) -> Decision {
@@ -489,110 +373,4 @@ fn refusal(call: &Authenticated<'_>, need: &Need, action: &str) -> String {
         message.push_str(need.shown.as_deref().unwrap_or(&need.resource));
     }
     message
-}
-
-/// Which statement decided, for the log. A policy that cannot be read is an error of its own there.
-fn cause(denial: &Denial) -> String {
-    let kind = if denial.explicit { "denied explicitly" } else { "not allowed" };
-    let Denial { layer, policy, sid, statement, unreadable, .. } = denial;
-    if let Some(why) = unreadable {
-        let cause = match policy {
-            Some(name) => format!("policy `{name}` of layer {layer:?} cannot be read: {why}"),
-            None => format!("the policy of layer {layer:?} cannot be read: {why}"),
-        };
-        // Nobody but an operator can mend it, and among other refusals none would look for it.
-        tracing::error!(cause, "a stored policy denies everything");
-        return cause;
-    }
-    match (policy, statement) {
-        (None, None) => format!("{kind} by layer {layer:?}"),
-        _ => format!(
-            "{kind} by layer {layer:?}, policy `{}`, statement {} `{}`",
-            policy.as_deref().unwrap_or_default(),
-            statement.unwrap_or_default(),
-            sid.as_deref().unwrap_or_default(),
-        ),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use daypass_policy::Layer;
-
-    use super::*;
-
-    /// sts-api reference, 5.4: only a managed policy of the account has its ARN told.
-    #[test]
-    fn only_managed_policies_of_the_account_are_named() {
-        let own = AccountId::parse("123456789012").unwrap();
-        let bound = Arn::parse("arn:aws:iam::123456789012:policy/bound").unwrap();
-        let theirs = Arn::parse("arn:aws:iam::210987654321:policy/bound").unwrap();
-        let check = |layer, explicit, policy: Option<&str>, boundary, want: Option<&str>| {
-            let denial = Denial {
-                layer,
-                explicit,
-                policy: policy.map(Into::into),
-                sid: None,
-                statement: None,
-                unreadable: None,
-            };
-            let got = denying_policy(&denial, boundary, own);
-            assert_eq!(got.as_deref().map(Arn::as_str), want, "{denial:?}");
-        };
-        let named = "arn:aws:iam::123456789012:policy/team/no";
-        for layer in [Layer::Identity, Layer::Session, Layer::Scp, Layer::Rcp] {
-            check(layer, true, Some(named), None, Some(named));
-            check(layer, false, Some(named), None, None);
-            check(layer, true, None, Some(&bound), None);
-            // Inline, of AWS, of somebody else.
-            check(layer, true, Some("no"), Some(&bound), None);
-            check(layer, true, Some("arn:aws:iam::aws:policy/AWSDenyAll"), None, None);
-            check(layer, true, Some("arn:aws:iam::210987654321:policy/no"), None, None);
-        }
-        check(Layer::Boundary, true, None, Some(&bound), Some(bound.as_str()));
-        check(Layer::Boundary, false, None, Some(&bound), None);
-        check(Layer::Boundary, true, None, Some(&theirs), None);
-        // One of AWS.
-        check(Layer::Boundary, true, None, None, None);
-        check(Layer::Trust, true, None, Some(&bound), None);
-        check(Layer::Resource, true, None, Some(&bound), None);
-    }
-
-    #[test]
-    fn the_log_tells_what_decided() {
-        let allowed_by_none = Denial {
-            layer: Layer::Identity,
-            explicit: false,
-            policy: None,
-            sid: None,
-            statement: None,
-            unreadable: None,
-        };
-        let denied = Denial { explicit: true, ..allowed_by_none.clone() };
-        let why = Some("line 1, column 2: `Statment` is not known here".into());
-        for (denial, want) in [
-            (allowed_by_none, "not allowed by layer Identity"),
-            (
-                Denial {
-                    policy: Some("home".into()),
-                    sid: Some("Lock".into()),
-                    statement: Some(3),
-                    ..denied.clone()
-                },
-                "denied explicitly by layer Identity, policy `home`, statement 3 `Lock`",
-            ),
-            (
-                Denial { policy: Some("sealed".into()), unreadable: why.clone(), ..denied.clone() },
-                "policy `sealed` of layer Identity cannot be read: \
-                 line 1, column 2: `Statment` is not known here",
-            ),
-            (
-                Denial { layer: Layer::Trust, unreadable: why, ..denied },
-                "the policy of layer Trust cannot be read: \
-                 line 1, column 2: `Statment` is not known here",
-            ),
-        ] {
-            assert_eq!(cause(&denial), want);
-        }
-    }
 }

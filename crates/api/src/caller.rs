@@ -183,6 +183,11 @@ impl Caller {
         self.session.as_deref()
     }
 
+    /// The signature; nothing where a token or an assertion is the proof.
+    pub(crate) fn verified(&self) -> Option<&Verified> {
+        self.verified.as_ref()
+    }
+
     /// The key that signed; nothing where a token or an assertion is the proof.
     pub(crate) fn access_key_id(&self) -> Option<&AccessKeyId> {
         self.verified.as_ref().map(Verified::access_key_id)

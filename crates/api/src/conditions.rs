@@ -1,37 +1,59 @@
 //! The condition keys that every request has. IAM user guide, page "AWS global condition context
 //! keys"; which principal has which is in its section "Properties of the principal".
 
+use daypass_names::Region;
 use daypass_policy::Context;
 use http::{HeaderMap, header};
 use jiff::Timestamp;
 
-use crate::authenticate::Authenticated;
-use crate::caller::{CallerSession, Identity};
+use crate::Received;
+use crate::caller::{Caller, CallerSession, Identity};
 use crate::federation_facts::with_facts;
 
+/// What the condition keys of every request are made of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Circumstances<'a> {
+    pub(crate) received: &'a Received,
+    /// Nobody where requests without a signature are taken: those to an S3 bucket.
+    pub(crate) caller: Option<&'a Caller>,
+    /// The Region that was asked.
+    pub(crate) region: &'a Region,
+    /// The instant at which the request is judged.
+    pub(crate) now: Timestamp,
+}
+
 /// The keys of a request, before those of its action.
-pub(crate) fn conditions<'a>(call: &'a Authenticated<'_>) -> Context<'a> {
+pub(crate) fn conditions(circumstances: Circumstances<'_>) -> Context<'_> {
     let mut context = Context::new();
-    let received = call.received;
-    context.insert("aws:CurrentTime", call.now);
-    context.insert("aws:EpochTime", call.now);
+    let Circumstances { received, caller, region, now } = circumstances;
+    context.insert("aws:CurrentTime", now);
+    context.insert("aws:EpochTime", now);
     context.insert("aws:SecureTransport", received.secure_transport);
     context.insert("aws:SourceIp", received.source_ip);
-    context.insert("aws:RequestedRegion", call.region().as_str());
+    context.insert("aws:RequestedRegion", region.as_str());
     context.insert("aws:ViaAWSService", false);
-    let is_service = matches!(call.caller.identity(), Identity::Service(_));
+    let is_service = caller.is_some_and(|caller| matches!(caller.identity(), Identity::Service(_)));
     context.insert("aws:PrincipalIsAWSService", is_service);
     for (key, name) in [("aws:UserAgent", header::USER_AGENT), ("aws:referer", header::REFERER)] {
         if let Some(value) = text(&received.headers, &name) {
             context.insert(key, value);
         }
     }
-    principal(&mut context, call);
+    match caller {
+        Some(caller) => principal(&mut context, caller, now),
+        None => anonymous(&mut context),
+    }
     context
 }
 
-fn principal<'a>(context: &mut Context<'a>, call: &'a Authenticated<'_>) {
-    let caller = &call.caller;
+/// IAM user guide, the same page: who did not sign has these.
+fn anonymous(context: &mut Context<'_>) {
+    context.insert("aws:PrincipalAccount", "anonymous");
+    context.insert("aws:PrincipalType", "Anonymous");
+    context.insert("aws:userid", "anonymous");
+}
+
+fn principal<'a>(context: &mut Context<'a>, caller: &'a Caller, now: Timestamp) {
     if let Some(id) = caller.user_id() {
         context.insert("aws:userid", id);
     }
@@ -75,7 +97,7 @@ fn principal<'a>(context: &mut Context<'a>, call: &'a Authenticated<'_>) {
         for tag in &session.facts.tags {
             context.insert(format!("aws:PrincipalTag/{}", tag.key), tag.value.as_str());
         }
-        temporary(context, call.now, caller.is_user_session(), session);
+        temporary(context, now, caller.is_user_session(), session);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use daypass_directory::{DirectoryError, RevocationFault, RingsFault};
+use daypass_directory::{DirectoryError, Entity, Limit, RevocationFault, RingsFault};
 use daypass_policy::Malformed;
 use daypass_query::{FormFault, Invalid};
 use daypass_store::StoreError;
@@ -66,6 +66,18 @@ impl From<DirectoryError> for Fault {
         }
         let code = match &error {
             DirectoryError::Malformed(malformed) => return malformed.clone().into(),
+            DirectoryError::MalformedBucketPolicy(malformed) => {
+                let cause = malformed.reason().to_owned();
+                return Self::new(Code::MalformedPolicy, malformed.to_string()).because(cause);
+            }
+            DirectoryError::BucketUnderWay(_) => {
+                let text = "A conflicting conditional operation is currently in progress against \
+                            this resource. Please try again.";
+                return Self::new(Code::OperationAborted, text).because(error.to_string());
+            }
+            DirectoryError::LimitExceeded(Limit::BucketsPerAccount(_)) => Code::TooManyBuckets,
+            DirectoryError::NotFound(Entity::Bucket(_)) => Code::NoSuchBucket,
+            DirectoryError::NotFound(Entity::BucketPolicy(_)) => Code::NoSuchBucketPolicy,
             DirectoryError::AlreadyExists(_) => Code::EntityAlreadyExists,
             DirectoryError::Conflict => Code::ConcurrentModification,
             DirectoryError::Overtaken => return Self::overtaken(),

@@ -94,6 +94,38 @@ pub enum Code {
     UnknownOperationException,
     /// Parameters violate their constraints.
     ValidationError,
+    /// The Authorization header of a request to S3 cannot be read.
+    AuthorizationHeaderMalformed,
+    /// The parameters of a presigned request to S3 cannot be read.
+    AuthorizationQueryParametersError,
+    /// The name of a bucket is somebody else's.
+    BucketAlreadyExists,
+    /// The caller's account has the bucket already.
+    BucketAlreadyOwnedByYou,
+    /// The access key is not valid, in S3's words.
+    InvalidAccessKeyId,
+    /// An argument of a request to S3 is wrong.
+    InvalidArgument,
+    /// A request to S3 is put together wrongly.
+    InvalidRequest,
+    /// The session token is not valid, in S3's words.
+    InvalidToken,
+    /// A bucket policy is none.
+    MalformedPolicy,
+    /// The caller may, but does not belong to the account of the bucket.
+    MethodNotAllowed,
+    /// A body does not say how long it is.
+    MissingContentLength,
+    /// There is no such bucket.
+    NoSuchBucket,
+    /// The bucket has no policy.
+    NoSuchBucketPolicy,
+    /// Another request makes or deletes the bucket.
+    OperationAborted,
+    /// The request was signed too long ago or too far ahead, in S3's words.
+    RequestTimeTooSkewed,
+    /// The account has as many buckets as it may have.
+    TooManyBuckets,
 }
 
 impl Code {
@@ -142,6 +174,22 @@ impl Code {
             Self::UnmodifiableEntity => "UnmodifiableEntity",
             Self::UnknownOperationException => "UnknownOperationException",
             Self::ValidationError => "ValidationError",
+            Self::AuthorizationHeaderMalformed => "AuthorizationHeaderMalformed",
+            Self::AuthorizationQueryParametersError => "AuthorizationQueryParametersError",
+            Self::BucketAlreadyExists => "BucketAlreadyExists",
+            Self::BucketAlreadyOwnedByYou => "BucketAlreadyOwnedByYou",
+            Self::InvalidAccessKeyId => "InvalidAccessKeyId",
+            Self::InvalidArgument => "InvalidArgument",
+            Self::InvalidRequest => "InvalidRequest",
+            Self::InvalidToken => "InvalidToken",
+            Self::MalformedPolicy => "MalformedPolicy",
+            Self::MethodNotAllowed => "MethodNotAllowed",
+            Self::MissingContentLength => "MissingContentLength",
+            Self::NoSuchBucket => "NoSuchBucket",
+            Self::NoSuchBucketPolicy => "NoSuchBucketPolicy",
+            Self::OperationAborted => "OperationAborted",
+            Self::RequestTimeTooSkewed => "RequestTimeTooSkewed",
+            Self::TooManyBuckets => "TooManyBuckets",
         }
     }
 }

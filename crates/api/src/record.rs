@@ -19,7 +19,7 @@ use crate::conditions::text;
 use crate::identify::Service;
 use crate::operation::{Done, Effect, Recorded};
 use crate::response_elements::lower_camel;
-use crate::{Fault, RequestId, federation_facts};
+use crate::{App, Fault, RequestId, federation_facts};
 
 /// Where CloudTrail tells the endpoint that was asked.
 const REQUEST_DETAILS: &str = "RequestDetails";
@@ -43,7 +43,7 @@ pub(crate) fn record<'a>(
         region: Cow::Borrowed(call.region()),
         source_ip_address: call.received.source_ip.into(),
     };
-    let mut record = Record::new(event, user_identity(call));
+    let mut record = Record::new(event, user_identity(&call.caller, call.invoked_by()));
     record.user_agent = text(&call.received.headers, &http::header::USER_AGENT).map(Cow::Borrowed);
     if let Some(fault) = fault {
         record.error_code = Some(fault.code().as_str().into());
@@ -109,17 +109,28 @@ pub(crate) fn owners_copy<'a>(
     callers: &mut Record<'a>,
     owner: AccountId,
 ) -> Result<Record<'a>, Fault> {
-    let shared = RequestId::from_random(call.app.random.id()?);
+    let mut copy = shared_copy(call.app, callers, owner)?;
+    // The chain before is the caller's account's own business as well; where it was asked is not.
+    let endpoint = call.endpoint.map(|endpoint| json!({ REQUEST_DETAILS: endpoint.recorded() }));
+    copy.additional_event_data = endpoint.map(Into::into);
+    Ok(copy)
+}
+
+/// A copy of a record for another account: who called is told as CloudTrail tells it there, and all
+/// else as in the record.
+pub(crate) fn shared_copy<'a>(
+    app: &App,
+    callers: &mut Record<'a>,
+    owner: AccountId,
+) -> Result<Record<'a>, Fault> {
+    let shared = RequestId::from_random(app.random.id()?);
     callers.shared_event_id = Some(shared.into());
     let mut copy = callers.clone();
-    copy.event_id = RequestId::from_random(call.app.random.id()?).into();
+    copy.event_id = RequestId::from_random(app.random.id()?).into();
     copy.user_identity = UserIdentity::new(PrincipalType::AwsAccount);
     copy.user_identity.principal_id = callers.user_identity.principal_id.clone();
     copy.user_identity.account_id = callers.user_identity.account_id;
     copy.recipient_account_id = Some(owner);
-    // The chain before is the caller's account's own business as well; where it was asked is not.
-    let endpoint = call.endpoint.map(|endpoint| json!({ REQUEST_DETAILS: endpoint.recorded() }));
-    copy.additional_event_data = endpoint.map(Into::into);
     Ok(copy)
 }
 
@@ -129,8 +140,8 @@ impl From<RequestId> for Text<'_> {
     }
 }
 
-fn user_identity<'a>(call: &'a Authenticated<'_>) -> UserIdentity<'a> {
-    let caller = &call.caller;
+/// Who called; `service` is as which of its principals a registered service was let in.
+pub(crate) fn user_identity<'a>(caller: &'a Caller, service: &'a str) -> UserIdentity<'a> {
     let (kind, user_name, principal_id) = match caller.identity() {
         Identity::Root(root) => {
             let name = root.alias.as_ref().map(|alias| Cow::Borrowed(alias.as_str()));
@@ -168,7 +179,7 @@ fn user_identity<'a>(call: &'a Authenticated<'_>) -> UserIdentity<'a> {
     identity.arn = caller.arn().map(Cow::Borrowed);
     identity.account_id = caller.home();
     if matches!(caller.identity(), Identity::Service(_)) {
-        identity.invoked_by = Some(call.invoked_by().into());
+        identity.invoked_by = Some(service.into());
     }
     if let Identity::Bearer(bearer) = caller.identity() {
         identity.identity_provider = Some(match bearer.assertion() {

@@ -16,16 +16,20 @@ const JSON: &str = "application/json";
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 
 /// The status of each code: AWS STS and IAM API references, "Errors".
-fn status(code: Code) -> StatusCode {
+pub fn status(code: Code) -> StatusCode {
     match code {
         Code::AccessDenied
         | Code::ExpiredToken
+        | Code::InvalidAccessKeyId
         | Code::InvalidAuthenticationCode
         | Code::InvalidClientTokenId
         | Code::MissingAuthenticationToken
         | Code::RegionDisabledException
+        | Code::RequestTimeTooSkewed
         | Code::SignatureDoesNotMatch => StatusCode::FORBIDDEN,
-        Code::ExpiredTokenException
+        Code::AuthorizationHeaderMalformed
+        | Code::AuthorizationQueryParametersError
+        | Code::ExpiredTokenException
         | Code::IDPCommunicationError
         | Code::IncompleteSignature
         | Code::InvalidAction
@@ -35,7 +39,11 @@ fn status(code: Code) -> StatusCode {
         | Code::InvalidParameterValue
         | Code::InvalidQueryParameter
         | Code::MalformedPolicyDocument
+        | Code::InvalidArgument
+        | Code::InvalidRequest
+        | Code::InvalidToken
         | Code::InvalidUserType
+        | Code::MalformedPolicy
         | Code::MissingAction
         | Code::NoSuchVersion
         | Code::PackedPolicyTooLarge
@@ -43,18 +51,26 @@ fn status(code: Code) -> StatusCode {
         | Code::PolicyNotAttachable
         | Code::RequestExpired
         | Code::Throttling
+        | Code::TooManyBuckets
         | Code::UnmodifiableEntity
         | Code::UnknownOperationException
         | Code::ValidationError => StatusCode::BAD_REQUEST,
-        Code::MalformedQueryString | Code::NoSuchEntity | Code::ReportInProgress => {
-            StatusCode::NOT_FOUND
-        }
+        Code::MalformedQueryString
+        | Code::NoSuchBucket
+        | Code::NoSuchBucketPolicy
+        | Code::NoSuchEntity
+        | Code::ReportInProgress => StatusCode::NOT_FOUND,
+        Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Code::ReportExpired | Code::ReportNotPresent => StatusCode::GONE,
         Code::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-        Code::ConcurrentModification
+        Code::BucketAlreadyExists
+        | Code::BucketAlreadyOwnedByYou
+        | Code::ConcurrentModification
         | Code::DeleteConflict
         | Code::EntityAlreadyExists
-        | Code::LimitExceeded => StatusCode::CONFLICT,
+        | Code::LimitExceeded
+        | Code::OperationAborted => StatusCode::CONFLICT,
+        Code::MissingContentLength => StatusCode::LENGTH_REQUIRED,
         Code::RequestEntityTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::RequestHeaderFieldsTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         Code::InternalFailure => StatusCode::INTERNAL_SERVER_ERROR,

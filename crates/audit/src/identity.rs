@@ -61,6 +61,9 @@ pub struct UserIdentity<'a> {
     /// The account that the caller belongs to.
     #[serde(serialize_with = "displayed", skip_serializing_if = "Option::is_none")]
     pub account_id: Option<AccountId>,
+    /// What stands in the place of the account of who did not sign.
+    #[serde(rename = "accountId", skip_serializing_if = "Option::is_none")]
+    pub nobody: Option<&'static str>,
     /// The id of the key that signed.
     #[serde(serialize_with = "displayed", skip_serializing_if = "Option::is_none")]
     pub access_key_id: Option<Cow<'a, AccessKeyId>>,
@@ -79,6 +82,12 @@ pub struct UserIdentity<'a> {
 }
 
 impl UserIdentity<'_> {
+    /// Who did not sign. S3 user guide, "CloudTrail log file entries for Amazon S3".
+    pub fn anonymous() -> Self {
+        let nobody = Some("ANONYMOUS_PRINCIPAL");
+        Self { principal_id: Some("".into()), nobody, ..Self::new(PrincipalType::AwsAccount) }
+    }
+
     /// An identity of that kind without any other member.
     pub fn new(kind: PrincipalType) -> Self {
         Self {
@@ -86,6 +95,7 @@ impl UserIdentity<'_> {
             principal_id: None,
             arn: None,
             account_id: None,
+            nobody: None,
             access_key_id: None,
             user_name: None,
             session_context: None,

@@ -12,6 +12,7 @@ use crate::offline::{Check, Restore};
 use crate::operations::Operations;
 use crate::operator::OperatorCommand;
 use crate::policy::PolicyCommand;
+use crate::s3_flags::S3Flags;
 
 /// A security token service and IAM that anyone can host, compatible with AWS STS and IAM.
 ///
@@ -384,6 +385,27 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "LIMIT", env = "DAYPASS_RATE_LIMIT_ADDRESS", hide_env_values = true)]
     rate_limit_address: Option<String>,
 
+    #[command(flatten)]
+    s3: S3Flags,
+    /// Address and port on which proxies (nginx, Caddy, Envoy) ask whether they may let a request
+    /// through; on this machine without TLS, elsewhere with the server's certificate [default: none]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "DAYPASS_FORWARD_AUTH_LISTEN",
+        hide_env_values = true
+    )]
+    forward_auth_listen: Option<String>,
+
+    /// TOML file with a secret and the rules of each service whose proxy asks there (keep it 0600)
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "DAYPASS_FORWARD_AUTH_SERVICES",
+        hide_env_values = true
+    )]
+    forward_auth_services: Option<PathBuf>,
+
     /// Loopback address and port to serve metrics on, at /metrics in Prometheus text [default:
     /// none]
     #[arg(long, value_name = "ADDRESS", env = "DAYPASS_METRICS_LISTEN", hide_env_values = true)]
@@ -406,7 +428,7 @@ impl Serve {
         admin_secret: Option<SecretText>,
         kek: Option<SecretText>,
     ) -> (Layer, Option<PathBuf>) {
-        let layer = Layer {
+        let mut layer = Layer {
             listen: self.listen,
             data: self.data,
             ephemeral: self.ephemeral,
@@ -439,10 +461,14 @@ impl Serve {
             rate_limit_principal: self.rate_limit_principal,
             rate_limit_account: self.rate_limit_account,
             rate_limit_address: self.rate_limit_address,
+            forward_auth_listen: self.forward_auth_listen,
+            forward_auth_services: self.forward_auth_services,
             metrics_listen: self.metrics_listen,
             log: self.log,
             log_format: self.log_format,
+            ..Layer::default()
         };
+        self.s3.fill(&mut layer);
         (layer, self.config)
     }
 }

@@ -8,6 +8,7 @@ mod offline;
 mod operations;
 mod operator;
 mod policy;
+mod s3_flags;
 mod serve;
 mod stop;
 

@@ -1,10 +1,11 @@
-//! `daypass account`, `service`, `federation`, `keys`, `revoke`, `backup`, `export`, `import` and
-//! `status`: commands for a running server, sent through the socket in its data folder.
+//! `daypass account`, `bucket`, `service`, `federation`, `keys`, `revoke`, `backup`, `export`,
+//! `import` and `status`: commands for a running server, sent through the socket in its data folder.
 //!
 //! Nothing here opens the store. A secret is written only where it was asked for, and the place is
 //! made before the server is asked, so that no secret is lost for want of one.
 
 mod arguments;
+mod buckets;
 mod credentials;
 mod federation;
 mod passphrase;
@@ -62,6 +63,7 @@ pub(crate) async fn run(command: OperatorCommand) -> anyhow::Result<()> {
             let path = absolute(&backup.file)?;
             (backup.place, Command::Backup { path })
         }
+        OperatorCommand::Bucket(bucket) => return buckets::run(bucket).await,
         OperatorCommand::Export(export) => {
             let file =
                 export.output.unwrap_or_else(|| format!("daypass-{}.json", export.account).into());

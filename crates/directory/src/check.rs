@@ -3,8 +3,10 @@
 //! It repairs nothing. Others must not write meanwhile: what they change between two reads would
 //! be found as damage. Ring keys and revocations are looked at by the modules that they belong to.
 
+mod buckets;
 mod mfa_devices;
 mod passwords;
+mod policies;
 mod profiles;
 mod role_deletions;
 mod saml_providers;
@@ -16,20 +18,19 @@ use std::sync::Arc;
 
 use daypass_federation::saml::Digest;
 use daypass_names::{
-    AccessKeyId, AccountAlias, AccountId, Constrained, SamlId, ServiceName, UniqueId, UniqueIdKind,
+    AccessKeyId, AccountAlias, AccountId, BucketName, Constrained, SamlId, ServiceName, UniqueId,
+    UniqueIdKind,
 };
 use daypass_store::{Entry, Key, MAX_SCAN, StoreError};
 
 use crate::access_keys::UNOPENED;
-use crate::aws_managed::uses;
 use crate::directory::{Stored, count_of, id_of};
 use crate::findings::{Fault, Findings};
 use crate::keys::{self, Kind, Noun, Total};
 use crate::named::{Bounded, Holder, Listed};
 use crate::{
     AccessKey, Account, Directory, DirectoryError, Group, InstanceProfile, KeyOwner, ManagedPolicy,
-    MfaDevice, OidcProvider, PolicyUsage, PolicyVersion, Role, SamlProvider, Service, User,
-    last_used, note,
+    MfaDevice, OidcProvider, PolicyUsage, Role, SamlProvider, Service, User, last_used, note,
 };
 
 impl Directory {
@@ -65,6 +66,10 @@ struct Walk<'a> {
     counts: BTreeMap<(Noun, AccountId), Tally>,
     /// The same of what has no name.
     totals: BTreeMap<(Total, AccountId), Tally>,
+    /// The buckets of each account.
+    buckets: BTreeMap<AccountId, Tally>,
+    /// Whether the record of a bucket could not be read.
+    has_unreadable_bucket: bool,
     members: HashMap<UniqueId, Tally>,
     attachments: HashMap<Counted, Tally>,
     boundaries: HashMap<Counted, Tally>,
@@ -101,6 +106,8 @@ impl<'a> Walk<'a> {
             unreadable: BTreeSet::new(),
             counts: BTreeMap::new(),
             totals: BTreeMap::new(),
+            buckets: BTreeMap::new(),
+            has_unreadable_bucket: false,
             members: HashMap::new(),
             attachments: HashMap::new(),
             boundaries: HashMap::new(),
@@ -116,6 +123,11 @@ impl<'a> Walk<'a> {
         match place {
             Place::Account => self.account(key, entry).await,
             Place::ClosedAccount(account) => self.closed_account(key, entry, account).await,
+            Place::Bucket => self.bucket(key).await,
+            Place::AccountBucket(account, name) => {
+                self.account_bucket(key, entry, account, &name).await
+            }
+            Place::BucketCount(account) => self.bucket_count(key, entry, account),
             Place::Service => self.service(key).await,
             Place::ServiceName(name) => self.service_name(key, entry, &name).await,
             Place::Entity(Noun::User) => self.user(key).await,
@@ -328,29 +340,6 @@ impl<'a> Walk<'a> {
         })
     }
 
-    fn aws_use(
-        &mut self,
-        key: &Key,
-        entry: &Entry,
-        account: AccountId,
-        policy: UniqueId,
-    ) -> Result<(), DirectoryError> {
-        let counted = Counted::Aws(account, policy);
-        let uses = uses::parse(key, entry);
-        for tallies in [&mut self.attachments, &mut self.boundaries] {
-            // What the record of uses says cannot be compared when it cannot be read.
-            tallies.entry(counted).or_default().is_there = uses.is_ok();
-        }
-        match uses {
-            Ok(uses) => {
-                self.attachments.entry(counted).or_default().stored = uses.attachments;
-                self.boundaries.entry(counted).or_default().stored = uses.boundaries;
-                Ok(())
-            }
-            Err(error) => self.unread(key, error),
-        }
-    }
-
     async fn name(
         &mut self,
         key: &Key,
@@ -476,82 +465,6 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    async fn version(&mut self, key: &Key, policy: UniqueId) -> Result<(), DirectoryError> {
-        let version = match self.directory.find::<PolicyVersion>(key).await {
-            Ok(Some(version)) => version,
-            Ok(None) => return Ok(()),
-            Err(error) => return self.unread(key, error),
-        };
-        if version.policy.fault().is_some() {
-            self.findings.add(key, Fault::DeniesEverything(version.id.to_string()));
-        }
-        let policy = self.load::<ManagedPolicy>(&keys::entity(Kind::Policy, policy)?).await?;
-        if !policy.is(|policy| policy.versions.iter().any(|listed| listed.id == version.id)) {
-            self.findings.add(key, Fault::VersionOrphan);
-        }
-        Ok(())
-    }
-
-    async fn policy_use(
-        &mut self,
-        key: &Key,
-        usage: PolicyUsage,
-        account: Option<AccountId>,
-        policy: UniqueId,
-        kind: Kind,
-        id: UniqueId,
-    ) -> Result<(), DirectoryError> {
-        let record = keys::entity(kind, id)?;
-        let is_here = |of: AccountId| account.is_none_or(|account| account == of);
-        let (holds, fault) = match usage {
-            PolicyUsage::Boundary => {
-                let bounds = Some(policy);
-                let holds = match kind {
-                    Kind::Role => {
-                        let role = self.load::<Role>(&record).await?;
-                        role.is(|role| role.boundary == bounds && is_here(role.account))
-                    }
-                    Kind::User => {
-                        let user = self.load::<User>(&record).await?;
-                        user.is(|user| user.boundary == bounds && is_here(user.account))
-                    }
-                    Kind::Group | Kind::Policy => false,
-                };
-                (holds, Fault::BoundaryOrphan)
-            }
-            PolicyUsage::Permissions => {
-                let holds = match kind {
-                    Kind::Group => self.attached::<Group>(&record, account, policy).await?,
-                    Kind::Role => self.attached::<Role>(&record, account, policy).await?,
-                    Kind::User => self.attached::<User>(&record, account, policy).await?,
-                    Kind::Policy => false,
-                };
-                (holds, Fault::AttachmentOrphan)
-            }
-        };
-        // One of AWS and one of the account are each in their own index.
-        let is_in_place = match account {
-            None => self.directory.aws_managed.of_id(policy).is_none(),
-            Some(account) => self.directory.is_aws_managed(account, policy).await?,
-        };
-        if !holds || !is_in_place {
-            self.findings.add(key, fault);
-        }
-        Ok(())
-    }
-
-    async fn attached<T: Holder>(
-        &self,
-        record: &Key,
-        account: Option<AccountId>,
-        policy: UniqueId,
-    ) -> Result<bool, DirectoryError> {
-        Ok(self.load::<T>(record).await?.is(|holder| {
-            holder.attached().contains(&policy)
-                && account.is_none_or(|account| account == holder.account())
-        }))
-    }
-
     async fn load<T: Stored>(&self, key: &Key) -> Result<Loaded<T>, DirectoryError> {
         match self.directory.find::<T>(key).await {
             Ok(Some(value)) => Ok(Loaded::There(value)),
@@ -589,6 +502,7 @@ impl<'a> Walk<'a> {
                 self.findings.add(&keys::total(*total, *account)?, fault);
             }
         }
+        self.tally_buckets()?;
         let is_open = |nouns: &[Noun]| nouns.iter().any(|noun| self.unreadable.contains(noun));
         let mut wrong = Vec::new();
         if !is_open(&[Noun::User]) {
@@ -662,6 +576,11 @@ enum Place {
     AliasOf(AccountId),
     /// How often an account uses a policy of AWS.
     AwsUse(AccountId, UniqueId),
+    /// That a bucket is an account's.
+    AccountBucket(AccountId, BucketName),
+    Bucket,
+    /// How many buckets an account has.
+    BucketCount(AccountId),
     /// That an account is closed.
     ClosedAccount(AccountId),
     Count(Noun, AccountId),
@@ -700,6 +619,12 @@ impl Place {
         match parts.as_slice() {
             ["account", id] => AccountId::parse(id).ok().map(|_| Self::Account),
             ["closed-account", id] => AccountId::parse(id).ok().map(Self::ClosedAccount),
+            ["bucket", name] => BucketName::parse(name).ok().map(|_| Self::Bucket),
+            ["account-bucket", account, name] => Some(Self::AccountBucket(
+                AccountId::parse(account).ok()?,
+                BucketName::parse(name).ok()?,
+            )),
+            ["bucket-count", account] => AccountId::parse(account).ok().map(Self::BucketCount),
             ["service", id] => {
                 let id = UniqueId::parse(id).ok()?;
                 (id.kind() == UniqueIdKind::Service).then_some(Self::Service)

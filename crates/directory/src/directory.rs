@@ -17,7 +17,7 @@ use crate::mfa_devices::Guesses as CodeGuesses;
 use crate::passwords::{Guesses, Hashing};
 use crate::revocations::Revocations;
 use crate::{
-    AccessKey, Account, AwsManagedPolicies, DataKeys, DirectoryError, Entity, Group,
+    AccessKey, Account, AwsManagedPolicies, Bucket, DataKeys, DirectoryError, Entity, Group,
     InstanceProfile, Limit, LoginProfile, ManagedPolicy, MfaDevice, OidcProvider, PolicyVersion,
     Quotas, Role, SamlProvider, Service, User,
 };
@@ -47,6 +47,7 @@ pub struct Directory {
     pub(crate) writing: Arc<RwLock<()>>,
     pub(crate) accounts: Cache<Account>,
     pub(crate) services: Cache<Service>,
+    pub(crate) buckets: Cache<Bucket>,
     pub(crate) closed: Closed,
     pub(crate) users: Cache<User>,
     pub(crate) groups: Cache<Group>,
@@ -115,6 +116,7 @@ impl Directory {
             writing: Arc::default(),
             accounts: Cache::new(),
             services: Cache::new(),
+            buckets: Cache::new(),
             closed: Closed::default(),
             users: Cache::new(),
             groups: Cache::new(),

@@ -1,11 +1,11 @@
 //! Why the directory refuses a call or cannot answer it.
 
 use daypass_names::{
-    AccessKeyId, AccountAlias, AccountId, Arn, GroupName, InstanceProfileName, IssuerUrl,
-    PolicyName, PolicyVersionId, RoleName, SamlId, SamlProviderName, ServiceName, UniqueId,
-    UserName, VirtualMfaDeviceName,
+    AccessKeyId, AccountAlias, AccountId, Arn, BucketName, GroupName, InstanceProfileName,
+    IssuerUrl, PolicyName, PolicyVersionId, RoleName, SamlId, SamlProviderName, ServiceName,
+    UniqueId, UserName, VirtualMfaDeviceName,
 };
-use daypass_policy::Malformed;
+use daypass_policy::{Malformed, MalformedBucketPolicy};
 use daypass_store::{Key, StoreError};
 use thiserror::Error;
 
@@ -24,6 +24,9 @@ pub enum DirectoryError {
     /// An entity of that name, ignoring case, or of that id is there already.
     #[error("{}", .0.exists())]
     AlreadyExists(Entity),
+    /// Another request makes or deletes the bucket at this moment, or did so lately and was cut short.
+    #[error("the bucket {0} is being made or deleted")]
+    BucketUnderWay(BucketName),
     /// Too many passwords are being hashed: the call may be tried again. Nothing was done.
     #[error("too many passwords are being looked at")]
     Busy,
@@ -66,6 +69,9 @@ pub enum DirectoryError {
     /// too many were wrong. Which it is nobody is told.
     #[error("Authentication code for device is not valid.")]
     InvalidMfaCode,
+    /// The bucket policy is none.
+    #[error(transparent)]
+    MalformedBucketPolicy(#[from] MalformedBucketPolicy),
     /// The policy document is no valid policy.
     #[error(transparent)]
     Malformed(#[from] Malformed),
@@ -141,6 +147,10 @@ pub enum Entity {
     Account(AccountId),
     /// The alias of an account.
     AccountAlias(AccountAlias),
+    /// A bucket, or the reservation of its name.
+    Bucket(BucketName),
+    /// The policy of a bucket.
+    BucketPolicy(BucketName),
     /// A group, by name.
     Group(GroupName),
     /// A group, by unique id.
@@ -216,6 +226,8 @@ impl Entity {
             Self::AccountAlias(alias) => {
                 format!("The Account Alias with name {alias} cannot be found.")
             }
+            Self::Bucket(_) => "The specified bucket does not exist".to_owned(),
+            Self::BucketPolicy(_) => "The bucket policy does not exist".to_owned(),
             Self::Group(name) => format!("The group with name {name} cannot be found."),
             Self::GroupId(id) => format!("The group with id {id} cannot be found."),
             Self::GroupPolicy(name) => {
@@ -265,6 +277,8 @@ impl Entity {
             Self::AccessKey(id) => format!("Access Key with id {id} already exists."),
             Self::Account(id) => format!("Account with id {id} already exists."),
             Self::AccountAlias(alias) => format!("The account alias {alias} already exists."),
+            Self::Bucket(name) => format!("The bucket {name} already exists."),
+            Self::BucketPolicy(name) => format!("The bucket {name} has a policy already."),
             Self::Group(name) => format!("Group with name {name} already exists."),
             Self::GroupId(id) => format!("Group with id {id} already exists."),
             Self::GroupPolicy(name) => format!("Group policy with name {name} already exists."),

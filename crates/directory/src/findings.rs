@@ -94,6 +94,12 @@ pub enum Fault {
     /// A boundary without its index entry.
     #[error("the policy {0} is the boundary, but the index does not say so")]
     BoundaryUnindexed(UniqueId),
+    /// An index entry for a bucket that is not the account's.
+    #[error("the index says that the account has the bucket, but it has not")]
+    BucketOrphan,
+    /// A bucket without its index entry.
+    #[error("the bucket is the account's, but the index does not say so")]
+    BucketUnindexed,
     /// An index entry for a closed account that is not closed.
     #[error("the index says that the account is closed, but it is not")]
     ClosureOrphan,

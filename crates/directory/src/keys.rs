@@ -31,6 +31,9 @@
 //! | `saml-metadata/<provider>/<SHA-256 of the document>/<three digits>` | a part of its metadata document |
 //! | `saml-private-key/<provider>/<id>` | a private key of it, sealed |
 //! | `saml-use/<provider>/<SHA-256 of an assertion>` | until when an assertion is good that was used, of a provider whose are good once |
+//! | `bucket/<name>` | a bucket, or the reservation of its name, with its policy |
+//! | `account-bucket/<account>/<name>` | empty: the bucket is the account's |
+//! | `bucket-count/<account>` | how many it has |
 //! | `role-profile/<role>/<instance profile>` | empty: the role is in the instance profile |
 //! | `policy-attachment/<policy>/<kind>/<id>` | empty: the user, group or role has the policy |
 //! | `policy-boundary/<policy>/<kind>/<id>` | empty: the user or role is bounded by the policy |
@@ -47,7 +50,9 @@
 use std::num::NonZeroU32;
 
 use daypass_federation::saml::Digest;
-use daypass_names::{AccessKeyId, AccountAlias, AccountId, ServiceName, UniqueId, UniqueIdKind};
+use daypass_names::{
+    AccessKeyId, AccountAlias, AccountId, BucketName, ServiceName, UniqueId, UniqueIdKind,
+};
 use daypass_store::{Key, StoreError};
 
 /// The kinds of entity that policies are, or are put on.
@@ -186,6 +191,9 @@ pub(crate) const ACCOUNTS: &[u8] = b"account/";
 /// What the keys of all closed accounts begin with.
 pub(crate) const CLOSED_ACCOUNTS: &str = "closed-account/";
 
+/// What all keys of buckets begin with.
+pub(crate) const BUCKETS: &[u8] = b"bucket/";
+
 /// What all names of services begin with.
 pub(crate) const SERVICE_NAMES: &[u8] = b"service-name/";
 
@@ -214,6 +222,26 @@ pub(crate) fn account(account: AccountId) -> Result<Key, StoreError> {
 /// That an account is closed.
 pub(crate) fn closed_account(account: AccountId) -> Result<Key, StoreError> {
     Key::print(format_args!("{CLOSED_ACCOUNTS}{account}"))
+}
+
+/// The record of a bucket.
+pub(crate) fn bucket(name: &BucketName) -> Result<Key, StoreError> {
+    Key::print(format_args!("bucket/{name}"))
+}
+
+/// What the keys of all buckets of an account begin with.
+pub(crate) fn account_buckets(account: AccountId) -> String {
+    format!("account-bucket/{account}/")
+}
+
+/// That a bucket is an account's.
+pub(crate) fn account_bucket(account: AccountId, name: &BucketName) -> Result<Key, StoreError> {
+    Key::print(format_args!("account-bucket/{account}/{name}"))
+}
+
+/// How many buckets an account has.
+pub(crate) fn bucket_count(account: AccountId) -> Result<Key, StoreError> {
+    Key::print(format_args!("bucket-count/{account}"))
 }
 
 pub(crate) fn service(id: UniqueId) -> Result<Key, StoreError> {

@@ -17,6 +17,8 @@ mod accounts;
 mod aliases;
 mod attachments;
 mod aws_managed;
+mod bucket_policies;
+mod buckets;
 mod cache;
 mod check;
 mod closing;
@@ -66,6 +68,10 @@ mod versions;
 pub use account_regions::{AccountRegions, RegionChange};
 pub use attachments::HolderPage;
 pub use aws_managed::{AwsManagedFault, AwsManagedPolicies, MAX_AWS_MANAGED};
+pub use bucket_policies::BucketPolicy;
+pub use buckets::{
+    Bucket, BucketTicket, Change, GOOD_FOR, NewBucket, Reserved, TAKEN_UP_AFTER, UnderWay,
+};
 pub use closing::{AccountsAtStart, Closing};
 pub use credentials::{KeyUse, UserCredentials};
 pub use directory::Directory;

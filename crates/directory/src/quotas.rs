@@ -17,6 +17,8 @@ pub struct Quotas {
     pub policies: u32,
     /// Instance profiles of an account.
     pub instance_profiles: u32,
+    /// Buckets of an account.
+    pub buckets: u32,
     /// Roles in an instance profile.
     pub roles_per_instance_profile: u32,
     /// Tags of a user, role, managed policy or instance profile.
@@ -61,6 +63,7 @@ impl Default for Quotas {
             roles: 1000,
             policies: 1500,
             instance_profiles: 1000,
+            buckets: 10_000,
             roles_per_instance_profile: 1,
             tags_per_resource: 50,
             groups_per_user: 10,
@@ -115,12 +118,13 @@ pub enum QuotaFault {
 impl Quotas {
     /// The quotas that can be set: those that AWS raises on request, and the numbers of users and
     /// of access keys.
-    pub const NAMES: [&str; 13] = [
+    pub const NAMES: [&str; 14] = [
         "users",
         "groups",
         "roles",
         "policies",
         "instance_profiles",
+        "buckets",
         "groups_per_user",
         "policies_per_user",
         "policies_per_group",
@@ -153,6 +157,7 @@ impl Quotas {
             "roles" => (&mut self.roles, MOST_PER_ACCOUNT),
             "policies" => (&mut self.policies, MOST_PER_ACCOUNT),
             "instance_profiles" => (&mut self.instance_profiles, MOST_PER_ACCOUNT),
+            "buckets" => (&mut self.buckets, MOST_PER_ACCOUNT),
             "groups_per_user" => (&mut self.groups_per_user, MOST_PER_ENTITY),
             "policies_per_user" => (&mut self.policies_per_user, MOST_PER_ENTITY),
             "policies_per_group" => (&mut self.policies_per_group, MOST_PER_ENTITY),
@@ -182,6 +187,9 @@ pub enum Limit {
     /// Size of a trust policy.
     #[error("Cannot exceed quota for ACLSizePerRole: {0}")]
     AclSizePerRole(usize),
+    /// Buckets of an account.
+    #[error("You have attempted to create more buckets than allowed")]
+    BucketsPerAccount(u32),
     /// Size of all inline policies of a group.
     #[error("Maximum policy size of {max} bytes exceeded for group {group}")]
     GroupPolicySize {

@@ -314,6 +314,45 @@ pub(crate) struct OidcSettingsRecord {
 
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct BucketRecord {
+    pub(crate) name: String,
+    pub(crate) account: String,
+    pub(crate) created: String,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) adopted: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) under_way: Option<UnderWayRecord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) policy: Option<BucketPolicyRecord>,
+}
+
+/// What is under way with a bucket at the backend.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct UnderWayRecord {
+    pub(crate) kind: UnderWayKind,
+    pub(crate) since: String,
+    /// Which request does it.
+    pub(crate) ticket: String,
+}
+
+#[derive(Clone, Copy, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum UnderWayKind {
+    Creation,
+    Deletion,
+}
+
+/// A bucket policy with the unique ids that its users and roles had when it was saved.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct BucketPolicyRecord {
+    pub(crate) text: String,
+    pub(crate) pins: Vec<PinRecord>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct StsPreferencesRecord {
     pub(crate) global_endpoint_token_version: TokenVersionRecord,
 }

@@ -14,7 +14,7 @@ use crate::directory::Stored;
 use crate::keys::Noun;
 use crate::named::Listed;
 use crate::{
-    AccessKey, Directory, DirectoryError, Group, InstanceProfile, ManagedPolicy, MfaDevice,
+    AccessKey, Bucket, Directory, DirectoryError, Group, InstanceProfile, ManagedPolicy, MfaDevice,
     OidcProvider, Role, SamlProvider, Service, Tag, User, keys,
 };
 
@@ -54,6 +54,7 @@ macro_rules! seen {
 
 seen!(
     AccessKey,
+    Bucket,
     Group,
     InstanceProfile,
     MfaDevice,

@@ -4,6 +4,7 @@ mod access_keys;
 mod account_regions;
 mod aliases;
 mod aws_managed;
+mod buckets;
 mod check;
 mod damage;
 mod effective;

@@ -33,16 +33,19 @@ pub(crate) struct Found {
 
 impl Resolved {
     pub(crate) fn record(&self, text: &str) -> TrustRecord {
-        let pin =
-            |(arn, id): (&Arn, &UniqueId)| PinRecord { arn: arn.to_string(), id: id.to_string() };
-        let pins = self.pins.iter().map(pin).collect();
         TrustRecord {
             text: text.to_owned(),
-            pins,
+            pins: self.pin_records(),
             barred: Vec::new(),
             unfinished: false,
             import: String::new(),
         }
+    }
+
+    pub(crate) fn pin_records(&self) -> Vec<PinRecord> {
+        let pin =
+            |(arn, id): (&Arn, &UniqueId)| PinRecord { arn: arn.to_string(), id: id.to_string() };
+        self.pins.iter().map(pin).collect()
     }
 
     /// `commit`, provided that everybody named is still there.
@@ -53,11 +56,7 @@ impl Resolved {
 
 /// The trust policy of a record. A user or role without a pin matches nobody.
 pub(crate) fn pinned(record: &TrustRecord) -> Result<TrustPolicy, String> {
-    let mut pins = BTreeMap::new();
-    for pin in &record.pins {
-        let arn = Arn::parse(&pin.arn).map_err(|invalid| format!("a pinned ARN: {invalid}"))?;
-        pins.insert(arn, record::unique_id(&pin.id)?);
-    }
+    let pins = pins_of(&record.pins)?;
     let mut policy = Policy::parse_stored(&record.text, PolicyKind::Trust);
     policy.pin_principals(|arn| pins.get(arn).copied());
     let barred: BTreeSet<String> = record.barred.iter().cloned().collect();
@@ -71,20 +70,38 @@ pub(crate) fn pinned(record: &TrustRecord) -> Result<TrustPolicy, String> {
     Ok(TrustPolicy { policy: policy.into(), pins, barred, unfinished })
 }
 
+/// The unique ids that users and roles had when the policy was saved that names them.
+pub(crate) fn pins_of(records: &[PinRecord]) -> Result<BTreeMap<Arn, UniqueId>, String> {
+    let pin = |pin: &PinRecord| {
+        let arn = Arn::parse(&pin.arn).map_err(|invalid| format!("a pinned ARN: {invalid}"))?;
+        Ok((arn, record::unique_id(&pin.id)?))
+    };
+    records.iter().map(pin).collect()
+}
+
 impl Directory {
     /// The trust policy of a role as it is to be shown.
     ///
     /// A user or role that is gone, or was made again, is shown by its bare unique id, which
     /// matches nobody. Everything else is the text as it was saved, byte for byte.
     pub async fn trust_text(&self, role: &Role) -> Result<String, DirectoryError> {
-        let source = role.trust.text();
+        self.shown_text(&role.trust.policy, &role.trust.pins).await
+    }
+
+    /// The text of a policy whose principals were pinned, as [`Directory::trust_text`] shows it.
+    pub(crate) async fn shown_text(
+        &self,
+        policy: &Policy,
+        pins: &BTreeMap<Arn, UniqueId>,
+    ) -> Result<String, DirectoryError> {
+        let source = policy.source();
         let mut text = String::with_capacity(source.len());
         let mut copied = 0;
-        let mut named: Vec<&NamedPrincipal> = role.trust.policy.named_principals().iter().collect();
+        let mut named: Vec<&NamedPrincipal> = policy.named_principals().iter().collect();
         named.sort_by_key(|principal| principal.span().start);
         for principal in named {
             let Some(arn) = principal.arn() else { continue };
-            let Some(id) = role.trust.pins.get(arn) else { continue };
+            let Some(id) = pins.get(arn) else { continue };
             let shown = match self.arn_of(*id).await? {
                 Some(current) if current == *arn => continue,
                 Some(current) => current.to_string(),

@@ -10,6 +10,7 @@
 mod access_key_id;
 mod account_id;
 mod arn;
+mod bucket_name;
 mod constraint;
 mod oidc;
 mod partition;
@@ -22,6 +23,7 @@ mod unique_id;
 pub use access_key_id::{AccessKeyId, AccessKeyKind};
 pub use account_id::AccountId;
 pub use arn::{Arn, IamResource};
+pub use bucket_name::BucketName;
 pub use constraint::{Constrained, Constraint, Invalid};
 pub use oidc::{ClientId, IssuerUrl, Thumbprint};
 pub use partition::Partition;

@@ -54,9 +54,13 @@
 //! not match. A star that comes with the request, in a resource or through a policy variable, is
 //! text and never a wildcard.
 //!
+//! `examples/decide.rs` is a program to begin with: it decides a request and explains the
+//! decision. `examples/trust.rs` does so for a trust policy.
+//!
 //! This crate reads no clock, draws no random numbers and does no I/O.
 
 mod action;
+mod bucket_policy;
 mod caller;
 #[cfg(test)]
 mod canonical;
@@ -82,6 +86,7 @@ mod validate;
 mod variable;
 mod verdict;
 
+pub use bucket_policy::MalformedBucketPolicy;
 pub use caller::Caller;
 pub use context::{Context, Value};
 pub use context_keys::distinct;

@@ -7,6 +7,9 @@
 use crate::json::MAX_CHARACTERS;
 use crate::policy::Kind;
 
+/// One bucket policy, in bytes, white space included. S3 user guide, "Bucket policies for Amazon
+/// S3".
+pub const BUCKET: usize = 20 * 1024;
 /// All inline policies of a group together.
 pub const INLINE_GROUP: usize = 5120;
 /// All inline policies of a role together.

@@ -97,6 +97,11 @@ impl Policy {
         Self::compile(text, kind, false).map_err(|flaw| flaw.into_malformed(text))
     }
 
+    /// The same, with the flaw itself.
+    pub(crate) fn parse_flawed(text: &str, kind: Kind) -> Result<Self, Flaw> {
+        Self::compile(text, kind, false)
+    }
+
     /// Parses and compiles a managed policy: an identity policy whose version must be
     /// `2012-10-17`.
     pub fn parse_managed(text: &str) -> Result<Self, Malformed> {
@@ -167,6 +172,17 @@ impl Policy {
         let service = service.to_ascii_lowercase();
         let mut allows = self.statements.iter().filter(|own| own.effect == Effect::Allow);
         allows.any(|statement| statement.actions.reach(&service))
+    }
+
+    /// Whether the policy may name a condition key or a policy variable that begins with `name`,
+    /// whose case does not matter. It may say so of one that does not, and never misses one that
+    /// does: whoever has to fetch a value for it asks this first.
+    pub fn may_mention(&self, name: &str) -> bool {
+        let text = self.source.as_bytes();
+        // What is escaped is not looked for: a slash may be, too, and some encoders do it.
+        text.contains(&b'\\')
+            || !name.is_empty()
+                && text.windows(name.len()).any(|part| part.eq_ignore_ascii_case(name.as_bytes()))
     }
 
     /// The principals of a trust policy, in document order.

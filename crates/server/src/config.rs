@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use daypass_api::{RateLimit, RateLimits, Regions, SamlAddresses};
 use daypass_directory::Quotas;
+use daypass_gateway::ForwardServices;
 use daypass_names::{AccessKeyId, AccessKeyKind, AccountId, Constrained, Region, SecretAccessKey};
 use jiff::SignedDuration;
 use serde::Deserialize;
@@ -24,6 +25,7 @@ use crate::fetch::{FetchSettings, Networks};
 use crate::proxies::Proxies;
 use crate::rate_limit_settings;
 use crate::regions;
+use crate::s3_settings::S3Settings;
 
 /// Where the server listens unless told otherwise: reachable from this machine only.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:4700";
@@ -119,6 +121,30 @@ pub struct Layer {
     pub rate_limit_account: Option<String>,
     /// The rate limit of unproven requests from each address.
     pub rate_limit_address: Option<String>,
+    /// Address and port of the S3 gateway.
+    pub s3_listen: Option<String>,
+    /// The S3 server behind it, as a URL.
+    pub s3_backend: Option<String>,
+    /// The file with the credentials for that.
+    pub s3_backend_credentials: Option<PathBuf>,
+    /// The Region that requests to it are signed for.
+    pub s3_backend_region: Option<String>,
+    /// PEM file with the authorities that its certificate may come from.
+    pub s3_backend_ca: Option<PathBuf>,
+    /// Whether it may be asked over plain HTTP in private networks.
+    pub s3_backend_plain_http: Option<bool>,
+    /// Whether it keeps keys byte for byte.
+    pub s3_backend_exact_keys: Option<bool>,
+    /// Host names below which the first label is a bucket.
+    pub s3_domain: Option<Vec<String>>,
+    /// Whether bucket policies can let in who signs nothing.
+    pub s3_anonymous: Option<bool>,
+    /// The requests to objects that are recorded, each as `[read:|write:]BUCKET[/PREFIX]`.
+    pub s3_data_events: Option<Vec<String>>,
+    /// Address and port of the listener for proxies that ask before they let a request through.
+    pub forward_auth_listen: Option<String>,
+    /// The file of the services whose proxies may ask there.
+    pub forward_auth_services: Option<PathBuf>,
     /// Address and port of the metrics listener.
     pub metrics_listen: Option<String>,
     /// What is logged, as a `tracing` filter.
@@ -145,8 +171,13 @@ impl Layer {
         let secret = &mut self.admin_secret_access_key_file;
         let keks = [&mut self.kek_file, &mut self.previous_kek_file];
         let files = [&mut self.data, &mut self.tls_cert, &mut self.tls_key, secret];
-        let others = [&mut self.managed_policies, &mut self.federation_authorities];
-        for path in files.into_iter().chain(keks).chain(others) {
+        let others = [
+            &mut self.managed_policies,
+            &mut self.federation_authorities,
+            &mut self.forward_auth_services,
+        ];
+        let s3 = [&mut self.s3_backend_credentials, &mut self.s3_backend_ca];
+        for path in files.into_iter().chain(keks).chain(others).chain(s3) {
             // An empty path stays one, to be refused as such.
             *path = path.take().map(|path| match path.as_os_str().is_empty() {
                 true => path,
@@ -210,6 +241,18 @@ impl Layer {
             rate_limit_principal: self.rate_limit_principal.or(lower.rate_limit_principal),
             rate_limit_account: self.rate_limit_account.or(lower.rate_limit_account),
             rate_limit_address: self.rate_limit_address.or(lower.rate_limit_address),
+            s3_listen: self.s3_listen.or(lower.s3_listen),
+            s3_backend: self.s3_backend.or(lower.s3_backend),
+            s3_backend_credentials: self.s3_backend_credentials.or(lower.s3_backend_credentials),
+            s3_backend_region: self.s3_backend_region.or(lower.s3_backend_region),
+            s3_backend_ca: self.s3_backend_ca.or(lower.s3_backend_ca),
+            s3_backend_plain_http: self.s3_backend_plain_http.or(lower.s3_backend_plain_http),
+            s3_backend_exact_keys: self.s3_backend_exact_keys.or(lower.s3_backend_exact_keys),
+            s3_domain: self.s3_domain.or(lower.s3_domain),
+            s3_anonymous: self.s3_anonymous.or(lower.s3_anonymous),
+            s3_data_events: self.s3_data_events.or(lower.s3_data_events),
+            forward_auth_listen: self.forward_auth_listen.or(lower.forward_auth_listen),
+            forward_auth_services: self.forward_auth_services.or(lower.forward_auth_services),
             metrics_listen: self.metrics_listen.or(lower.metrics_listen),
             log: self.log.or(lower.log),
             log_format: self.log_format.or(lower.log_format),
@@ -287,9 +330,9 @@ pub struct Config {
     pub allow_empty_region: bool,
     /// The first access key, when an operator fixed it.
     pub admin_key: Option<AdminKey>,
-    /// The file of the secret, when its group or everybody can read it: to be warned of once
+    /// Files of secret access keys that their group or everybody can read: to be warned of once
     /// there is a log.
-    pub exposed_secret_file: Option<PathBuf>,
+    pub exposed_secret_files: Vec<PathBuf>,
     /// Where the key-encryption key comes from.
     pub kek: KekSource,
     /// The file of the key-encryption key before the last change, to open what it still seals.
@@ -312,12 +355,25 @@ pub struct Config {
     pub quotas: Quotas,
     /// Who may ask how often.
     pub rate_limits: RateLimits,
+    /// The S3 gateway, if there is to be one.
+    pub s3: Option<S3Settings>,
+    /// The listener for proxies that ask before they let a request through, if there is one.
+    pub forward_auth: Option<ForwardAuthSettings>,
     /// Where metrics are served, if anywhere.
     pub metrics_listen: Option<SocketAddr>,
     /// What is logged, as a `tracing` filter.
     pub log: String,
     /// How log lines look.
     pub log_format: LogFormat,
+}
+
+/// The listener for proxies that ask before they let a request through.
+#[derive(Debug)]
+pub struct ForwardAuthSettings {
+    /// Where it listens: on this machine without TLS, elsewhere with the server's own certificate.
+    pub listen: SocketAddr,
+    /// The services whose proxies may ask.
+    pub services: ForwardServices,
 }
 
 /// Where the server keeps its files.
@@ -370,7 +426,13 @@ pub enum LogFormat {
 
 impl Config {
     /// Parses the merged settings.
-    pub fn resolve(layer: Layer, home: &Home) -> Result<Self, ConfigFault> {
+    pub fn resolve(mut layer: Layer, home: &Home) -> Result<Self, ConfigFault> {
+        let (s3, exposed_s3_file) = S3Settings::take(&mut layer)?.unzip();
+        let forward_auth = parse_forward_auth(
+            layer.forward_auth_listen.take(),
+            layer.forward_auth_services.take(),
+        )?;
+        let (forward_auth, exposed_forward_file) = forward_auth.unzip();
         let listen = parse_listen(layer.listen.as_deref().unwrap_or(DEFAULT_LISTEN))?;
         let ephemeral = layer.ephemeral.unwrap_or(false);
         let data = match layer.data {
@@ -434,7 +496,11 @@ impl Config {
             signing_regions: signing_regions.transpose()?,
             allow_empty_region,
             admin_key,
-            exposed_secret_file,
+            exposed_secret_files: exposed_secret_file
+                .into_iter()
+                .chain(exposed_s3_file.flatten())
+                .chain(exposed_forward_file.flatten())
+                .collect(),
             kek,
             previous_kek: layer.previous_kek_file,
             rotate_keys_after: days(parse_days(
@@ -472,6 +538,8 @@ impl Config {
                     Some(RateLimit::ADDRESS),
                 )?,
             },
+            s3,
+            forward_auth,
             metrics_listen: layer
                 .metrics_listen
                 .map(|text| parse_address("metrics_listen", "127.0.0.1:4701", &text))
@@ -506,10 +574,25 @@ impl Config {
             );
             return Err(ConfigFault::setting("metrics_listen", reason));
         }
-        if is_loopback(self.listen) || self.tls.is_some() || !self.trusted_proxies.is_empty() {
+        let forward = self.forward_auth.as_ref().map(|settings| settings.listen);
+        if let Some(forward) = forward.filter(|address| !is_loopback(*address))
+            && self.tls.is_none()
+        {
+            let reason = format!(
+                "{forward} can be reached from other machines, and without TLS the secrets of \
+                 proxies would travel in the clear: give --tls-cert and --tls-key, or listen on \
+                 127.0.0.1"
+            );
+            return Err(ConfigFault::setting("forward_auth_listen", reason));
+        }
+        if self.tls.is_some() || !self.trusted_proxies.is_empty() {
             return Ok(());
         }
-        Err(ConfigFault::Cleartext { listen: self.listen })
+        let listens = [Some(self.listen), self.s3.as_ref().map(|s3| s3.listen)];
+        match listens.into_iter().flatten().find(|listen| !is_loopback(*listen)) {
+            Some(listen) => Err(ConfigFault::Cleartext { listen }),
+            None => Ok(()),
+        }
     }
 }
 
@@ -578,7 +661,37 @@ impl ConfigFault {
     }
 }
 
-fn is_loopback(address: SocketAddr) -> bool {
+/// Both settings or none: an address without secrets would let nobody in, and secrets without an
+/// address are for nothing. Beside them the file of the secrets, when others can read it.
+fn parse_forward_auth(
+    listen: Option<String>,
+    services: Option<PathBuf>,
+) -> Result<Option<(ForwardAuthSettings, Option<PathBuf>)>, ConfigFault> {
+    const LISTEN: &str = "forward_auth_listen";
+    const SERVICES: &str = "forward_auth_services";
+    let (listen, path) = match (listen, services) {
+        (None, None) => return Ok(None),
+        (Some(listen), Some(path)) => (listen, path),
+        (Some(_), None) => {
+            return Err(ConfigFault::Half { has: LISTEN, lacks: "`forward_auth_services`" });
+        }
+        (None, Some(_)) => {
+            return Err(ConfigFault::Half { has: SERVICES, lacks: "`forward_auth_listen`" });
+        }
+    };
+    let listen = parse_address(LISTEN, "127.0.0.1:4703", &listen)?;
+    let unreadable = |cause| ConfigFault::Unreadable { path: path.clone(), cause };
+    let bytes = Zeroizing::new(read_at_most(&path, CONFIG_FILE_MAX).map_err(unreadable)?);
+    let text =
+        str::from_utf8(&bytes).map_err(|_| ConfigFault::not_text(&path, first_bad_line(&bytes)))?;
+    let services = ForwardServices::parse(text).map_err(|fault| {
+        ConfigFault::setting(SERVICES, format!("`{}`: {fault}", path.display()))
+    })?;
+    let exposed_file = readable_by_others(&path).then_some(path);
+    Ok(Some((ForwardAuthSettings { listen, services }, exposed_file)))
+}
+
+pub(crate) fn is_loopback(address: SocketAddr) -> bool {
     address.ip().to_canonical().is_loopback()
 }
 
@@ -640,7 +753,11 @@ fn parse_listen(text: &str) -> Result<SocketAddr, ConfigFault> {
     parse_address("listen", DEFAULT_LISTEN, text)
 }
 
-fn parse_address(name: &'static str, example: &str, text: &str) -> Result<SocketAddr, ConfigFault> {
+pub(crate) fn parse_address(
+    name: &'static str,
+    example: &str,
+    text: &str,
+) -> Result<SocketAddr, ConfigFault> {
     if let Some(port) = text.strip_prefix("localhost:").and_then(|port| port.parse().ok()) {
         return Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
     }

@@ -444,7 +444,7 @@ fn a_secret_file_that_others_can_read_is_noted() {
     {
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
         let config = resolve(&text, "").unwrap();
-        assert_eq!(config.exposed_secret_file, noted.then(|| path.clone()), "{mode:o}");
+        assert_eq!(config.exposed_secret_files.first(), noted.then_some(&path), "{mode:o}");
     }
 }
 
@@ -476,4 +476,28 @@ fn relative_paths_of_a_file_start_at_its_folder() {
     assert_eq!(layer.tls_key, Some(folder.path().join("keys/key.pem")));
     assert_eq!(layer.federation_authorities, Some(folder.path().join("ca.pem")));
     assert_eq!(layer.admin_secret_access_key_file, None);
+}
+
+#[test]
+fn proxies_ask_with_secrets_and_not_in_the_clear() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("services.toml");
+    let secret = "EXAMPLE-0123456789abcdef0123456789abcdef";
+    fs::write(&file, format!("[lake]\nsecret = '{secret}'\nspeaks = 's3'\n")).unwrap();
+    let services = format!("forward_auth_services = '{}'\n", file.display());
+    let with = |listen: &str| format!("{services}forward_auth_listen = '{listen}'\n");
+    let settings = resolve(&with("localhost:4703"), "").unwrap().forward_auth.unwrap();
+    assert_eq!(settings.listen, "127.0.0.1:4703".parse().unwrap());
+    assert!(!format!("{settings:?}").contains(secret));
+    assert!(resolve("", "").unwrap().forward_auth.is_none());
+    for (text, says) in [
+        (with("192.0.2.1:4703"), "the secrets of proxies would travel in the clear"),
+        (with("nowhere"), "setting `forward_auth_listen`: `nowhere` is not an address"),
+        (services.clone(), "`forward_auth_listen`"),
+        ("forward_auth_listen = 'localhost:4703'".to_owned(), "`forward_auth_services`"),
+        (with("localhost:4703").replace("services.toml", "none.toml"), "cannot be read"),
+    ] {
+        let fault = resolve(&text, "").unwrap_err().to_string();
+        assert!(fault.contains(says) && !fault.contains(secret), "{fault}");
+    }
 }

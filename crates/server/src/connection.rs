@@ -6,6 +6,7 @@
 //! its phase is closed, and so is a connection whose client does not read a reply that holds room
 //! which others wait for. Heads over 64 KiB are answered with status 431 by the HTTP library.
 
+use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
@@ -15,7 +16,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use daypass_api::Unsent;
-use hyper::body::Incoming;
+use daypass_gateway::Unread;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -23,7 +25,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
-use crate::edge::{Answer, Answered, Edge};
+use crate::http_service::HttpService;
 use crate::patience::{Patience, Phase, Phases};
 use crate::proxies::Origin;
 
@@ -55,11 +57,11 @@ pub(crate) enum Protocol {
 }
 
 /// Serves a connection until it ends. `stop` turning true lets it finish what is under way.
-pub(crate) async fn serve<A: Answer, S>(
+pub(crate) async fn serve<H: HttpService, S>(
     stream: S,
     protocol: Protocol,
     peer: Origin,
-    edge: Arc<Edge<A>>,
+    service: Arc<H>,
     stop: watch::Receiver<bool>,
 ) where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
@@ -73,15 +75,18 @@ pub(crate) async fn serve<A: Answer, S>(
     let service = service_fn({
         let (phases, cut) = (Arc::clone(&phases), Arc::clone(&cut));
         move |request: hyper::Request<Incoming>| {
-            let (edge, cut) = (Arc::clone(&edge), Arc::clone(&cut));
+            let (service, cut) = (Arc::clone(&service), Arc::clone(&cut));
             let busy = Busy::begin(&phases);
             async move {
-                let mut response = edge.answer(peer, request).await;
+                let mut response = service.answer(peer, request).await;
                 if let Some(unsent) = response.extensions_mut().remove() {
-                    cut.unless_sent(unsent);
+                    Arc::clone(&cut).unless_sent(unsent);
                 }
-                drop(busy);
-                Answered::Ok(response)
+                if let Some(unread) = response.extensions_mut().remove() {
+                    cut.unless_read(unread);
+                }
+                let busy = H::STREAMS.then_some(busy);
+                Ok::<_, Infallible>(response.map(|body| Sent { body, _busy: busy }))
             }
         }
     });
@@ -194,6 +199,16 @@ impl Cut {
         self.is_due.load(Ordering::Acquire)
     }
 
+    /// Cuts the connection off when its client does not read a reply that streams.
+    fn unless_read(self: Arc<Self>, reply: Unread) {
+        tokio::spawn(async move {
+            if reply.stalls_for(SEND_TIMEOUT).await {
+                self.is_due.store(true, Ordering::Release);
+                self.told.notify_one();
+            }
+        });
+    }
+
     /// Cuts the connection off unless a reply that begins now is sent in time.
     fn unless_sent(self: Arc<Self>, reply: Unsent) {
         tokio::spawn(async move {
@@ -226,6 +241,32 @@ impl Drop for Busy {
             Phase::Busy(count) if count > 1 => Some(Phase::Busy(count.saturating_sub(1))),
             _ => Some(Phase::Idle),
         });
+    }
+}
+
+/// The body of a reply, and what keeps its connection busy while it is sent, if anything does.
+struct Sent<B> {
+    body: B,
+    _busy: Option<Busy>,
+}
+
+impl<B: Body + Unpin> Body for Sent<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::*;
+use crate::edge::Edge;
 use crate::edge::tests::Recorder;
 use crate::patience::{HEAD_TIMEOUT, IDLE_TIMEOUT};
 use crate::proxies::Proxies;

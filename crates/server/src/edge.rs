@@ -6,7 +6,6 @@
 //! application's to answer or refuse, and is counted and measured. Query strings and bodies are
 //! never logged: some clients put passwords and tokens there.
 
-use std::convert::Infallible;
 use std::error::Error;
 use std::future::ready;
 use std::net::IpAddr;
@@ -19,7 +18,7 @@ use http::header::{EXPECT, HOST};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version};
 use http_body_util::Full;
-use hyper::body::Body;
+use hyper::body::{Body, Incoming};
 use jiff::Timestamp;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -29,6 +28,7 @@ use tokio::time::{Instant, timeout};
 use crate::body::{Bodies, Turn, Whole};
 use crate::carried_through::{CarriedThrough, Panicked};
 use crate::health::Health;
+use crate::http_service::HttpService;
 use crate::metrics::Metrics;
 use crate::proxies::{Origin, Proxies};
 
@@ -99,24 +99,6 @@ impl<A: Answer> Edge<A> {
     #[must_use]
     pub(crate) fn observed(self, metrics: Arc<Metrics>, health: Arc<Health>) -> Self {
         Self { metrics, health, ..self }
-    }
-
-    /// Whether a connection from `address` may go on without TLS.
-    pub(crate) fn admits_cleartext(&self, address: IpAddr) -> bool {
-        self.proxies.admits_cleartext(address)
-    }
-
-    /// Whether many clients share `address`: it is a named proxy's.
-    pub(crate) fn is_proxy(&self, address: IpAddr) -> bool {
-        self.proxies.trusts(address)
-    }
-
-    /// Waits until no operation is under way. None begins after that.
-    pub(crate) async fn settled(&self) {
-        // INVARIANT: the semaphore is never closed.
-        if let Ok(all) = self.operations.acquire_many(OPERATIONS).await {
-            all.forget();
-        }
     }
 
     /// How many operations are under way.
@@ -253,6 +235,39 @@ impl<A: Answer> Edge<A> {
     }
 }
 
+impl<A: Answer> HttpService for Edge<A> {
+    type Body = Full<Bytes>;
+
+    const STREAMS: bool = false;
+
+    fn answer(
+        &self,
+        peer: Origin,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Response<Full<Bytes>>> + Send {
+        Edge::answer(self, peer, request)
+    }
+
+    fn admits_cleartext(&self, address: IpAddr) -> bool {
+        self.proxies.admits_cleartext(address)
+    }
+
+    fn is_proxy(&self, address: IpAddr) -> bool {
+        self.proxies.trusts(address)
+    }
+
+    async fn settled(&self) {
+        // INVARIANT: the semaphore is never closed.
+        if let Ok(all) = self.operations.acquire_many(OPERATIONS).await {
+            all.forget();
+        }
+    }
+
+    fn under_way(&self) -> usize {
+        self.operations()
+    }
+}
+
 /// The beginning of a form as far as its parameters are there whole: the last may have been cut.
 fn whole_parameters(mut begun: Bytes) -> Bytes {
     let whole = begun.iter().rposition(|byte| *byte == b'&').unwrap_or_default();
@@ -283,7 +298,7 @@ fn handled(answered: &Result<Response<Bytes>, Fault>) -> Handled {
 /// section 8.3.1) or the authority of an absolute target (RFC 9112, section 3.2.2). A `host` field
 /// that says something else stays beside it, and two of them are refused further on. A target
 /// does not stand in for the field that HTTP/1.1 demands.
-fn with_host(mut headers: HeaderMap, version: Version, uri: &Uri) -> HeaderMap {
+pub(crate) fn with_host(mut headers: HeaderMap, version: Version, uri: &Uri) -> HeaderMap {
     let Some(authority) = uri.authority().map(|authority| authority.as_str()) else {
         return headers;
     };
@@ -298,13 +313,10 @@ fn with_host(mut headers: HeaderMap, version: Version, uri: &Uri) -> HeaderMap {
 }
 
 /// Path and query alone, byte for byte.
-fn origin_form(uri: Uri) -> Uri {
+pub(crate) fn origin_form(uri: Uri) -> Uri {
     let target = uri.into_parts().path_and_query.unwrap_or(PathAndQuery::from_static("/"));
     Uri::from(target)
 }
-
-/// What a connection reports of a request that it answers: never an error.
-pub(crate) type Answered = Result<Response<Full<Bytes>>, Infallible>;
 
 #[cfg(test)]
 #[path = "edge_tests.rs"]

@@ -1,5 +1,6 @@
 //! What reaches the application, and what the edge answers itself.
 
+use std::convert::Infallible;
 use std::sync::Mutex;
 
 use http::StatusCode;

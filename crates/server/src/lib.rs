@@ -22,6 +22,7 @@ mod fetch;
 mod found_once;
 mod founded;
 mod health;
+mod http_service;
 mod kept;
 mod key_encryption;
 mod listener;
@@ -33,11 +34,16 @@ pub mod operator;
 mod own_records;
 mod patience;
 mod per_address;
+mod ports;
 mod proxies;
 pub mod question;
 mod rate_limit_settings;
 mod regions;
 mod running;
+mod s3_metrics;
+mod s3_port;
+mod s3_settings;
+mod shared_credentials;
 mod shared_files;
 mod system;
 mod tasks;
@@ -46,8 +52,8 @@ mod upkeep;
 
 pub use bootstrap::{ADMIN, BootstrapFault};
 pub use config::{
-    AdminKey, Config, ConfigFault, DEFAULT_LISTEN, DEFAULT_LOG, DEFAULT_REGION, DataPlace, Home,
-    KekSource, Layer, LogFormat, SecretText, TlsFiles,
+    AdminKey, Config, ConfigFault, DEFAULT_LISTEN, DEFAULT_LOG, DEFAULT_REGION, DataPlace,
+    ForwardAuthSettings, Home, KekSource, Layer, LogFormat, SecretText, TlsFiles,
 };
 pub use data_folder::FolderFault;
 pub use daypass_api::Clock;
@@ -56,6 +62,8 @@ pub use key_encryption::KeyFault;
 pub use managed_policies::ManagedPoliciesFault;
 pub use proxies::{Proxies, ProxyFault};
 pub use running::{Running, Server, StartFault};
+pub use s3_port::S3Fault;
+pub use s3_settings::S3Settings;
 pub use shared_files::{PROFILE, SharedFileFault};
 pub use system::{SystemClock, SystemRandom};
 pub use tls::TlsFault;

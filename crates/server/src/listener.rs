@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use crate::connection::{self, Protocol};
-use crate::edge::{Answer, Edge};
+use crate::http_service::HttpService;
 use crate::per_address::PerAddress;
 use crate::proxies::Origin;
 
@@ -37,13 +37,13 @@ const ACCEPT_REST: Duration = Duration::from_millis(100);
 const DRAIN: Duration = Duration::from_millis(9_500);
 
 /// A bound socket and what it serves.
-pub(crate) struct Listener<A> {
+pub(crate) struct Listener<H> {
     pub(crate) socket: TcpListener,
     pub(crate) tls: Option<Arc<ServerConfig>>,
-    pub(crate) edge: Arc<Edge<A>>,
+    pub(crate) service: Arc<H>,
 }
 
-impl<A: Answer> Listener<A> {
+impl<H: HttpService> Listener<H> {
     /// Serves until `shutdown` is done, then lets what is under way finish.
     pub(crate) async fn serve_until(self, shutdown: impl Future<Output = ()>) {
         self.serve_shares(PerAddress::new(CONNECTIONS_PER_ADDRESS), shutdown).await;
@@ -51,7 +51,7 @@ impl<A: Answer> Listener<A> {
 
     /// Serves each address within its share.
     async fn serve_shares(self, shares: Arc<PerAddress>, shutdown: impl Future<Output = ()>) {
-        let Self { socket, tls, edge } = self;
+        let Self { socket, tls, service } = self;
         let tls = tls.map(TlsAcceptor::from);
         let (stop, stopped) = watch::channel(false);
         let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
@@ -71,12 +71,12 @@ impl<A: Answer> Listener<A> {
                         let address = peer.ip().to_canonical();
                         // SECURITY: a listener that proxies reach without TLS is not one for
                         // everybody.
-                        if tls.is_none() && !edge.admits_cleartext(address) {
+                        if tls.is_none() && !service.admits_cleartext(address) {
                             strangers.turned_away(address, Instant::now());
                             continue;
                         }
                         // Whoever shares a proxy must not share its limit.
-                        let share = match edge.is_proxy(address) {
+                        let share = match service.is_proxy(address) {
                             true => None,
                             false => match shares.admit(address) {
                                 Some(share) => Some(share),
@@ -86,8 +86,8 @@ impl<A: Answer> Listener<A> {
                                 }
                             },
                         };
-                        let (tls, edge) = (tls.clone(), Arc::clone(&edge));
-                        let task = serve(stream, peer, tls, edge, stopped.clone());
+                        let (tls, service) = (tls.clone(), Arc::clone(&service));
+                        let task = serve(stream, peer, tls, service, stopped.clone());
                         connections.spawn(async move {
                             task.await;
                             drop((place, share));
@@ -116,10 +116,10 @@ impl<A: Answer> Listener<A> {
                 report(ended);
             }
             // Also what a client has asked for that did not wait for the reply.
-            edge.settled().await;
+            service.settled().await;
         };
         if timeout(DRAIN, drained).await.is_err() {
-            let (connections_left, operations) = (connections.len(), edge.operations());
+            let (connections_left, operations) = (connections.len(), service.under_way());
             tracing::warn!(connections = connections_left, operations, "connections are cut off");
             connections.shutdown().await;
         }
@@ -168,11 +168,11 @@ async fn accept(
     (socket.accept().await, place)
 }
 
-async fn serve<A: Answer>(
+async fn serve<H: HttpService>(
     stream: TcpStream,
     peer: SocketAddr,
     tls: Option<TlsAcceptor>,
-    edge: Arc<Edge<A>>,
+    service: Arc<H>,
     mut stop: watch::Receiver<bool>,
 ) {
     // Replies are small and written whole: waiting for more would only delay them.
@@ -183,7 +183,7 @@ async fn serve<A: Answer>(
     let address = peer.ip().to_canonical();
     let Some(tls) = tls else {
         let peer = Origin { address, tls: false };
-        return connection::serve(stream, Protocol::Http1, peer, edge, stop).await;
+        return connection::serve(stream, Protocol::Http1, peer, service, stop).await;
     };
     let handshake = tokio::select! {
         handshake = timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)) => handshake,
@@ -205,7 +205,7 @@ async fn serve<A: Answer>(
         _ => Protocol::Http1,
     };
     let peer = Origin { address, tls: true };
-    connection::serve(stream, protocol, peer, edge, stop).await;
+    connection::serve(stream, protocol, peer, service, stop).await;
 }
 
 /// A connection's task that panicked is a bug of ours; the others go on.

@@ -16,6 +16,7 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::*;
 use crate::config::TlsFiles;
+use crate::edge::Edge;
 use crate::edge::tests::Recorder;
 use crate::proxies::Proxies;
 use crate::tls::{Certificates, server_config};
@@ -52,7 +53,7 @@ async fn start_with(with_tls: bool, app: Recorder, proxies: Proxies) -> Running 
     let address = socket.local_addr().unwrap();
     let edge = Arc::new(Edge::new(Arc::new(app), proxies));
     let (stop, stopped) = oneshot::channel::<()>();
-    let listener = Listener { socket, tls, edge: Arc::clone(&edge) };
+    let listener = Listener { socket, tls, service: Arc::clone(&edge) };
     let shares = PerAddress::new(SHARE);
     let done = tokio::spawn(listener.serve_shares(shares, async {
         let _ = stopped.await;

@@ -5,6 +5,7 @@
 //! happens is counted as it happens; what is, is [`Gathered`] when somebody asks.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use prometheus_client::registry::{Metric, Registry, Unit};
 use crate::durations::Durations;
 use crate::fetch::FetchCounts;
 use crate::found_once::FoundOnce;
+use crate::s3_metrics::S3Metrics;
 
 /// What all names begin with.
 const PREFIX: &str = "daypass";
@@ -87,6 +89,8 @@ pub(crate) struct Metrics {
     in_flight: Gauge,
     refused: Family<KindLabel, Counter>,
     revocations: Histogram,
+    /// What the S3 gateway counts.
+    s3: Arc<S3Metrics>,
     /// What an answer is counted in, by operation and outcome. The families have it too, behind
     /// locks.
     answers: FoundOnce<Answers>,
@@ -133,8 +137,14 @@ impl Metrics {
             Unit::Seconds,
             revocations.clone(),
         );
+        let s3 = Arc::new(S3Metrics::new(&mut registry));
         let answers = FoundOnce::new();
-        Self { registry, requests, durations, in_flight, refused, revocations, answers }
+        Self { s3, registry, requests, durations, in_flight, refused, revocations, answers }
+    }
+
+    /// What the S3 gateway counts in.
+    pub(crate) fn s3(&self) -> Arc<S3Metrics> {
+        Arc::clone(&self.s3)
     }
 
     /// Counts a request as under way for as long as the result lives.

@@ -1,4 +1,4 @@
-//! Operating a running server: the commands of `daypass account`, `service`, `federation`, `keys`,
+//! Operating a running server: the commands of `daypass account`, `bucket`, `service`, `federation`, `keys`,
 //! `revoke`, `backup`, `export`, `import` and `status`, and `daypass policy simulate --encode`, which
 //! come through a socket in the data folder.
 //!
@@ -10,6 +10,7 @@
 mod account_regions;
 mod accounts;
 mod backup;
+mod buckets;
 mod client;
 mod deployment;
 mod export;

@@ -53,6 +53,20 @@ impl Proxies {
         Ok(Origin { address: self.address(peer.address, headers)?, tls: tls(peer.tls, headers)? })
     }
 
+    /// Where a request came from that a proxy tells of which has proven itself, wherever that is: the
+    /// rightmost address that is not a named proxy's. It must say both.
+    pub(crate) fn told(&self, headers: &HeaderMap) -> Result<Origin, ForwardedFault> {
+        if !headers.contains_key("x-forwarded-for") {
+            return Err(ForwardedFault::For);
+        }
+        if !headers.contains_key("x-forwarded-proto") {
+            return Err(ForwardedFault::Proto);
+        }
+        // Of which there is one, so that the proxy's own address never counts.
+        let address = self.address(IpAddr::from([0; 4]), headers)?;
+        Ok(Origin { address, tls: tls(false, headers)? })
+    }
+
     /// Whether `address` may speak to us without TLS: only this machine and the named proxies.
     pub(crate) fn admits_cleartext(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
@@ -155,9 +169,9 @@ pub enum ProxyFault {
 /// A named proxy sent a header that cannot be read.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 pub(crate) enum ForwardedFault {
-    #[error("the X-Forwarded-For header cannot be read")]
+    #[error("the X-Forwarded-For header is missing or cannot be read")]
     For,
-    #[error("the X-Forwarded-Proto header cannot be read")]
+    #[error("the X-Forwarded-Proto header is missing or cannot be read")]
     Proto,
 }
 
@@ -280,6 +294,30 @@ mod tests {
         assert_eq!(proxies.origin(peer, &headers), Ok(peer));
         headers.insert("x-forwarded-proto", HeaderValue::from_static("http"));
         assert_eq!(proxies.origin(peer, &headers), Ok(Origin { tls: false, ..peer }));
+    }
+
+    #[test]
+    fn a_proxy_that_has_proven_itself_tells_its_client() {
+        let proxies = proxies(&["10.0.0.0/8"]).unwrap();
+        for (forwarded, proto, want) in [
+            (Some("198.51.100.1"), Some("https"), Ok(("198.51.100.1", true))),
+            (Some("198.51.100.1, 10.1.1.1"), Some("http"), Ok(("198.51.100.1", false))),
+            // What the client wrote itself stands further left.
+            (Some("10.9.9.9, 198.51.100.1"), Some("https"), Ok(("198.51.100.1", true))),
+            (None, Some("https"), Err(ForwardedFault::For)),
+            (Some("198.51.100.1"), None, Err(ForwardedFault::Proto)),
+            (Some(""), Some("https"), Err(ForwardedFault::For)),
+            (Some("198.51.100.1"), Some(""), Err(ForwardedFault::Proto)),
+        ] {
+            let mut headers = HeaderMap::new();
+            for (name, value) in [("x-forwarded-for", forwarded), ("x-forwarded-proto", proto)] {
+                if let Some(value) = value {
+                    headers.insert(name, HeaderValue::from_static(value));
+                }
+            }
+            let want = want.map(|(address, tls)| Origin { address: address.parse().unwrap(), tls });
+            assert_eq!(proxies.told(&headers), want, "{forwarded:?} {proto:?}");
+        }
     }
 
     #[test]

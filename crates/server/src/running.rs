@@ -9,6 +9,7 @@ use std::time::Duration;
 use daypass_api::{App, Clock, Parts, Random, Settings};
 use daypass_audit::TrailError;
 use daypass_directory::{DirectoryError, Founded, RevocationFault, RingsFault};
+use daypass_gateway::ForwardAuth;
 use daypass_names::{AccountId, Partition};
 use daypass_store::StoreError;
 use daypass_store::embedded::OpenFault;
@@ -21,7 +22,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::administrator;
 use crate::bootstrap::{self, BootstrapFault};
-use crate::config::Config;
+use crate::config::{Config, ForwardAuthSettings, is_loopback};
 use crate::data_folder::{DataFolder, FolderFault};
 use crate::edge::Edge;
 use crate::fetch::{Fetcher, TrustFault};
@@ -33,6 +34,9 @@ use crate::managed_policies::ManagedPoliciesFault;
 use crate::metrics_listener::MetricsListener;
 use crate::operator::{Deployment, Foundations, OperatorSocket, SocketFault};
 use crate::own_records::OwnRecords;
+use crate::ports::{ForwardPort, MainPort};
+use crate::proxies::Proxies;
+use crate::s3_port::{Lent, S3Fault, S3Listener};
 use crate::shared_files::{Profile, SharedFileFault, SharedFiles};
 use crate::system::{SystemClock, SystemRandom};
 use crate::tls::{self, Certificates, TlsFault};
@@ -48,7 +52,9 @@ pub struct Server;
 /// A server whose socket is bound and whose files are written: a client that connects now is
 /// answered as soon as [`Running::serve_until`] runs.
 pub struct Running {
-    listener: Listener<App>,
+    listener: Listener<Edge<MainPort>>,
+    forward: Option<Listener<Edge<ForwardPort>>>,
+    s3: Option<S3Listener>,
     certificates: Option<Arc<Certificates>>,
     fetcher: Arc<Fetcher>,
     address: SocketAddr,
@@ -67,7 +73,7 @@ pub struct Running {
 impl Server {
     /// Starts a server, short of answering requests.
     pub async fn start(config: Config) -> Result<Running, StartFault> {
-        if let Some(file) = &config.exposed_secret_file {
+        for file in &config.exposed_secret_files {
             tracing::warn!(
                 "other users of this machine can read the secret access key `{}`: run `chmod go-r` \
                  on it",
@@ -136,7 +142,6 @@ impl Server {
             }
         };
         let url = client_url(address, tls.is_some());
-        files.write_config(&Profile { region: &config.region, endpoint_url: &url })?;
         let app = App::new(Parts {
             directory: Arc::clone(&directory),
             rings: Arc::clone(&rings),
@@ -168,6 +173,7 @@ impl Server {
             region: config.region.clone(),
             rotate_keys_after: config.rotate_keys_after,
         };
+        let region = config.region;
         let foundations = Foundations {
             directory,
             rings,
@@ -177,7 +183,7 @@ impl Server {
             started: clock.now(),
             clock,
             random,
-            region: config.region,
+            region: region.clone(),
             address,
             fetches: fetcher.counts().clone(),
         };
@@ -190,12 +196,50 @@ impl Server {
                 Some(bound.map_err(|cause| StartFault::Bind { address: listen, cause })?)
             }
         };
-        let edge = Edge::new(app, config.trusted_proxies);
+        let forward = match config.forward_auth {
+            None => None,
+            Some(settings) => {
+                let ForwardAuthSettings { listen, services } = settings;
+                let bind = |cause| StartFault::Bind { address: listen, cause };
+                let socket = TcpListener::bind(listen).await.map_err(bind)?;
+                let forward = ForwardAuth::new(Arc::clone(&app), services);
+                let port =
+                    ForwardPort::new(Arc::clone(&app), forward, config.trusted_proxies.clone());
+                // Nobody's word counts here before the secret was seen.
+                let edge = Edge::new(Arc::new(port), Proxies::default());
+                let edge = edge.observed(deployment.metrics.clone(), deployment.health.clone());
+                let tls = tls.clone().filter(|_| !is_loopback(listen));
+                Some(Listener { socket, tls, service: Arc::new(edge) })
+            }
+        };
+        let s3 = match config.s3 {
+            None => None,
+            Some(settings) => {
+                let lent = Lent {
+                    app: Arc::clone(&app),
+                    proxies: config.trusted_proxies.clone(),
+                    tls: tls.clone(),
+                    observer: deployment.metrics.s3(),
+                    region: region.as_str().to_owned(),
+                    strict_audit: config.strict_audit,
+                };
+                Some(S3Listener::bind(settings, lent).await?)
+            }
+        };
+        let s3_url = s3.as_ref().map(|s3| client_url(s3.address, tls.is_some()));
+        files.write_config(&Profile {
+            region: &region,
+            endpoint_url: &url,
+            s3_endpoint_url: s3_url.as_deref(),
+        })?;
+        let edge = Edge::new(Arc::new(MainPort::new(app)), config.trusted_proxies);
         let observed = edge.observed(deployment.metrics.clone(), deployment.health.clone());
         let edge = Arc::new(observed);
-        let listener = Listener { socket, tls, edge };
+        let listener = Listener { socket, tls, service: edge };
         Ok(Running {
             listener,
+            forward,
+            s3,
             certificates,
             fetcher,
             address,
@@ -243,6 +287,19 @@ impl Running {
         self.metrics.as_ref().and_then(|metrics| metrics.address().ok())
     }
 
+    /// The URL at which proxies ask before they let a request through, if there is one.
+    fn forward_url(&self) -> Option<String> {
+        let forward = self.forward.as_ref()?;
+        let address = forward.socket.local_addr().ok()?;
+        let scheme = if forward.tls.is_some() { "https" } else { "http" };
+        Some(format!("{scheme}://{address}"))
+    }
+
+    /// The address of the S3 gateway, if there is one.
+    pub fn s3_address(&self) -> Option<SocketAddr> {
+        self.s3.as_ref().map(|s3| s3.address)
+    }
+
     /// What to tell the person who started the server: where it listens, where the files are, and
     /// lines to paste. The secret is not in it.
     pub fn announcement(&self) -> String {
@@ -255,6 +312,8 @@ impl Running {
             "{who}\n\
              listening on {scheme}://{address}\n\
              {metrics}\
+             {forward}\
+             {s3}\
              \n\
              {files}\
              \n\
@@ -267,6 +326,16 @@ impl Running {
             address = self.address,
             metrics = match self.metrics_address() {
                 Some(metrics) => format!("metrics on http://{metrics}/metrics\n"),
+                None => String::new(),
+            },
+            s3 = match &self.s3 {
+                Some(s3) => {
+                    format!("S3 gateway on {scheme}://{}, backend {}\n", s3.address, s3.backend)
+                }
+                None => String::new(),
+            },
+            forward = match self.forward_url() {
+                Some(url) => format!("proxies ask on {url}\n"),
                 None => String::new(),
             },
             files = self.file_lines(),
@@ -321,6 +390,8 @@ impl Running {
     pub async fn serve_until(self, shutdown: impl Future<Output = ()>) {
         let Self {
             listener,
+            forward,
+            s3,
             certificates,
             fetcher,
             upkeep,
@@ -362,8 +433,18 @@ impl Running {
             let _ = stop.send(true);
         };
         let serving = listener.serve_until(until());
+        let gating = async {
+            if let Some(s3) = s3 {
+                s3.serve_until(until()).await;
+            }
+        };
+        let forwarding = async {
+            if let Some(forward) = forward {
+                forward.serve_until(until()).await;
+            }
+        };
         let operating = operators.serve_until(Arc::clone(&deployment), until());
-        tokio::join!(asked, serving, operating);
+        tokio::join!(asked, serving, gating, forwarding, operating);
         background.shutdown().await;
         upkeep.finish().await;
         tracing::info!("stopped");
@@ -505,6 +586,9 @@ pub enum StartFault {
     /// The shared files.
     #[error(transparent)]
     SharedFile(#[from] SharedFileFault),
+    /// The S3 gateway.
+    #[error(transparent)]
+    S3(#[from] S3Fault),
     /// Certificate and key.
     #[error(transparent)]
     Tls(#[from] TlsFault),

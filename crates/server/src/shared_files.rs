@@ -33,6 +33,8 @@ const MAX_ASIDE: u32 = 10_000;
 pub(crate) struct Profile<'p> {
     pub(crate) region: &'p Region,
     pub(crate) endpoint_url: &'p str,
+    /// The URL of the S3 gateway, if there is one.
+    pub(crate) s3_endpoint_url: Option<&'p str>,
 }
 
 /// The two files of a data folder.
@@ -114,10 +116,19 @@ fn credentials(key: &AdminKey) -> Zeroizing<String> {
 }
 
 fn config(profile: &Profile<'_>) -> String {
-    format!(
+    let mut text = format!(
         "{MARKER}\n[profile {PROFILE}]\nregion = {}\nendpoint_url = {}\noutput = json\n",
         profile.region, profile.endpoint_url,
-    )
+    );
+    if let Some(url) = profile.s3_endpoint_url {
+        // botocore would presign with version 2 of the signatures for some Regions, and the gateway
+        // takes version 4 alone.
+        text.push_str(&format!(
+            "services = {PROFILE}\ns3 =\n  signature_version = s3v4\n\
+             [services {PROFILE}]\ns3 =\n  endpoint_url = {url}\n"
+        ));
+    }
+    text
 }
 
 fn refuse_foreign(path: &Path) -> Result<(), SharedFileFault> {
@@ -187,7 +198,7 @@ mod tests {
     fn write(files: &SharedFiles, endpoint_url: &str) -> Result<(), SharedFileFault> {
         files.write_credentials(&key())?;
         let region = &Region::parse("eu-west-1").unwrap();
-        files.write_config(&Profile { region, endpoint_url })
+        files.write_config(&Profile { region, endpoint_url, s3_endpoint_url: None })
     }
 
     fn key() -> AdminKey {
@@ -220,6 +231,32 @@ mod tests {
         for path in [files.credentials(), files.config()] {
             assert_eq!(fs::metadata(path).unwrap().mode() & 0o7777, 0o600, "{path:?}");
         }
+    }
+
+    #[test]
+    fn the_gateway_is_a_service_of_the_profile() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = SharedFiles::in_folder(folder.path());
+        let profile = Profile {
+            region: &Region::parse("eu-west-1").unwrap(),
+            endpoint_url: "http://127.0.0.1:4700",
+            s3_endpoint_url: Some("http://127.0.0.1:4702"),
+        };
+        files.write_config(&profile).unwrap();
+        assert_eq!(
+            fs::read_to_string(files.config()).unwrap(),
+            "# Written by `daypass serve`, which may overwrite this file when it starts.\n\
+             [profile daypass]\n\
+             region = eu-west-1\n\
+             endpoint_url = http://127.0.0.1:4700\n\
+             output = json\n\
+             services = daypass\n\
+             s3 =\n\
+             \x20 signature_version = s3v4\n\
+             [services daypass]\n\
+             s3 =\n\
+             \x20 endpoint_url = http://127.0.0.1:4702\n"
+        );
     }
 
     #[test]

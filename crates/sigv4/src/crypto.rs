@@ -18,6 +18,67 @@ pub(crate) fn sha256_hex(bytes: &[u8]) -> [u8; 2 * LENGTH] {
     digits
 }
 
+/// A hash that is fed piece by piece.
+pub(crate) struct Hasher(digest::Context);
+
+impl Hasher {
+    /// SHA-256, which signatures are made of.
+    pub(crate) fn sha256() -> Self {
+        Self::of(&digest::SHA256)
+    }
+
+    pub(crate) fn sha512() -> Self {
+        Self::of(&digest::SHA512)
+    }
+
+    /// SHA-1: only for the checksums of clients that still use it. It proves nothing here that a
+    /// signature does not prove.
+    pub(crate) fn sha1() -> Self {
+        Self::of(&digest::SHA1_FOR_LEGACY_USE_ONLY)
+    }
+
+    fn of(algorithm: &'static digest::Algorithm) -> Self {
+        Self(digest::Context::new(algorithm))
+    }
+
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    pub(crate) fn finish(self) -> digest::Digest {
+        self.0.finish()
+    }
+
+    /// The hash as 64 lower-case hexadecimal digits; of SHA-256 only.
+    pub(crate) fn finish_hex(self) -> String {
+        HEXLOWER.encode(self.finish().as_ref())
+    }
+}
+
+impl fmt::Debug for Hasher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hasher(…)")
+    }
+}
+
+/// Whether two texts of public length are the same, in the same time wherever they differ.
+pub(crate) fn same(one: &[u8], other: &[u8]) -> bool {
+    aws_lc_rs::constant_time::verify_slices_are_equal(one, other).is_ok()
+}
+
+/// The bytes of a SHA-256 in 64 lower-case hexadecimal digits.
+pub(crate) fn parse_sha256(text: &str) -> Option<[u8; LENGTH]> {
+    Signature::parse(text).map(|Signature(bytes)| bytes)
+}
+
+/// The digits of a SHA-256.
+pub(crate) fn hex(bytes: &[u8; LENGTH]) -> [u8; 2 * LENGTH] {
+    let mut digits = [0; 2 * LENGTH];
+    // INVARIANT: as many digits as the bytes need, so the encoder cannot panic.
+    HEXLOWER.encode_mut(bytes, &mut digits);
+    digits
+}
+
 /// An HMAC-SHA-256 key, prepared: its inner and outer pads are hashed already. The library wipes
 /// it when it is dropped.
 pub(crate) struct MacKey(hmac::Key);
@@ -73,6 +134,11 @@ impl Signature {
         }
         let length = HEXLOWER.decode_mut(text.as_bytes(), &mut bytes).ok()?;
         (length == LENGTH).then_some(Self(bytes))
+    }
+
+    /// The digits again.
+    pub(crate) fn to_hex(&self) -> String {
+        HEXLOWER.encode(&self.0)
     }
 }
 

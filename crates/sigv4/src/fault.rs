@@ -9,6 +9,8 @@ use std::fmt;
 
 use thiserror::Error;
 
+use crate::Source;
+
 /// Most characters of the caller's own words that a text repeats.
 const ECHO_LIMIT: usize = 1024;
 
@@ -16,6 +18,10 @@ const ECHO_LIMIT: usize = 1024;
 const DOES_NOT_MATCH: &str = "The request signature we calculated does not match the signature \
     you provided. Check your AWS Secret Access Key and signing method. Consult the service \
     documentation for details.";
+
+/// S3's words for the same.
+const DOES_NOT_MATCH_S3: &str = "The request signature we calculated does not match the signature \
+    you provided. Check your key and signing method.";
 
 /// Why a request is not authentic. [`Fault::code`] and the `Display` text are for the caller,
 /// [`Fault::cause`] is for the log.
@@ -47,6 +53,36 @@ pub enum Fault {
         /// For the log.
         cause: Cow<'static, str>,
     },
+    /// The request has credentials in its header and in its query.
+    #[error(
+        "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header."
+    )]
+    SeveralCredentials,
+    /// The request was signed too long ago or in the future, by our clock.
+    #[error("{text}")]
+    RequestTimeTooSkewed {
+        /// For the caller.
+        text: Cow<'static, str>,
+        /// For the log.
+        cause: Cow<'static, str>,
+    },
+    /// The request has headers that its signature must cover and does not.
+    #[error("{DOES_NOT_MATCH}")]
+    HeadersNotSigned {
+        /// For the log.
+        cause: Cow<'static, str>,
+    },
+    /// What the head says of the body is missing, malformed or not supported. S3 only.
+    #[error("{text}")]
+    InvalidRequest {
+        /// For the caller.
+        text: Cow<'static, str>,
+        /// For the log.
+        cause: Cow<'static, str>,
+    },
+    /// A body in chunks comes without the length of what they hold. S3 only.
+    #[error("You must provide the Content-Length HTTP header.")]
+    MissingContentLength,
     /// A presigned request is used after its end.
     #[error("Request has expired.")]
     RequestExpired {
@@ -56,24 +92,93 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// The error code as it goes over the wire.
+    /// The error code as it goes over the wire of a Query service.
     pub fn code(&self) -> &'static str {
         match self {
             Self::MissingAuthenticationToken => "MissingAuthenticationToken",
             Self::InvalidClientTokenId { .. } => "InvalidClientTokenId",
             Self::IncompleteSignature { .. } => "IncompleteSignature",
-            Self::SignatureDoesNotMatch { .. } => "SignatureDoesNotMatch",
+            Self::SignatureDoesNotMatch { .. }
+            | Self::SeveralCredentials
+            | Self::RequestTimeTooSkewed { .. }
+            | Self::HeadersNotSigned { .. } => "SignatureDoesNotMatch",
+            Self::InvalidRequest { .. } => "InvalidRequest",
+            Self::MissingContentLength => "MissingContentLength",
             Self::RequestExpired { .. } => "RequestExpired",
         }
+    }
+
+    /// The error code as S3 has it (S3 API reference, "Error responses"), for a request whose
+    /// signature stands, or would stand, at `source`. Its status is 403, but for
+    /// `AuthorizationHeaderMalformed`, `AuthorizationQueryParametersError`, `InvalidArgument` and
+    /// `InvalidRequest` (400) and `MissingContentLength` (411).
+    pub fn s3_code(&self, source: Source) -> &'static str {
+        match self {
+            Self::MissingAuthenticationToken
+            | Self::RequestExpired { .. }
+            | Self::HeadersNotSigned { .. } => "AccessDenied",
+            Self::InvalidClientTokenId { .. } => "InvalidAccessKeyId",
+            Self::IncompleteSignature { .. } => match source {
+                Source::Header => "AuthorizationHeaderMalformed",
+                Source::Query => "AuthorizationQueryParametersError",
+                Source::Form => "InvalidRequest",
+            },
+            Self::SignatureDoesNotMatch { .. } => "SignatureDoesNotMatch",
+            Self::SeveralCredentials => "InvalidArgument",
+            Self::RequestTimeTooSkewed { .. } => match source {
+                Source::Header => "RequestTimeTooSkewed",
+                Source::Query | Source::Form => "AccessDenied",
+            },
+            Self::InvalidRequest { .. } => "InvalidRequest",
+            Self::MissingContentLength => "MissingContentLength",
+        }
+    }
+
+    /// What S3 says to the caller, with [`Fault::s3_code`]; where its words are not known, those of
+    /// the Query services.
+    pub fn s3_text(&self, source: Source) -> Cow<'static, str> {
+        let text = match self {
+            Self::MissingAuthenticationToken => "Access Denied",
+            Self::RequestExpired { .. } => "Request has expired",
+            Self::HeadersNotSigned { .. } => {
+                "There were headers present in the request which were not signed"
+            }
+            Self::SeveralCredentials => {
+                "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, \
+                 Signature query string parameter or the Authorization header should be specified"
+            }
+            Self::RequestTimeTooSkewed { .. } => match source {
+                Source::Header => {
+                    "The difference between the request time and the current time is too large."
+                }
+                Source::Query | Source::Form => "Request is not valid yet",
+            },
+            Self::SignatureDoesNotMatch { text, .. } if text == DOES_NOT_MATCH => DOES_NOT_MATCH_S3,
+            Self::IncompleteSignature { text, .. }
+            | Self::SignatureDoesNotMatch { text, .. }
+            | Self::InvalidRequest { text, .. } => return text.clone(),
+            Self::InvalidClientTokenId { .. } => {
+                "The AWS Access Key Id you provided does not exist in our records."
+            }
+            Self::MissingContentLength => "You must provide the Content-Length HTTP header.",
+        };
+        text.into()
     }
 
     /// What happened, for the log: one sentence in lower case.
     pub fn cause(&self) -> &str {
         match self {
             Self::MissingAuthenticationToken => "the request is not signed",
+            Self::SeveralCredentials => {
+                "the request has credentials in the header and in the query"
+            }
+            Self::MissingContentLength => "x-amz-decoded-content-length is absent or no number",
             Self::InvalidClientTokenId { cause }
             | Self::IncompleteSignature { cause, .. }
             | Self::SignatureDoesNotMatch { cause, .. }
+            | Self::RequestTimeTooSkewed { cause, .. }
+            | Self::HeadersNotSigned { cause }
+            | Self::InvalidRequest { cause, .. }
             | Self::RequestExpired { cause } => cause,
         }
     }
@@ -95,6 +200,18 @@ impl Fault {
     /// The refusal that tells the caller nothing but that the signature is wrong.
     pub(crate) fn wrong_signature(cause: impl Into<Cow<'static, str>>) -> Self {
         Self::mismatch(DOES_NOT_MATCH, cause)
+    }
+
+    pub(crate) fn skewed(text: String, cause: &'static str) -> Self {
+        Self::RequestTimeTooSkewed { text: text.into(), cause: cause.into() }
+    }
+
+    /// The refusal of what the head says of the body.
+    pub(crate) fn invalid_request(
+        text: impl Into<Cow<'static, str>>,
+        cause: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self::InvalidRequest { text: text.into(), cause: cause.into() }
     }
 
     pub(crate) fn invalid_token(cause: &'static str) -> Self {

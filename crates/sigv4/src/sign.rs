@@ -3,6 +3,7 @@
 //! It makes what [`verify`](crate::verify()) accepts: all headers signed that proxies leave alone,
 //! the session token among them, in the one way that the specification prefers.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use daypass_names::{AccessKeyId, SecretAccessKey};
@@ -53,47 +54,28 @@ pub fn sign(
     service: &str,
     now: Timestamp,
 ) -> Vec<(&'static str, String)> {
-    let signed_at = Stamp::of(now);
-    let scope = Scope::at(now, region, service);
     let stated = request.values("x-amz-content-sha256").next();
-    let payload_hash = match stated.and_then(|value| std::str::from_utf8(value).ok()) {
-        Some(stated) => stated.trim_ascii().to_owned(),
-        None => String::from_utf8_lossy(&crypto::sha256_hex(body)).into_owned(),
+    let payload = match stated.and_then(|value| std::str::from_utf8(value).ok()) {
+        Some(stated) => Cow::Borrowed(stated.trim_ascii()),
+        None => Cow::Owned(String::from_utf8_lossy(&crypto::sha256_hex(body)).into_owned()),
     };
-    let mut added = vec![("x-amz-date", signed_at.as_str().to_owned())];
-    if let Some(token) = &credentials.session_token {
-        added.push(("x-amz-security-token", token.clone()));
-    }
-    if service == S3 && stated.is_none() {
-        added.push(("x-amz-content-sha256", payload_hash.clone()));
-    }
+    let with = SignWith::new(credentials, region, service, now);
+    with.sign(request, &payload, service == S3 && stated.is_none()).0
+}
 
-    let replaced = |name: &str| added.iter().any(|(added, _)| *added == name);
-    let mut headers: Vec<(&str, &[u8])> = request
-        .headers
-        .iter()
-        .copied()
-        .filter(|(name, _)| !NEVER_SIGNED.contains(name) && !replaced(name))
-        .collect();
-    headers.extend(added.iter().map(|(name, value)| (*name, value.as_bytes())));
-    let signed_headers = names(&headers);
-    let signature = signature(
-        &Request { headers: &headers, ..*request },
-        &signed_headers,
-        &payload_hash,
-        credentials,
-        &scope,
-        &signed_at,
-    );
-    let credential = credential(credentials, &scope);
-    added.push((
-        "authorization",
-        format!(
-            "{ALGORITHM} Credential={credential}, SignedHeaders={signed_headers}, \
-             Signature={signature}"
-        ),
-    ));
-    added
+/// Signs a request whose body is not at hand. `payload` stands for it in what is signed: its
+/// SHA-256 in lower-case hexadecimal digits or, for S3, `UNSIGNED-PAYLOAD` or
+/// `STREAMING-UNSIGNED-PAYLOAD-TRAILER`. What is to be added is as for [`sign`]; for S3 that is
+/// always an `x-amz-content-sha256` too, and one that the request has is to be removed.
+pub fn sign_with_payload(
+    request: &Request<'_>,
+    payload: &str,
+    credentials: &Credentials,
+    region: &str,
+    service: &str,
+    now: Timestamp,
+) -> Vec<(&'static str, String)> {
+    SignWith::new(credentials, region, service, now).sign(request, payload, service == S3).0
 }
 
 /// Presigns a request: returns its whole query string, in canonical form, with the signature.
@@ -111,8 +93,7 @@ pub fn presign(
     expires_seconds: u32,
     now: Timestamp,
 ) -> String {
-    let signed_at = Stamp::of(now);
-    let scope = Scope::at(now, region, service);
+    let with = SignWith::new(credentials, region, service, now);
     let headers: Vec<(&str, &[u8])> = request
         .headers
         .iter()
@@ -137,8 +118,8 @@ pub fn presign(
         query.push('&');
     };
     append("X-Amz-Algorithm", ALGORITHM);
-    append("X-Amz-Credential", &credential(credentials, &scope));
-    append("X-Amz-Date", signed_at.as_str());
+    append("X-Amz-Credential", &with.credential());
+    append("X-Amz-Date", with.signed_at.as_str());
     append("X-Amz-Expires", &expires_seconds.to_string());
     append("X-Amz-SignedHeaders", &signed_headers);
     if let Some(token) = &credentials.session_token {
@@ -152,35 +133,91 @@ pub fn presign(
         None if service == S3 => UNSIGNED_PAYLOAD.to_owned(),
         None => String::from_utf8_lossy(&crypto::sha256_hex(body)).into_owned(),
     };
-    let signature = signature(
-        &Request { query: &query, headers: &headers, ..*request },
-        &signed_headers,
-        &payload_hash,
-        credentials,
-        &scope,
-        &signed_at,
-    );
+    let request = Request { query: &query, headers: &headers, ..*request };
+    let signature = with.signature(&request, &signed_headers, &payload_hash);
     format!("{query}&X-Amz-Signature={signature}")
 }
 
-fn signature(
-    request: &Request<'_>,
-    signed_headers: &str,
-    payload_hash: &str,
-    credentials: &Credentials,
-    scope: &Scope,
-    signed_at: &Stamp,
-) -> String {
-    let normalize_path = scope.service() != S3;
-    let payload_hash = payload_hash.as_bytes();
-    let canonical = canonical::request(request, normalize_path, signed_headers, payload_hash);
-    let string_to_sign = canonical::string_to_sign(signed_at.as_str(), scope, canonical);
-    let key = SigningKey::derive(&credentials.secret_access_key, scope);
-    key.mac().sign(&string_to_sign)
+/// Everything about a signature that is not of the request.
+pub(crate) struct SignWith<'a> {
+    credentials: &'a Credentials,
+    pub(crate) key: SigningKey,
+    pub(crate) scope: Scope,
+    pub(crate) signed_at: Stamp,
 }
 
-fn credential(credentials: &Credentials, scope: &Scope) -> String {
-    format!("{}/{}/{TERMINATOR}", credentials.access_key_id.as_str(), scope.as_str())
+impl<'a> SignWith<'a> {
+    pub(crate) fn new(
+        credentials: &'a Credentials,
+        region: &str,
+        service: &str,
+        now: Timestamp,
+    ) -> Self {
+        let scope = Scope::at(now, region, service);
+        let key = SigningKey::derive(&credentials.secret_access_key, &scope);
+        Self::with_key(credentials, key, scope, now)
+    }
+
+    /// With the key of these credentials in this scope, which is that of the instant.
+    pub(crate) fn with_key(
+        credentials: &'a Credentials,
+        key: SigningKey,
+        scope: Scope,
+        now: Timestamp,
+    ) -> Self {
+        Self { credentials, key, scope, signed_at: Stamp::of(now) }
+    }
+
+    /// The headers to add and the signature that is in them. `states` says whether
+    /// `x-amz-content-sha256` is to be among them.
+    pub(crate) fn sign(
+        &self,
+        request: &Request<'_>,
+        payload: &str,
+        states: bool,
+    ) -> (Vec<(&'static str, String)>, String) {
+        let mut added = vec![("x-amz-date", self.signed_at.as_str().to_owned())];
+        if let Some(token) = &self.credentials.session_token {
+            added.push(("x-amz-security-token", token.clone()));
+        }
+        if states {
+            added.push(("x-amz-content-sha256", payload.to_owned()));
+        }
+
+        let replaced = |name: &str| added.iter().any(|(added, _)| *added == name);
+        let mut headers: Vec<(&str, &[u8])> = request
+            .headers
+            .iter()
+            .copied()
+            .filter(|(name, _)| !NEVER_SIGNED.contains(name) && !replaced(name))
+            .collect();
+        headers.extend(added.iter().map(|(name, value)| (*name, value.as_bytes())));
+        let signed_headers = names(&headers);
+        let request = Request { headers: &headers, ..*request };
+        let signature = self.signature(&request, &signed_headers, payload);
+        let credential = self.credential();
+        added.push((
+            "authorization",
+            format!(
+                "{ALGORITHM} Credential={credential}, SignedHeaders={signed_headers}, \
+                 Signature={signature}"
+            ),
+        ));
+        (added, signature)
+    }
+
+    fn signature(&self, request: &Request<'_>, signed_headers: &str, payload: &str) -> String {
+        let normalize_path = self.scope.service() != S3;
+        let canonical =
+            canonical::request(request, normalize_path, signed_headers, payload.as_bytes());
+        let string_to_sign =
+            canonical::string_to_sign(self.signed_at.as_str(), &self.scope, canonical);
+        self.key.mac().sign(&string_to_sign)
+    }
+
+    pub(crate) fn credential(&self) -> String {
+        format!("{}/{}/{TERMINATOR}", self.credentials.access_key_id.as_str(), self.scope.as_str())
+    }
 }
 
 /// The names of the headers as `SignedHeaders` has them.

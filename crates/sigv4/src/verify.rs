@@ -1,4 +1,4 @@
-//! The verification of a signature: the one place where a [`Verified`] comes from.
+//! The verification of a signature: what every [`Verified`] has gone through.
 //!
 //! It judges what is signed and what must be, the time, the body and at last the signature. It
 //! does not know whether the key is still good: that is decided by who looks the key up.
@@ -8,6 +8,7 @@ use std::fmt;
 use daypass_names::AccessKeyId;
 use jiff::Timestamp;
 
+use crate::crypto::Signature;
 use crate::presented::{Presented, Source};
 use crate::scope::{date_differs, invalid_region};
 use crate::stamp::{self, Stamp};
@@ -48,7 +49,9 @@ pub struct Rules<'a> {
     pub skew_seconds: i64,
 }
 
-/// A request whose signature was verified. There is no other way to get one than [`verify`].
+/// A request whose signature was verified. There is no other way to get one than [`verify`],
+/// [`verify_head`](crate::verify_head), [`verify_with_hash`](crate::verify_with_hash) and, for the
+/// forms of S3, [`verify_form`](crate::verify_form).
 #[derive(Clone)]
 pub struct Verified {
     access_key_id: AccessKeyId,
@@ -56,9 +59,22 @@ pub struct Verified {
     has_session_token: bool,
     source: Source,
     signed_at: Timestamp,
+    expires: Option<u32>,
 }
 
 impl Verified {
+    /// Of what was verified just now.
+    pub(crate) fn new(
+        access_key_id: AccessKeyId,
+        scope: Scope,
+        has_session_token: bool,
+        source: Source,
+        signed_at: Timestamp,
+        expires: Option<u32>,
+    ) -> Self {
+        Self { access_key_id, scope, has_session_token, source, signed_at, expires }
+    }
+
     /// The access key id with whose secret the request was signed.
     pub fn access_key_id(&self) -> &AccessKeyId {
         &self.access_key_id
@@ -99,6 +115,11 @@ impl Verified {
     pub fn signed_at(&self) -> Timestamp {
         self.signed_at
     }
+
+    /// For how many seconds from then on a presigned request is good.
+    pub fn expires(&self) -> Option<u32> {
+        self.expires
+    }
 }
 
 impl fmt::Debug for Verified {
@@ -109,6 +130,7 @@ impl fmt::Debug for Verified {
             .field("has_session_token", &self.has_session_token)
             .field("source", &self.source)
             .field("signed_at", &self.signed_at)
+            .field("expires", &self.expires)
             .finish()
     }
 }
@@ -133,44 +155,75 @@ pub fn verify(
     rules: &Rules<'_>,
     now: Timestamp,
 ) -> Result<Verified, Fault> {
+    check_head(presented, request, rules, now)?;
+    let payload_hash = payload_hash(presented, body, rules)?;
+    check_signature(presented, request, payload_hash.as_bytes(), key, rules)
+}
+
+/// All that is judged before the payload and the signature are: scope, time, headers.
+pub(crate) fn check_head(
+    presented: &Presented<'_>,
+    request: &Request<'_>,
+    rules: &Rules<'_>,
+    now: Timestamp,
+) -> Result<(), Fault> {
     // SECURITY: what was parsed must be what is verified; the session token in particular is
     // covered by the signature only as a part of this very request.
     if !presented.request.is(request) {
         return Err(Fault::wrong_signature("the signature was parsed from another request"));
     }
-    let signed_at = &presented.signed_at;
-    check_scope(&presented.scope, signed_at, rules)?;
+    check_scope(&presented.scope, &presented.signed_at, rules)?;
     check_time(presented, rules.skew_seconds.max(0), now)?;
     check_signed_headers(request, &presented.signed_headers)?;
-    check_request_line(request)?;
-    let payload_hash = payload_hash(presented, body, rules)?;
+    check_request_line(request)
+}
 
-    let canonical_request = canonical::request(
-        request,
-        rules.normalize_path,
-        &presented.signed_headers,
-        payload_hash.as_bytes(),
-    );
+/// The last step: whether the signature is that of the request with this text for its payload.
+/// What [`check_head`] judges must have been judged before.
+pub(crate) fn check_signature(
+    presented: &Presented<'_>,
+    request: &Request<'_>,
+    payload: &[u8],
+    key: &SigningKey,
+    rules: &Rules<'_>,
+) -> Result<Verified, Fault> {
+    let signed_at = &presented.signed_at;
+    let canonical_request =
+        canonical::request(request, rules.normalize_path, &presented.signed_headers, payload);
     let string_to_sign =
         canonical::string_to_sign(signed_at.as_str(), &presented.scope, canonical_request);
-    let Some(signature) = &presented.signature else {
+    check_mac(presented.signature.as_ref(), &string_to_sign, key)?;
+    Ok(Verified::new(
+        presented.access_key_id.clone(),
+        presented.scope.clone(),
+        presented.session_token.is_some(),
+        presented.source,
+        signed_at.instant(),
+        presented.expires,
+    ))
+}
+
+/// Compares the signature, which is `None` when what stands in its place cannot be one.
+pub(crate) fn check_mac(
+    signature: Option<&Signature>,
+    string_to_sign: &[u8],
+    key: &SigningKey,
+) -> Result<(), Fault> {
+    let Some(signature) = signature else {
         return Err(Fault::wrong_signature(
             "the signature is not 64 lower-case hexadecimal digits",
         ));
     };
     key.mac()
-        .verify(&string_to_sign, signature)
-        .map_err(|crypto::Mismatch| Fault::wrong_signature("the signature is another one"))?;
-    Ok(Verified {
-        access_key_id: presented.access_key_id.clone(),
-        scope: presented.scope.clone(),
-        has_session_token: presented.session_token.is_some(),
-        source: presented.source,
-        signed_at: signed_at.instant(),
-    })
+        .verify(string_to_sign, signature)
+        .map_err(|crypto::Mismatch| Fault::wrong_signature("the signature is another one"))
 }
 
-fn check_scope(scope: &Scope, signed_at: &Stamp, rules: &Rules<'_>) -> Result<(), Fault> {
+pub(crate) fn check_scope(
+    scope: &Scope,
+    signed_at: &Stamp,
+    rules: &Rules<'_>,
+) -> Result<(), Fault> {
     if scope.service() != rules.service {
         return Err(Fault::mismatch(
             format!("Credential should be scoped to correct service: '{}'. ", rules.service),
@@ -193,25 +246,9 @@ fn check_scope(scope: &Scope, signed_at: &Stamp, rules: &Rules<'_>) -> Result<()
 
 /// Times are compared in whole seconds, the precision that they are written in.
 fn check_time(presented: &Presented<'_>, skew: i64, now: Timestamp) -> Result<(), Fault> {
-    let signed_at = presented.signed_at.as_str();
+    check_not_future(&presented.signed_at, skew, now)?;
     let signed = presented.signed_at.instant().as_second();
     let now = now.as_second();
-    let width = || match skew % 60 {
-        0 => format!("{} min.", skew / 60),
-        _ => format!("{skew} sec."),
-    };
-    let latest = now.saturating_add(skew);
-    if signed > latest {
-        return Err(Fault::mismatch(
-            format!(
-                "Signature not yet current: {signed_at} is still later than {} ({} + {})",
-                second(latest),
-                second(now),
-                width()
-            ),
-            "the request is dated in the future",
-        ));
-    }
     match presented.expires {
         // A presigned request says itself how long it is good, with no grace.
         Some(expires) if now > signed.saturating_add(i64::from(expires)) => {
@@ -223,16 +260,43 @@ fn check_time(presented: &Presented<'_>, skew: i64, now: Timestamp) -> Result<()
             if signed >= earliest {
                 return Ok(());
             }
-            Err(Fault::mismatch(
+            Err(Fault::skewed(
                 format!(
-                    "Signature expired: {signed_at} is now earlier than {} ({} - {})",
+                    "Signature expired: {} is now earlier than {} ({} - {})",
+                    presented.signed_at.as_str(),
                     second(earliest),
                     second(now),
-                    width()
+                    width(skew)
                 ),
                 "the request is too old",
             ))
         }
+    }
+}
+
+/// Whether the signature is not from the future, but for the skew.
+pub(crate) fn check_not_future(signed_at: &Stamp, skew: i64, now: Timestamp) -> Result<(), Fault> {
+    let now = now.as_second();
+    let latest = now.saturating_add(skew);
+    if signed_at.instant().as_second() <= latest {
+        return Ok(());
+    }
+    Err(Fault::skewed(
+        format!(
+            "Signature not yet current: {} is still later than {} ({} + {})",
+            signed_at.as_str(),
+            second(latest),
+            second(now),
+            width(skew)
+        ),
+        "the request is dated in the future",
+    ))
+}
+
+fn width(skew: i64) -> String {
+    match skew % 60 {
+        0 => format!("{} min.", skew / 60),
+        _ => format!("{skew} sec."),
     }
 }
 
@@ -287,10 +351,12 @@ fn check_signed_headers(request: &Request<'_>, signed: &str) -> Result<(), Fault
     });
     match unsigned {
         None => Ok(()),
-        Some(name) => Err(Fault::wrong_signature(format!(
-            "the header {} is not signed",
-            crate::fault::echo(name.as_bytes().get(..64).unwrap_or(name.as_bytes()))
-        ))),
+        Some(name) => {
+            let name = crate::fault::echo(name.as_bytes().get(..64).unwrap_or(name.as_bytes()));
+            Err(Fault::HeadersNotSigned {
+                cause: format!("the header {name} is not signed").into(),
+            })
+        }
     }
 }
 
@@ -377,91 +443,4 @@ fn payload_hash(
 }
 
 #[cfg(test)]
-mod tests {
-    use daypass_names::SecretAccessKey;
-
-    use super::*;
-    use crate::presented;
-
-    const RULES: Rules<'_> = Rules {
-        service: "sts",
-        regions: Regions::AnyNonEmpty,
-        normalize_path: true,
-        skew_seconds: 900,
-    };
-
-    /// Signs by hand what [`sign`](crate::sign()) would not make, with `headers` signed as
-    /// `signed` names them.
-    fn judge(headers: &[(&str, &[u8])], signed: &str) -> Result<Verified, Fault> {
-        let now: Timestamp = "2026-11-21T10:11:12Z".parse().unwrap();
-        let scope = Scope::at(now, "eu-west-1", "sts");
-        let secret = SecretAccessKey::parse("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY").unwrap();
-        let key = SigningKey::derive(&secret, &scope);
-        let bare = Request { method: "GET", path: "/", query: "", headers };
-        let canonical = canonical::request(&bare, true, signed, &crypto::sha256_hex(b""));
-        let string = canonical::string_to_sign("20261121T101112Z", &scope, canonical);
-        let authorization = format!(
-            "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20261121/eu-west-1/sts/aws4_request, \
-             SignedHeaders={signed}, Signature={}",
-            key.mac().sign(&string)
-        );
-        let mut headers = headers.to_vec();
-        headers.push(("authorization", authorization.as_bytes()));
-        let request = Request { headers: &headers, ..bare };
-        verify(&presented(&request)?.unwrap(), &request, b"", &key, &RULES, now)
-    }
-
-    /// The `Date` header serves when there is no `x-amz-date`, in either form. The string to sign
-    /// binds it, so it need not be signed itself.
-    #[test]
-    fn a_date_header_serves_without_an_amz_date() {
-        for date in [&b"Sat, 21 Nov 2026 10:11:12 GMT"[..], b"20261121T101112Z"] {
-            let headers = [("date", date), ("host", b"h")];
-            assert!(judge(&headers, "host").is_ok());
-            assert!(judge(&headers, "date;host").is_ok());
-        }
-        assert!(
-            judge(&[("date", b"Sat, 21 Nov 2026 10:11:13 GMT"), ("host", b"h")], "host").is_err()
-        );
-    }
-
-    #[test]
-    fn an_amz_date_goes_before_a_date_header() {
-        let amz: (&str, &[u8]) = ("x-amz-date", b"20261121T101112Z");
-        for other in [&b"Mon, 01 Jan 2001 00:00:00 GMT"[..], b"nonsense"] {
-            assert!(judge(&[("date", other), ("host", b"h"), amz], "host;x-amz-date").is_ok());
-        }
-    }
-
-    /// Each of these signatures is right for what it covers; it is the rule that refuses.
-    #[test]
-    fn a_right_signature_over_the_wrong_headers_is_refused() {
-        let host: (&str, &[u8]) = ("host", b"h");
-        let date: (&str, &[u8]) = ("x-amz-date", b"20261121T101112Z");
-        let token: (&str, &[u8]) = ("x-amz-security-token", b"t");
-        assert!(judge(&[host, date, token], "host;x-amz-date;x-amz-security-token").is_ok());
-        for (headers, signed, cause) in [
-            (vec![host, date], "x-amz-date", "the host header is not signed"),
-            (vec![host, date], "host", "the header x-amz-date is not signed"),
-            (
-                vec![host, date, token],
-                "host;x-amz-date",
-                "the header x-amz-security-token is not signed",
-            ),
-            (vec![host, date], "x-amz-date;host", "the signed headers are not sorted and unique"),
-            (
-                vec![host, date],
-                "host;host;x-amz-date",
-                "the signed headers are not sorted and unique",
-            ),
-            (vec![host, date], "host;range;x-amz-date", "the signed header range is absent"),
-            (
-                vec![("Range", b""), host, date],
-                "Range;host;x-amz-date",
-                "a signed header has no lower-case name",
-            ),
-        ] {
-            assert_eq!(judge(&headers, signed).unwrap_err().cause(), cause, "{signed}");
-        }
-    }
-}
+mod tests;

@@ -9,6 +9,8 @@
 //! This crate reads no clock and draws no random numbers: nonces come in as arguments, and
 //! **whether a session has expired or was revoked is for the caller to check**. It refuses
 //! everything that is not exactly one encoding of what a key of the ring has sealed.
+//!
+//! `examples/session.rs` is a program to begin with: it seals a session and opens it again.
 
 mod ancestor;
 mod body;

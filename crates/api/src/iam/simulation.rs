@@ -19,7 +19,7 @@ use super::paging::Page;
 use super::simulation_input::{Asked, invalid};
 use crate::Fault;
 use crate::authenticate::Authenticated;
-use crate::authorise::own_layers;
+use crate::deciding::own_layers;
 use crate::turns::Turns;
 
 /// Most steps that the policies of one action, and those of a page, can take: to match a pattern

@@ -5,7 +5,7 @@
 //! policies". A managed policy is sealed by its unique id and looked up at every use: a policy that
 //! was made anew under the same name is another one, and one that is gone denies everything.
 
-use daypass_directory::{AppliedPolicy, Seen, SessionPolicy};
+use daypass_directory::{AppliedPolicy, Directory, Seen, SessionPolicy};
 use daypass_names::{AccountId, Arn};
 use daypass_policy::{Attached, Kind, Malformed, Policy};
 use daypass_query::Fields;
@@ -120,14 +120,14 @@ impl<'a> InForce<'a> {
     /// # Errors
     /// When the directory cannot answer, or what it holds is damaged.
     pub(crate) async fn of(
-        call: &'a Authenticated<'_>,
+        directory: &Directory,
         session: &'a CallerSession,
     ) -> Result<Option<Self>, Fault> {
         let Some(sealed) = &session.facts.session_policies else { return Ok(None) };
         let mut managed = Vec::with_capacity(sealed.managed.len());
         for id in &sealed.managed {
             let account = session.facts.account;
-            managed.push(call.app.directory.session_policy(account, *id).await?);
+            managed.push(directory.session_policy(account, *id).await?);
         }
         Ok(Some(Self { inline: session.inline_policy(), managed }))
     }

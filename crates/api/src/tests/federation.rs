@@ -60,7 +60,7 @@ pub(super) async fn may(
 /// The values of condition keys as a policy finds them; nothing for a key that is absent.
 pub(super) async fn keys(world: &World, by: &Credentials, names: &[&str]) -> Vec<Option<String>> {
     let found = signed(world, by, async |call| {
-        let context = conditions(call);
+        let context = conditions(call.circumstances());
         let text =
             |values: &[Value<'_>]| values.iter().map(Value::text).collect::<Vec<_>>().join(",");
         Ok(names.iter().map(|name| context.get(name).map(text)).collect())

@@ -209,7 +209,7 @@ async fn ask(world: &World, dice: &mut Dice, asker: &Asker, counts: &mut BTreeMa
 
     // What the live call says of itself is what the simulator is told.
     let mut entries: Vec<(String, &'static str, Vec<String>)> = Vec::new();
-    let context = conditions(&call);
+    let context = conditions(call.circumstances());
     for (key, values) in context.iter().filter(|(key, _)| !OWN_KEYS.contains(key)) {
         let [value] = values else { panic!("{key} has several values") };
         entries.push((key.to_owned(), word(value), vec![value.text().into_owned()]));

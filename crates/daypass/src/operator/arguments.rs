@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use daypass_server::operator::protocol;
 
+use super::buckets::Bucket;
 use super::federation::Federation;
 
 /// Commands that go to a running server.
@@ -21,6 +22,11 @@ pub(crate) enum OperatorCommand {
     /// audit trail is not in it either.
     #[command(after_long_help = NOTES)]
     Backup(Backup),
+    /// Say whose the buckets are that the S3 gateway of a running server serves.
+    ///
+    /// A bucket that is made through the gateway belongs to the account that makes it. One that the
+    /// storage backend had before belongs to nobody, and no request reaches it, until it is adopted.
+    Bucket(Bucket),
     /// Write an account of a running server to a new file, as JSON.
     ///
     /// Users, groups, roles, policies with all their versions, instance profiles, the alias and the
@@ -676,6 +682,7 @@ mod tests {
         for name in [
             "account",
             "backup",
+            "bucket",
             "export",
             "federation",
             "import",
@@ -768,6 +775,14 @@ mod tests {
             (&["federation", "clear", "--provider", "arn", "--single-use"], true),
             (&["federation", "metadata"], true),
             (&["federation", "metadata", "--provider", "arn", "--json"], true),
+            (&["bucket"], false),
+            (&["bucket", "adopt", "photos"], false),
+            (&["bucket", "adopt", "photos", "--account", "123456789012"], true),
+            (&["bucket", "list", "--json"], true),
+            (&["bucket", "list", "--account", "123456789012"], true),
+            (&["bucket", "show"], false),
+            (&["bucket", "show", "photos"], true),
+            (&["bucket", "release", "photos"], true),
             (&["account", "create", "--alias", "acme"], true),
             (&["account", "close"], false),
             (&["account", "close", "123456789012", "--reason", "left"], true),

@@ -4,14 +4,15 @@ use std::fmt::Write;
 use std::path::Path;
 
 use daypass_server::operator::protocol::{
-    AccessKeyLine, AccountLine, AccountRegionLine, AccountRegionsTold, Accounts, Action, Exported,
-    FederationAuthority, FederationCheck, FederationDiagnosis, FederationOutcome,
-    FederationProvider, FederationProviderLine, FederationProviders, FederationSamlProvider,
-    FederationSamlProviderLine, ImportLine, Imported, KeyLine, KeyState, Keys, OidcSettingsTold,
-    Outcome, RegionKindName, RevocationLine, Revocations, RootKeys, SamlSettingsTold, ServiceLine,
-    Status, StoreLine, TrailLine,
+    AccessKeyLine, AccountLine, AccountRegionLine, AccountRegionsTold, Accounts, Action,
+    BucketLine, Exported, FederationAuthority, FederationCheck, FederationDiagnosis,
+    FederationOutcome, FederationProvider, FederationProviderLine, FederationProviders,
+    FederationSamlProvider, FederationSamlProviderLine, ImportLine, Imported, KeyLine, KeyState,
+    Keys, OidcSettingsTold, Outcome, RegionKindName, RevocationLine, Revocations, RootKeys,
+    SamlSettingsTold, ServiceLine, Status, StoreLine, TrailLine,
 };
 
+use crate::operator::buckets;
 use crate::operator::credentials::NewKey;
 use crate::operator::units::{age, count, size};
 
@@ -37,6 +38,16 @@ pub(crate) fn outcome(outcome: &Outcome) -> String {
             let first = format!("{}: {}\n", made.path.display(), size(made.bytes));
             first + &notes(&made.notes)
         }
+        Outcome::BucketChanged(changed) => {
+            let BucketLine { name, account_id, .. } = &changed.bucket;
+            let first = match changed.released {
+                true => format!("Bucket {name} is released.\n"),
+                false => format!("Bucket {name} is account {account_id}'s.\n"),
+            };
+            first + &notes(&changed.notes)
+        }
+        Outcome::BucketTold(bucket) => buckets::told(bucket),
+        Outcome::Buckets(listed) => buckets::listed(listed),
         Outcome::Exported(made) => exported(made),
         Outcome::FederationDiagnosis(told) => diagnosis(told),
         Outcome::FederationMetadata(told) => told.document.clone(),
@@ -87,7 +98,7 @@ pub(crate) fn made(key: &NewKey, file: &Path) -> String {
     )
 }
 
-fn notes(notes: &[String]) -> String {
+pub(crate) fn notes(notes: &[String]) -> String {
     notes.iter().map(|note| format!("{note}\n")).collect()
 }
 
@@ -329,7 +340,7 @@ fn services(all: &[ServiceLine]) -> String {
     table(&head, &rows)
 }
 
-fn truncated(truncated: bool) -> &'static str {
+pub(crate) fn truncated(truncated: bool) -> &'static str {
     if truncated { "(There are more.)\n" } else { "" }
 }
 
@@ -479,7 +490,7 @@ fn store_lines(store: &StoreLine) -> Vec<String> {
 }
 
 /// Columns as wide as what is in them; the last one is not filled up.
-fn table(head: &[&str], rows: &[Vec<String>]) -> String {
+pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     let head: Vec<String> = head.iter().map(|&title| title.to_owned()).collect();
     let all = || std::iter::once(&head).chain(rows);
     let widths: Vec<usize> = (0..head.len())

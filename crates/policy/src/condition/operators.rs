@@ -104,6 +104,25 @@ impl Operator {
         Some(Self { base, negated, set, if_exists })
     }
 
+    /// Whether the operator lets only a value pass that is there and is one of those that are given,
+    /// or like one.
+    pub(crate) fn demands_equality(&self) -> bool {
+        let compares = matches!(
+            self.base,
+            Base::Arn
+                | Base::Ip
+                | Base::StringEquals
+                | Base::StringEqualsIgnoreCase
+                | Base::StringLike
+        );
+        compares && !self.negated && !self.if_exists && self.set != Set::ForAllValues
+    }
+
+    /// Whether it compares addresses.
+    pub(crate) fn is_address(&self) -> bool {
+        self.base == Base::Ip
+    }
+
     /// Whether the operator compares a text that is there with texts that it must be.
     pub(crate) fn is_strict_string(&self) -> bool {
         matches!(self.base, Base::StringEquals | Base::StringEqualsIgnoreCase | Base::StringLike)

@@ -7,6 +7,7 @@ mod fixture;
 mod laws;
 mod layers;
 mod malformed_texts;
+mod mentions;
 mod message;
 mod reference;
 mod rootmade;

@@ -189,6 +189,14 @@ impl Deployment {
                 self.reopen_account(journal, &account_id).await
             }
             Command::Backup { path } => self.back_up(journal, path, progress).await,
+            Command::BucketAdopt { name, account_id } => {
+                self.adopt_bucket(journal, &name, &account_id).await
+            }
+            Command::BucketList { account_id, after } => {
+                self.list_buckets(journal, account_id.as_deref(), after.as_deref()).await
+            }
+            Command::BucketRelease { name } => self.release_bucket(journal, &name).await,
+            Command::BucketShow { name } => self.show_bucket(journal, &name).await,
             Command::Export { account, path, passphrase } => {
                 self.export(journal, account, path, passphrase, progress).await
             }

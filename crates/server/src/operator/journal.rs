@@ -10,7 +10,7 @@ use daypass_api::{RandomFault, RequestId};
 use daypass_audit::{Event, Line, PrincipalType, Record, UserIdentity};
 use daypass_directory::{Note, NoteFault};
 use daypass_names::{
-    AccountAlias, AccountId, HostName, ServiceName, ServicePrincipal, SigningName,
+    AccountAlias, AccountId, BucketName, HostName, ServiceName, ServicePrincipal, SigningName,
 };
 use serde_json::{Map, Value};
 
@@ -166,6 +166,10 @@ fn event_name(command: &Command) -> &'static str {
         Command::AccountRegionList { .. } => "ListRegions",
         Command::AccountReopen { .. } => "ReopenAccount",
         Command::Backup { .. } => "Backup",
+        Command::BucketAdopt { .. } => "AdoptBucket",
+        Command::BucketList { .. } => "ListBuckets",
+        Command::BucketRelease { .. } => "ReleaseBucket",
+        Command::BucketShow { .. } => "GetBucket",
         // That secrets leave is an event of its own.
         Command::Export { passphrase: None, .. } => "ExportAccount",
         Command::Export { passphrase: Some(_), .. } => "ExportAccountSecrets",
@@ -217,6 +221,8 @@ pub(crate) fn reads(command: &Command) -> bool {
     match command {
         Command::AccountList { .. }
         | Command::AccountRegionList { .. }
+        | Command::BucketList { .. }
+        | Command::BucketShow { .. }
         | Command::FederationDiagnose { .. }
         | Command::FederationDiagnoseSaml { .. }
         | Command::FederationList { .. }
@@ -235,6 +241,8 @@ pub(crate) fn reads(command: &Command) -> bool {
         | Command::AccountRegionEnable { .. }
         | Command::AccountReopen { .. }
         | Command::Backup { .. }
+        | Command::BucketAdopt { .. }
+        | Command::BucketRelease { .. }
         | Command::Export { .. }
         | Command::FederationClear(_)
         | Command::FederationSet(_)
@@ -303,6 +311,16 @@ fn parameters(command: &Command) -> Option<Value> {
             put("hosts", listed(hosts.iter().map(|text| Told::word::<HostName>(text))));
             let names = signing_names.iter().map(|text| Told::word::<SigningName>(text));
             put("signingNames", listed(names));
+        }
+        Command::BucketAdopt { name, account_id } => {
+            put("bucketName", told(Told::word::<BucketName>(name)));
+            put("accountId", told(Told::account(account_id)));
+        }
+        Command::BucketList { account_id, after: _ } => {
+            put("accountId", account_id.as_deref().map(Told::account).and_then(told));
+        }
+        Command::BucketRelease { name } | Command::BucketShow { name } => {
+            put("bucketName", told(Told::word::<BucketName>(name)));
         }
         Command::Backup { path } => put("path", text(&path.display().to_string())),
         Command::Export { account, path, passphrase } => {

@@ -6,6 +6,7 @@
 //! says which side is older.
 
 mod asked;
+mod buckets;
 mod federation;
 mod identities;
 mod secret;
@@ -19,6 +20,7 @@ use thiserror::Error;
 use zeroize::{Zeroize, Zeroizing};
 
 pub use asked::{Asked, Document, MessageSealed, Values};
+pub use buckets::{BucketChanged, BucketLine, BucketState, BucketTold, Buckets};
 pub use federation::{
     FederationAuthority, FederationChange, FederationCheck, FederationClearing,
     FederationDiagnosis, FederationKeys, FederationMetadata, FederationOutcome, FederationProvider,
@@ -109,6 +111,32 @@ pub enum Command {
     Backup {
         /// An absolute path; the server writes there.
         path: PathBuf,
+    },
+    /// Gives an account a bucket that the storage backend has.
+    BucketAdopt {
+        /// The name of the bucket.
+        name: String,
+        /// The twelve digits.
+        account_id: String,
+    },
+    /// Lists the buckets.
+    BucketList {
+        /// Only those of one account, twelve digits.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        account_id: Option<String>,
+        /// Only those behind this name: for what a reply left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<String>,
+    },
+    /// Forgets a bucket, or the reservation of its name; the storage backend keeps what it has.
+    BucketRelease {
+        /// The name of the bucket.
+        name: String,
+    },
+    /// Tells a bucket and its policy.
+    BucketShow {
+        /// The name of the bucket.
+        name: String,
     },
     /// Writes an account to a new file.
     Export {
@@ -354,6 +382,12 @@ pub enum Outcome {
     Accounts(Accounts),
     /// A backup.
     BackedUp(BackedUp),
+    /// A bucket that is an account's from now on, or nobody's any more.
+    BucketChanged(BucketChanged),
+    /// A bucket and its policy.
+    BucketTold(BucketTold),
+    /// The buckets.
+    Buckets(Buckets),
     /// An account in a file.
     Exported(Exported),
     /// What came of each check of a token or a SAML response.

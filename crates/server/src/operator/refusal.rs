@@ -51,7 +51,9 @@ impl From<DirectoryError> for Refusal {
             | DirectoryError::AccountOpen(_)
             | DirectoryError::Refused(_) => "ValidationError",
             DirectoryError::AlreadyExists(_) => "EntityAlreadyExists",
-            DirectoryError::Conflict | DirectoryError::Overtaken => "ConcurrentModification",
+            DirectoryError::BucketUnderWay(_)
+            | DirectoryError::Conflict
+            | DirectoryError::Overtaken => "ConcurrentModification",
             DirectoryError::LimitExceeded(_) => "LimitExceeded",
             DirectoryError::NotFound(_) => "NoSuchEntity",
             DirectoryError::Rings(RingsFault::Store(StoreError::Unavailable { .. }))

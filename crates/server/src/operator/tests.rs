@@ -1,5 +1,6 @@
 //! Each command against a deployment in memory, or in a file where that matters.
 
+mod buckets;
 mod federation;
 mod identities;
 mod messages;

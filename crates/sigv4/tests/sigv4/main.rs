@@ -7,7 +7,13 @@
     reason = "a test that panics has failed, which is what it is for"
 )]
 
+mod bodies;
+mod body_laws;
+mod forms;
+mod heads;
 mod history;
 mod laws;
 mod message;
+mod published;
 mod refusals;
+mod upload;

@@ -1,0 +1,191 @@
+//! The same question from a proxy that cannot sign: nginx, Caddy, Envoy.
+//!
+//! It proves itself by a secret, on a listener of its own, and tells the request that it holds back
+//! in headers. What is asked about that follows from the request: the operations of S3, or the rules
+//! that the operator wrote for the service.
+//!
+//! SECURITY: no proxy hands on the body, so that a hash which the request states is believed, and the
+//! chunks of a body that is signed in chunks are not verified. Whoever needs that needs the S3
+//! gateway, or a service that asks by the authorise call with the hash of what it has read.
+
+mod ask;
+mod reply;
+mod rules;
+mod services;
+mod told;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use daypass_api::enforcement::CallEvent;
+use daypass_api::{App, Code, Fault, Handled, Received};
+use daypass_directory::Service;
+use http::{Response, StatusCode};
+use serde_json::json;
+
+use self::ask::{Denied, NotAsked, permit};
+use self::reply::{admitted, refused_in_json, refused_in_s3, unclear, with_message};
+pub(super) use self::services::sha256;
+pub use self::services::{ForwardFault, ForwardServices};
+use self::services::{ForwardService, Speaks};
+use self::told::{Proxy, SECRET, sole, told};
+use super::call::{OPERATION, event};
+use super::original::Original;
+use crate::S3Fault;
+
+/// Where a request came from, as the proxy tells it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ToldOrigin {
+    /// The client's address.
+    pub address: IpAddr,
+    /// Whether the client spoke TLS.
+    pub tls: bool,
+}
+
+/// Answers proxies.
+#[derive(Debug)]
+pub struct ForwardAuth {
+    app: Arc<App>,
+    services: ForwardServices,
+}
+
+impl ForwardAuth {
+    /// What answers the proxies of these services.
+    pub fn new(app: Arc<App>, services: ForwardServices) -> Self {
+        Self { app, services }
+    }
+
+    /// Answers one question. `origin` is what the proxy tells of its client, or why that cannot be
+    /// read; it is believed once the proxy has shown its secret.
+    pub async fn answer(
+        &self,
+        received: Received,
+        origin: Result<ToldOrigin, String>,
+    ) -> Response<Bytes> {
+        let (outcome, mut response) = match self.asked_by(&received) {
+            Ok(asked_by) => self.answered(&received, asked_by, origin).await,
+            Err(fault) => {
+                self.app.log_refusal(&received, &fault);
+                (fault.code().as_str(), unclear(StatusCode::FORBIDDEN))
+            }
+        };
+        response.extensions_mut().insert(Handled { operation: OPERATION, outcome });
+        response
+    }
+
+    /// Whose proxy asks.
+    fn asked_by(&self, received: &Received) -> Result<&ForwardService, Fault> {
+        let refused = |cause: &'static str| Fault::new(Code::AccessDenied, "").because(cause);
+        let secret = sole(&received.headers, SECRET);
+        let secret = secret.map_err(|_| refused("a proxy without its secret"))?;
+        let found = self.services.of_secret(secret.as_bytes());
+        found.ok_or_else(|| refused("a proxy with a secret that is no service's"))
+    }
+
+    async fn answered(
+        &self,
+        received: &Received,
+        asked_by: &ForwardService,
+        origin: Result<ToldOrigin, String>,
+    ) -> Answered {
+        // A proxy takes this for a failure, and lets nothing through.
+        let misled = |cause: String| {
+            let service = asked_by.name.as_str();
+            tracing::error!(request_id = %received.id, service, cause, "a proxy cannot be answered");
+            (Code::InternalFailure.as_str(), unclear(StatusCode::INTERNAL_SERVER_ERROR))
+        };
+        let ToldOrigin { address, tls } = match origin {
+            Ok(origin) => origin,
+            Err(cause) => return misled(cause),
+        };
+        let head = (&received.method, &received.uri, &received.headers);
+        let (proxy, request) = match told(head, address, tls) {
+            Ok(told) => told,
+            Err(fault) => return misled(fault.to_string()),
+        };
+        let service = match self.app.registered_service(&asked_by.name).await {
+            Ok(Some(service)) => service,
+            Ok(None) => return misled("the service is not registered".to_owned()),
+            Err(fault) => return misled(fault.cause().unwrap_or_default().to_owned()),
+        };
+        let original = Original::of(request, received.id, received.at);
+        let asking = Asking { app: &self.app, service: &service, asked_by, proxy };
+        asking.answer(&original).await
+    }
+}
+
+/// How a question ended, and the reply that says so.
+type Answered = (&'static str, Response<Bytes>);
+
+/// A question of a proxy that has proven itself.
+struct Asking<'a> {
+    app: &'a App,
+    service: &'a Arc<Service>,
+    asked_by: &'a ForwardService,
+    proxy: Proxy,
+}
+
+impl Asking<'_> {
+    async fn answer(&self, original: &Original) -> Answered {
+        let proven = match original.prove(self.app, self.service).await {
+            Ok(proven) => proven,
+            Err(fault) => return self.refused(original, NotAsked::Other(fault)),
+        };
+        let permitted = permit(self.app, self.service, self.asked_by, original, &proven).await;
+        let permitted = permitted.and_then(|()| Ok(admitted(&proven)?));
+        let error = permitted.as_ref().err().map(|denied| denied.why.told());
+        if let Some((code, _)) = &error {
+            let received = &original.received;
+            let cause = permitted.as_ref().err().and_then(|denied| denied.why.cause());
+            tracing::info!(
+                request_id = %received.id,
+                source = %received.source_ip,
+                code = &**code,
+                cause,
+                "a proxy lets nobody through"
+            );
+        }
+        // The proxy proves itself by no signature: the record is the caller's, and names the service.
+        let event = CallEvent {
+            request_parameters: Some(json!({
+                "method": original.received.method.as_str(),
+                "path": original.received.uri.path(),
+            })),
+            additional: Some(json!({ "service": self.service.name.as_str() })),
+            error,
+            ..event()
+        };
+        if let Err(fault) = self.app.record_call(&proven.witness(), event).await {
+            return self.refused(original, NotAsked::Other(fault));
+        }
+        match permitted {
+            Ok(response) => (Handled::OK, response),
+            Err(Denied { why, encoded }) => {
+                let (outcome, response) = self.refused(original, why);
+                match encoded {
+                    Some(encoded) => (outcome, with_message(response, &encoded)),
+                    None => (outcome, response),
+                }
+            }
+        }
+    }
+
+    /// A refusal in the form that the clients of the service read.
+    fn refused(&self, original: &Original, why: NotAsked) -> Answered {
+        let id = &original.received.id;
+        let path = original.received.uri.path();
+        match (why, &self.asked_by.speaks) {
+            (NotAsked::Other(fault), Speaks::Rules(_)) => {
+                (fault.code().as_str(), refused_in_json(self.proxy, &fault, id))
+            }
+            (NotAsked::Other(fault), Speaks::S3 { .. }) => {
+                let fault: S3Fault = original.in_s3(&fault);
+                (fault.code().as_str(), refused_in_s3(self.proxy, &fault, path, id))
+            }
+            (NotAsked::S3(fault), _) => {
+                (fault.code().as_str(), refused_in_s3(self.proxy, &fault, path, id))
+            }
+        }
+    }
+}

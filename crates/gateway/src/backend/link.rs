@@ -1,0 +1,153 @@
+//! One connection to the backend, driven by whoever uses it.
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::time::{Instant, sleep};
+
+use super::BackendFault;
+use super::connect::Stream;
+use super::sent::SentBody;
+
+/// Largest head of a reply, in bytes, and most fields of it.
+const HEAD_MAX: usize = 64 << 10;
+const FIELDS_MAX: usize = 256;
+
+/// A connection.
+pub(super) struct Link {
+    sender: http1::SendRequest<SentBody>,
+    connection: Pin<Box<http1::Connection<TokioIo<Stream>, SentBody>>>,
+    /// Since when nobody uses it.
+    pub(super) idle_since: Instant,
+}
+
+/// How far a body has come that is being sent.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    bytes: AtomicU64,
+    proven: AtomicBool,
+}
+
+impl Progress {
+    /// That many bytes more were handed on.
+    pub(crate) fn handed(&self, bytes: usize) {
+        self.bytes.fetch_add(u64::try_from(bytes).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// How many bytes were handed on.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// The body is whole and what it was said to be.
+    pub(crate) fn prove(&self) {
+        self.proven.store(true, Ordering::Release);
+    }
+
+    /// Whether it is.
+    pub(crate) fn is_proven(&self) -> bool {
+        self.proven.load(Ordering::Acquire)
+    }
+}
+
+impl Link {
+    /// Speaks HTTP/1.1 over a stream.
+    pub(super) async fn open(stream: Stream) -> Result<Self, BackendFault> {
+        let handshake = http1::Builder::new()
+            .max_header_size(HEAD_MAX)
+            .max_headers(FIELDS_MAX)
+            .handshake(TokioIo::new(stream));
+        let (sender, connection) =
+            handshake.await.map_err(|error| BackendFault::Unreachable(error.to_string()))?;
+        Ok(Self { sender, connection: Box::pin(connection), idle_since: Instant::now() })
+    }
+
+    /// Does what there is to do on the connection; ready when it has ended.
+    pub(super) fn poll_drive(&mut self, context: &mut Context<'_>) -> Poll<hyper::Result<()>> {
+        self.connection.as_mut().poll(context)
+    }
+
+    /// Whether another request can be sent now. To be asked after the connection was driven.
+    pub(super) fn is_ready(&self) -> bool {
+        self.sender.is_ready() && !self.sender.is_closed()
+    }
+
+    /// Looks whether the connection still stands.
+    pub(super) async fn look(&mut self) -> bool {
+        let ended = poll_fn(|context| Poll::Ready(self.poll_drive(context).is_ready())).await;
+        !ended && self.is_ready()
+    }
+
+    /// Sends a request and waits for the head of the reply, `patience` from the last byte of the
+    /// request's body on.
+    pub(super) async fn exchange(
+        &mut self,
+        request: Request<SentBody>,
+        patience: Duration,
+    ) -> Result<Response<Incoming>, BackendFault> {
+        let progress = request.body().progress();
+        // Until it has been driven once, the connection has not asked for a request.
+        if !self.look().await {
+            return Err(BackendFault::Closed);
+        }
+        let Self { sender, connection, .. } = self;
+        let mut sending = pin!(sender.send_request(request));
+        let mut is_open = true;
+        let exchanged = poll_fn(|context| {
+            if let Poll::Ready(sent) = sending.as_mut().poll(context) {
+                return Poll::Ready(sent);
+            }
+            if is_open && connection.as_mut().poll(context).is_ready() {
+                is_open = false;
+            }
+            sending.as_mut().poll(context)
+        });
+        let mut exchanged = pin!(exchanged);
+        let mut timer = pin!(sleep(patience));
+        let bytes = |progress: &Option<Arc<Progress>>| {
+            progress.as_ref().map_or(0, |progress| progress.bytes())
+        };
+        let mut seen = bytes(&progress);
+        let response = loop {
+            tokio::select! {
+                biased;
+                response = &mut exchanged => break response,
+                () = &mut timer => {
+                    let now = bytes(&progress);
+                    if now == seen {
+                        return Err(BackendFault::TooSlow);
+                    }
+                    seen = now;
+                    timer.as_mut().reset(Instant::now() + patience);
+                }
+            }
+        };
+        let response = response.map_err(|error| fault(&error))?;
+        // SECURITY: a success that is told before the body was proven would stand although the proof
+        // fails.
+        let is_early = progress.is_some_and(|progress| !progress.is_proven());
+        if is_early && response.status().is_success() {
+            let cause = "it reports a success before it has the whole body".to_owned();
+            return Err(BackendFault::Nonsense(cause));
+        }
+        Ok(response)
+    }
+}
+
+fn fault(error: &hyper::Error) -> BackendFault {
+    if error.is_user() {
+        return BackendFault::Upload;
+    }
+    if error.is_parse() {
+        return BackendFault::Nonsense(error.to_string());
+    }
+    BackendFault::Closed
+}

@@ -1,0 +1,129 @@
+//! The file with the credentials for the backend of the S3 gateway: the AWS shared credentials format
+//! (AWS SDKs and Tools reference guide, "Shared config and credentials files"), or two lines, the id
+//! and the secret.
+
+use daypass_gateway::Credentials;
+use daypass_names::{AccessKeyId, Constrained, SecretAccessKey};
+
+/// Reads the credentials: those of the profile `default`, or of the only profile there is.
+///
+/// # Errors
+/// What is wrong. Nothing of the file's content is in it but names of keys.
+pub(crate) fn parse(text: &str) -> Result<Credentials, &'static str> {
+    let lines = || {
+        text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with(['#', ';']))
+    };
+    let (id, secret, session_token) = if lines().any(|line| line.starts_with('[')) {
+        profile(lines())?
+    } else {
+        let lines: Vec<&str> = lines().collect();
+        let [id, secret] = *lines else {
+            return Err("it has neither a profile nor two lines, the access key id and the secret");
+        };
+        (id, secret, None)
+    };
+    let access_key_id = AccessKeyId::parse(id)
+        .map_err(|_| "its access key id is not 16 to 128 letters, digits and underscores")?;
+    let secret_access_key = SecretAccessKey::parse(secret)
+        .map_err(|_| "its secret is not 16 to 128 printable ASCII characters without spaces")?;
+    let session_token = session_token.map(str::to_owned);
+    Ok(Credentials { access_key_id, secret_access_key, session_token })
+}
+
+type Profile<'t> = (&'t str, &'t str, Option<&'t str>);
+
+/// The three settings of the profile that counts.
+fn profile<'t>(lines: impl Iterator<Item = &'t str>) -> Result<Profile<'t>, &'static str> {
+    let mut profiles: Vec<(&str, Vec<(&str, &str)>)> = Vec::new();
+    for line in lines {
+        if let Some(name) = line.strip_prefix('[') {
+            let name =
+                name.strip_suffix(']').ok_or("a line begins a profile and does not end it")?;
+            profiles.push((name.trim(), Vec::new()));
+            continue;
+        }
+        let (_, settings) = profiles.last_mut().ok_or("a setting stands before every profile")?;
+        let (name, value) = line.split_once('=').ok_or("a line is not of the form NAME = VALUE")?;
+        settings.push((name.trim(), value.trim()));
+    }
+    let chosen = match profiles.as_slice() {
+        [only] => only,
+        several => {
+            let mut named = several.iter().filter(|(name, _)| *name == "default");
+            match (named.next(), named.next()) {
+                (Some(chosen), None) => chosen,
+                _ => return Err("of several profiles exactly one must be [default]"),
+            }
+        }
+    };
+    let setting = |wanted: &str| {
+        let mut found =
+            chosen.1.iter().filter(|(name, _)| *name == wanted).map(|(_, value)| *value);
+        match (found.next(), found.next()) {
+            (found, None) => Ok(found),
+            _ => Err("a setting of the profile is there twice"),
+        }
+    };
+    Ok((
+        setting("aws_access_key_id")?.ok_or("the profile has no `aws_access_key_id`")?,
+        setting("aws_secret_access_key")?.ok_or("the profile has no `aws_secret_access_key`")?,
+        setting("aws_session_token")?,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "AKIAIOSFODNN7EXAMPLE";
+    const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+
+    #[test]
+    fn two_lines_or_a_profile() {
+        for (text, token) in [
+            (format!("{ID}\n{SECRET}\n"), None),
+            (format!("# backend\r\n{ID}\r\n\r\n{SECRET}\r\n"), None),
+            (format!("[default]\naws_access_key_id = {ID}\naws_secret_access_key={SECRET}"), None),
+            (
+                format!(
+                    "[backend]\naws_access_key_id={ID}\naws_secret_access_key={SECRET}\n\
+                     aws_session_token=abc=\nregion = garage"
+                ),
+                Some("abc="),
+            ),
+            (
+                format!(
+                    "[other]\naws_access_key_id=x\n[default]\naws_access_key_id={ID}\n\
+                     aws_secret_access_key={SECRET}"
+                ),
+                None,
+            ),
+        ] {
+            let read = parse(&text).unwrap();
+            assert_eq!(read.access_key_id.as_str(), ID, "{text}");
+            assert_eq!(read.secret_access_key.expose(), SECRET, "{text}");
+            assert_eq!(read.session_token.as_deref(), token, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_does_not_say_which_credentials_is_refused() {
+        for text in [
+            "".to_owned(),
+            ID.to_owned(),
+            format!("{ID}\n{SECRET}\nthird"),
+            "short\nshort".to_owned(),
+            format!("[a]\naws_access_key_id={ID}"),
+            format!("[a\naws_access_key_id={ID}"),
+            format!("aws_access_key_id={ID}\n[a]\naws_secret_access_key={SECRET}"),
+            format!("[a]\n{ID}\n{SECRET}"),
+            format!("[a]\naws_access_key_id={ID}\n[b]\naws_secret_access_key={SECRET}"),
+            format!(
+                "[a]\naws_access_key_id={ID}\naws_access_key_id={ID}\naws_secret_access_key={SECRET}"
+            ),
+        ] {
+            let fault = parse(&text).expect_err(&text);
+            assert!(!fault.contains(SECRET) && !fault.contains(ID), "{fault}");
+        }
+    }
+}
