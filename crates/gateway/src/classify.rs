@@ -243,9 +243,10 @@ pub(crate) fn push_needs(classified: &mut Classified, head: &RequestHead<'_>, se
 
 fn row_of(head: &RequestHead<'_>) -> Result<&'static OperationRow, S3Fault> {
     let method = head.method().as_str();
+    let shape = head.shape();
     let fits = |row: &&OperationRow| {
-        row.method == method
-            && row.shape == head.shape()
+        row.shape == shape
+            && row.method == method
             && row.requires.iter().all(|(name, value)| match (head.parameter(name), value) {
                 (Some(given), Some(wanted)) => given == *wanted,
                 (Some(_), None) => true,

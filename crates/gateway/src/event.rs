@@ -233,23 +233,25 @@ impl Event {
         reply::refusal(&id, resource, &fault, is_head)
     }
 
-    /// Puts it into the trail, unless it is there or is not to be.
-    pub(crate) async fn record(&mut self, end: &End) -> Result<(), Fault> {
+    /// Who is named in its record and what it asked for, unless it is in the trail already or is not
+    /// to be.
+    fn to_record(&self) -> Option<(&Witness, &'static OperationRow)> {
         if self.is_recorded {
-            return Ok(());
+            return None;
         }
-        let Some(witness) = &self.witness else { return Ok(()) };
         // Who asks for what is no operation is refused, and that is a management event of no name.
-        let (name, is_write, is_data) = match self.row {
-            Some(row) => (row.event_name, row.is_write, row.is_object_level),
-            None => return Ok(()),
-        };
+        let (witness, row) = (self.witness.as_ref()?, self.row?);
         let key = self.key.as_deref().unwrap_or_default();
         let bucket = self.named.as_ref().map(|bucket| bucket.as_str()).unwrap_or_default();
-        if is_data && !self.gateway.settings.data_events.cover(bucket, key, is_write) {
-            return Ok(());
-        }
-        let mut event = S3Event::new(name, !is_write, is_data);
+        let selected = &self.gateway.settings.data_events;
+        let is_wanted = !row.is_object_level || selected.cover(bucket, key, row.is_write);
+        is_wanted.then_some((witness, row))
+    }
+
+    /// Puts it into the trail, unless it is there or is not to be.
+    pub(crate) async fn record(&mut self, end: &End) -> Result<(), Fault> {
+        let Some((witness, row)) = self.to_record() else { return Ok(()) };
+        let mut event = S3Event::new(row.event_name, !row.is_write, row.is_object_level);
         event.bucket.clone_from(&self.named);
         event.owner = self.bucket.as_ref().map(|bucket| bucket.account);
         event.key.clone_from(&self.key);
@@ -267,8 +269,7 @@ impl Event {
 
     /// Records and counts it when its reply is over, whoever ended that.
     pub(crate) fn end(mut self, end: End) {
-        let needs_record = !self.is_recorded && self.witness.is_some();
-        if !needs_record {
+        if self.to_record().is_none() {
             self.count(end.outcome, end.bytes_out);
             return;
         }

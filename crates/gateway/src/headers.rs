@@ -94,6 +94,9 @@ const READ: &[&str] = &[
     "x-amz-user-agent",
 ];
 
+/// What the names of S3's own headers begin with.
+const OF_S3: &str = "x-amz-";
+
 /// Where the metadata of an object begins.
 pub(crate) const METADATA: &str = "x-amz-meta-";
 
@@ -162,7 +165,10 @@ const REPLY_S3: &[&str] = &[
 
 /// Whether a header of a request, by its name in lower case, goes to the backend.
 pub fn is_forwarded(name: &str) -> bool {
-    PLAIN.contains(&name) || FORWARDED.contains(&name) || is_metadata(name)
+    match name.starts_with(OF_S3) {
+        true => FORWARDED.contains(&name) || is_metadata(name),
+        false => PLAIN.contains(&name),
+    }
 }
 
 /// Whether a header of a request, by its name in lower case, says what its body is: where the
@@ -176,7 +182,10 @@ pub fn is_body_digest(name: &str) -> bool {
 
 /// Whether a header of the backend's reply, by its name in lower case, goes to the client.
 pub fn is_returned(name: &str) -> bool {
-    REPLY.contains(&name) || REPLY_S3.contains(&name) || is_metadata(name)
+    match name.starts_with(OF_S3) {
+        true => REPLY_S3.contains(&name) || is_metadata(name),
+        false => REPLY.contains(&name),
+    }
 }
 
 /// Whether a header of S3, by its name in lower case, is one that the gateway knows.
@@ -217,6 +226,10 @@ mod tests {
         for list in [PLAIN, FORWARDED, READ, REPLY, REPLY_S3] {
             assert!(list.iter().all(|name| *name == name.to_ascii_lowercase()));
         }
+        for list in [FORWARDED, READ, REPLY_S3] {
+            assert!(list.iter().all(|name| name.starts_with(OF_S3)));
+        }
+        assert!(!PLAIN.iter().chain(REPLY).any(|name| name.starts_with(OF_S3)));
         for name in ["content-type", "range", "x-amz-meta-a", "x-amz-copy-source", "x-amz-tagging"]
         {
             assert!(is_forwarded(name), "{name}");

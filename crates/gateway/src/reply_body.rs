@@ -1,6 +1,5 @@
 //! The body of a reply to a client: what is here, or what the backend is still sending.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -40,8 +39,6 @@ struct Relayed {
     finish: Option<Finish>,
     /// Until the body has ended.
     rewriter: Option<Box<Rewriter>>,
-    /// What the rewriter has let go of.
-    ready: VecDeque<Bytes>,
 }
 
 /// The backend did not send a body to its end. The connection to the client ends with it, without
@@ -67,8 +64,8 @@ impl ReplyBody {
         let is_long = body.size_hint().upper().is_none_or(|length| length >= WATCHED);
         let beat = is_long.then(Arc::<Beat>::default);
         let unread = beat.as_ref().map(|beat| Unread(Arc::downgrade(beat)));
-        let (finish, ready) = (Some(finish), VecDeque::new());
-        let relayed = Relayed { body, beat, finish, rewriter: rewriter.map(Box::new), ready };
+        let (finish, rewriter) = (Some(finish), rewriter.map(Box::new));
+        let relayed = Relayed { body, beat, finish, rewriter };
         (Self(Kind::Relayed(Box::new(relayed))), unread)
     }
 }
@@ -117,11 +114,7 @@ impl Body for ReplyBody {
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             Kind::Whole(full) => full.is_end_stream(),
-            Kind::Relayed(relayed) => {
-                relayed.rewriter.is_none()
-                    && relayed.ready.is_empty()
-                    && relayed.body.is_end_stream()
-            }
+            Kind::Relayed(relayed) => relayed.rewriter.is_none() && relayed.body.is_end_stream(),
         }
     }
 
@@ -142,25 +135,23 @@ impl Relayed {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BackendFault>>> {
         loop {
-            if let Some(piece) = self.ready.pop_front() {
-                return Poll::Ready(Some(Ok(Frame::data(piece))));
-            }
             let polled = Pin::new(&mut self.body).poll_frame(context);
             let Some(rewriter) = &mut self.rewriter else { return polled };
-            let mut out = Vec::new();
-            match polled {
-                Poll::Ready(Some(Ok(frame))) => {
-                    if let Ok(data) = frame.into_data() {
-                        rewriter.push(&data, &mut out);
-                    }
-                }
-                Poll::Ready(None) => {
-                    rewriter.finish(&mut out);
-                    self.rewriter = None;
-                }
+            let piece = match polled {
+                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(data) => rewriter.push(&data),
+                    // Trailers, which S3 has none of.
+                    Err(_) => continue,
+                },
+                Poll::Ready(None) => match self.rewriter.take() {
+                    Some(rewriter) => rewriter.finish(),
+                    None => Bytes::new(),
+                },
                 other => return other,
+            };
+            if !piece.is_empty() {
+                return Poll::Ready(Some(Ok(Frame::data(piece))));
             }
-            self.ready.extend(out.into_iter().filter(|piece| !piece.is_empty()));
         }
     }
 }

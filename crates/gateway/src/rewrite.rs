@@ -5,6 +5,7 @@
 //! are found by their tags alone, and what lies between them is not held.
 
 use bytes::{Bytes, BytesMut};
+use memchr::memchr;
 
 /// An element and what it is to hold.
 #[derive(Debug)]
@@ -14,11 +15,20 @@ struct Rule {
     with: Bytes,
 }
 
+impl Rule {
+    /// Whether `rest`, which begins with `<`, begins with the element's tag; the second byte decides
+    /// for most.
+    fn opens(&self, rest: &[u8]) -> bool {
+        rest.get(1) == self.open.get(1) && rest.starts_with(self.open)
+    }
+}
+
 /// Replaces the contents of elements.
 #[derive(Debug)]
 pub(crate) struct Rewriter {
     rules: Vec<Rule>,
-    held: BytesMut,
+    /// A tag that has begun and may become one that is looked for.
+    held: Vec<u8>,
     /// The end of the element that is being replaced.
     inside: Option<&'static [u8]>,
 }
@@ -45,55 +55,65 @@ impl Rewriter {
             Rule { open: b"<RequestId>", close: b"</RequestId>", with: text(own.request_id) },
             Rule { open: b"<HostId>", close: b"</HostId>", with: text(own.host_id) },
         ];
-        Self { rules, held: BytesMut::new(), inside: None }
+        Self { rules, held: Vec::new(), inside: None }
     }
 
-    /// Takes the next piece of the document and appends what is certain of it.
-    pub(crate) fn push(&mut self, data: &[u8], out: &mut Vec<Bytes>) {
-        self.held.extend_from_slice(data);
+    /// Takes the next piece of the document and gives what is certain of it. Each byte is looked at
+    /// once, and what nothing is done to is copied in long pieces.
+    pub(crate) fn push(&mut self, data: &[u8]) -> Bytes {
+        let joined;
+        let bytes = if self.held.is_empty() {
+            data
+        } else {
+            self.held.extend_from_slice(data);
+            joined = std::mem::take(&mut self.held);
+            joined.as_slice()
+        };
+        let mut out = BytesMut::with_capacity(bytes.len());
+        // What of the document comes next, and of that how much was looked at.
+        let (mut rest, mut seen) = (bytes, 0);
         loop {
+            let Some(at) = rest.get(seen..).and_then(|unseen| memchr(b'<', unseen)) else {
+                if self.inside.is_none() {
+                    out.extend_from_slice(rest);
+                }
+                return out.freeze();
+            };
+            let (before, tag) = rest.split_at(seen.saturating_add(at));
             if let Some(close) = self.inside {
-                let Some(at) = find(&self.held, close) else {
-                    // The end may have begun.
-                    let keep = close.len().saturating_sub(1).min(self.held.len());
-                    drop(self.held.split_to(self.held.len().saturating_sub(keep)));
-                    return;
-                };
-                drop(self.held.split_to(at));
-                self.inside = None;
+                if tag.starts_with(close) {
+                    self.inside = None;
+                    (rest, seen) = (tag, close.len());
+                } else if close.starts_with(tag) {
+                    self.held = tag.to_vec();
+                    return out.freeze();
+                } else {
+                    (rest, seen) = (tag, 1);
+                }
+            } else if let Some(rule) = self.rules.iter().find(|rule| rule.opens(tag)) {
+                let (open, contents) = tag.split_at(rule.open.len());
+                out.extend_from_slice(before);
+                out.extend_from_slice(open);
+                out.extend_from_slice(&rule.with);
+                self.inside = Some(rule.close);
+                (rest, seen) = (contents, 0);
+            } else if self.rules.iter().any(|rule| rule.open.starts_with(tag)) {
+                out.extend_from_slice(before);
+                self.held = tag.to_vec();
+                return out.freeze();
+            } else {
+                seen = before.len().saturating_add(1);
             }
-            let held = &self.held;
-            let found = self.rules.iter().filter_map(|rule| Some((find(held, rule.open)?, rule)));
-            let Some((at, rule)) = found.min_by_key(|(at, _)| *at) else { break };
-            let end = at.saturating_add(rule.open.len());
-            let (close, with) = (rule.close, rule.with.clone());
-            out.push(self.held.split_to(end).freeze());
-            out.push(with);
-            self.inside = Some(close);
-        }
-        // An element may have begun.
-        let begun = self.held.iter().rposition(|byte| *byte == b'<').filter(|at| {
-            let rest = self.held.get(*at..).unwrap_or_default();
-            self.rules.iter().any(|rule| rule.open.starts_with(rest))
-        });
-        let certain = self.held.split_to(begun.unwrap_or(self.held.len()));
-        if !certain.is_empty() {
-            out.push(certain.freeze());
         }
     }
 
-    /// The document is over.
-    pub(crate) fn finish(&mut self, out: &mut Vec<Bytes>) {
-        let rest = std::mem::take(&mut self.held);
-        if self.inside.is_none() && !rest.is_empty() {
-            out.push(rest.freeze());
+    /// The document is over: what was held of it after all.
+    pub(crate) fn finish(self) -> Bytes {
+        match self.inside {
+            Some(_) => Bytes::new(),
+            None => self.held.into(),
         }
     }
-}
-
-/// Where `wanted` begins.
-fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
-    bytes.windows(wanted.len()).position(|window| window == wanted)
 }
 
 #[cfg(test)]
@@ -109,10 +129,10 @@ mod tests {
         });
         let mut out = Vec::new();
         for piece in document.as_bytes().chunks(size) {
-            rewriter.push(piece, &mut out);
+            out.extend(rewriter.push(piece));
         }
-        rewriter.finish(&mut out);
-        String::from_utf8(out.concat()).unwrap()
+        out.extend(rewriter.finish());
+        String::from_utf8(out).unwrap()
     }
 
     #[test]

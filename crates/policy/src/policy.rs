@@ -178,11 +178,20 @@ impl Policy {
     /// whose case does not matter. It may say so of one that does not, and never misses one that
     /// does: whoever has to fetch a value for it asks this first.
     pub fn may_mention(&self, name: &str) -> bool {
-        let text = self.source.as_bytes();
+        let (text, name) = (self.source.as_bytes(), name.as_bytes());
         // What is escaped is not looked for: a slash may be, too, and some encoders do it.
-        text.contains(&b'\\')
-            || !name.is_empty()
-                && text.windows(name.len()).any(|part| part.eq_ignore_ascii_case(name.as_bytes()))
+        if text.contains(&b'\\') {
+            return true;
+        }
+        // A colon is seldom and has no case: only around colons the text is compared.
+        let Some(colon) = name.iter().position(|byte| *byte == b':') else {
+            return !name.is_empty()
+                && text.windows(name.len()).any(|part| part.eq_ignore_ascii_case(name));
+        };
+        let colons = text.iter().enumerate().filter(|(_, byte)| **byte == b':').map(|(at, _)| at);
+        let mut begins = colons.filter_map(|at| text.get(at.checked_sub(colon)?..));
+        begins
+            .any(|rest| rest.get(..name.len()).is_some_and(|part| part.eq_ignore_ascii_case(name)))
     }
 
     /// The principals of a trust policy, in document order.
