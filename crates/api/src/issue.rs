@@ -48,28 +48,16 @@ pub(crate) async fn session(
 ) -> Result<Session, Fault> {
     let all_regions = issuing(call, account).await?;
     let issued_ms = call.app.issue_ms(call.now);
+    let origin = origin(&call.caller, issued_ms);
+    let expires_s = call.now.as_second().saturating_add(duration);
     Ok(Session {
-        kind,
         partition: call.app.settings.partition,
-        account,
         principal: principal.into(),
-        session_name: None,
+        // Of this session, however long ago its chain began.
         issued_ms,
-        expires_s: call.now.as_second().saturating_add(duration),
-        chain_depth: 0,
-        mfa_at_s: None,
-        session_policies: None,
-        tags: Vec::new(),
-        transitive_tag_keys: Vec::new(),
-        source_identity: None,
-        origin: origin(&call.caller, issued_ms),
-        creating_access_key: None,
         ancestors: ancestors(&call.caller),
-        creator: None,
-        federated_name: None,
-        federation_facts: Vec::new(),
         all_regions,
-        delivery: None,
+        ..Session::new(kind, account, origin, expires_s)
     })
 }
 

@@ -177,7 +177,7 @@ fn size(facts: &Session) -> usize {
 mod tests {
     use daypass_names::{AccessKeyKind, AccountId};
     use daypass_token::{
-        Nonce, Origin, OriginKind, RingKey, RingKeyId, SessionId, SessionKind, SessionPolicies,
+        Nonce, Origin, RingKey, RingKeyId, SessionId, SessionKind, SessionPolicies,
     };
 
     use super::*;
@@ -200,38 +200,14 @@ mod tests {
 
     /// A session that ends an hour after the start.
     fn session(policy: Option<String>) -> Arc<CallerSession> {
-        let kind = OriginKind::AccessKey;
-        let began_ms = START * 1000;
+        let account = AccountId::parse("123456789012").unwrap();
+        let key = AccessKeyId::from_random(AccessKeyKind::LongTerm, account, [9; 10]);
+        let origin = Origin::of_access_key(&key, account, None, START * 1000);
         let facts = Session {
-            kind: SessionKind::User,
-            partition: daypass_names::Partition::Aws,
-            account: AccountId::parse("123456789012").unwrap(),
-            principal: None,
-            session_name: None,
-            issued_ms: began_ms,
-            expires_s: START + 3600,
-            chain_depth: 0,
-            mfa_at_s: None,
             session_policies: policy
                 .map(|text| SessionPolicies { inline: Some(text), managed: Vec::new() }),
-            tags: Vec::new(),
-            transitive_tag_keys: Vec::new(),
-            source_identity: None,
-            origin: Origin {
-                kind,
-                principal: None,
-                digest: [0; 16],
-                began_ms,
-                account: None,
-                provider: None,
-            },
-            creating_access_key: None,
-            ancestors: Vec::new(),
-            creator: None,
-            federated_name: None,
-            federation_facts: Vec::new(),
             all_regions: true,
-            delivery: None,
+            ..Session::new(SessionKind::User, account, origin, START + 3600)
         };
         Arc::new(CallerSession::new(SessionId::from(Nonce::from_random([2; 24])), facts))
     }

@@ -15,3 +15,9 @@ fn decide_runs() {
 fn trust_runs() {
     trust::main().unwrap();
 }
+
+/// It is where a service starts from: read in a minute.
+#[test]
+fn decide_has_40_lines_at_most() {
+    assert!(include_str!("../examples/decide.rs").lines().count() <= 40);
+}

@@ -15,15 +15,10 @@
 //! `examples/verify.rs` is a program to begin with: a service that verifies who sent a request.
 //!
 //! ```
-//! use daypass_names::{AccessKeyId, Constrained, SecretAccessKey};
-//! use daypass_sigv4::{Credentials, Regions, Request, Rules, SigningKey, presented, sign, verify};
+//! use daypass_sigv4::{Credentials, Request, Rules, SigningKey, presented, sign, verify};
 //!
-//! let secret = SecretAccessKey::parse("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")?;
-//! let credentials = Credentials {
-//!     access_key_id: AccessKeyId::parse("AKIAIOSFODNN7EXAMPLE")?,
-//!     secret_access_key: secret.clone(),
-//!     session_token: None,
-//! };
+//! let secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+//! let credentials = Credentials::parse("AKIAIOSFODNN7EXAMPLE", secret, None)?;
 //! let now = "2015-08-30T12:36:00Z".parse()?;
 //! let body = b"Action=GetCallerIdentity&Version=2011-06-15";
 //!
@@ -37,13 +32,8 @@
 //! let request = Request { method: "POST", path: "/", query: "", headers: &headers };
 //! let presented = presented(&request)?.ok_or("not signed")?;
 //! assert_eq!(presented.access_key_id().as_str(), "AKIAIOSFODNN7EXAMPLE");
-//! let key = SigningKey::derive(&secret, presented.scope());
-//! let rules = Rules {
-//!     service: "sts",
-//!     regions: Regions::AnyNonEmpty,
-//!     normalize_path: true,
-//!     skew_seconds: 900,
-//! };
+//! let key = SigningKey::derive(&credentials.secret_access_key, presented.scope());
+//! let rules = Rules::of("sts");
 //! let verified = verify(&presented, &request, body, &key, &rules, now)?;
 //! assert_eq!(verified.region(), "eu-west-1");
 //!
@@ -55,15 +45,10 @@
 //! An upload to S3 is judged by its head, and its body while it streams:
 //!
 //! ```
-//! # use daypass_names::{AccessKeyId, Constrained, SecretAccessKey};
 //! use daypass_sigv4::{Checksum, Payload, sign_chunked, verify_head};
-//! # use daypass_sigv4::{Credentials, Regions, Request, Rules, SigningKey, presented};
-//! # let secret = SecretAccessKey::parse("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")?;
-//! # let credentials = Credentials {
-//! #     access_key_id: AccessKeyId::parse("AKIAIOSFODNN7EXAMPLE")?,
-//! #     secret_access_key: secret.clone(),
-//! #     session_token: None,
-//! # };
+//! # use daypass_sigv4::{Credentials, Request, Rules, SigningKey, presented};
+//! # let secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+//! # let credentials = Credentials::parse("AKIAIOSFODNN7EXAMPLE", secret, None)?;
 //! # let now = "2015-08-30T12:36:00Z".parse()?;
 //!
 //! // The client: signed chunks, with a checksum behind them.
@@ -77,13 +62,8 @@
 //! // The server. What it hands on is proved; the end comes when all is.
 //! let request = Request { method: "PUT", path: "/bucket/key", query: "", headers: &headers };
 //! let presented = presented(&request)?.ok_or("not signed")?;
-//! let key = SigningKey::derive(&secret, presented.scope());
-//! let rules = Rules {
-//!     service: "s3",
-//!     regions: Regions::AnyNonEmpty,
-//!     normalize_path: false,
-//!     skew_seconds: 900,
-//! };
+//! let key = SigningKey::derive(&credentials.secret_access_key, presented.scope());
+//! let rules = Rules::of("s3");
 //! let (verified, mut check) = verify_head(&presented, &request, &key, &rules, now)?;
 //! assert_eq!(check.payload(), Payload::SignedChunks { trailer: true });
 //! let mut proved = Vec::new();

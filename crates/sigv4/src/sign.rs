@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use daypass_names::{AccessKeyId, SecretAccessKey};
+use daypass_names::{AccessKeyId, Constrained, Invalid, SecretAccessKey};
 use jiff::Timestamp;
 
 use crate::canonical::{self, ALGORITHM};
@@ -28,6 +28,21 @@ pub struct Credentials {
     pub secret_access_key: SecretAccessKey,
     /// The session token, for temporary credentials.
     pub session_token: Option<String>,
+}
+
+impl Credentials {
+    /// Parses an access key and, for temporary credentials, takes their session token.
+    ///
+    /// # Errors
+    ///
+    /// The access key id or the secret is none; the error does not repeat the secret.
+    pub fn parse(id: &str, secret: &str, session_token: Option<&str>) -> Result<Self, Invalid> {
+        Ok(Self {
+            access_key_id: AccessKeyId::parse(id)?,
+            secret_access_key: SecretAccessKey::parse(secret)?,
+            session_token: session_token.map(str::to_owned),
+        })
+    }
 }
 
 impl fmt::Debug for Credentials {
@@ -226,4 +241,27 @@ fn names(headers: &[(&str, &[u8])]) -> String {
     names.sort_unstable();
     names.dedup();
     names.join(";")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_parsed_whole_and_never_printed() {
+        let (id, secret) = ("ASIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY");
+        let credentials = Credentials::parse(id, secret, Some("the-token")).unwrap();
+        assert_eq!(credentials.access_key_id.as_str(), id);
+        assert_eq!(credentials.secret_access_key.expose(), secret);
+        assert_eq!(credentials.session_token.as_deref(), Some("the-token"));
+        let printed = format!("{credentials:?}");
+        assert!(printed.contains(id), "{printed}");
+        assert!(!printed.contains("wJalr") && !printed.contains("the-token"), "{printed}");
+
+        assert!(Credentials::parse(id, secret, None).unwrap().session_token.is_none());
+        for (id, secret) in [("AKIA", secret), (id, "wJalr"), (secret, id)] {
+            let refusal = format!("{:?}", Credentials::parse(id, secret, None).unwrap_err());
+            assert!(!refusal.contains("wJalr"), "{refusal}");
+        }
+    }
 }

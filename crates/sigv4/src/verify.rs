@@ -49,6 +49,16 @@ pub struct Rules<'a> {
     pub skew_seconds: i64,
 }
 
+impl<'a> Rules<'a> {
+    /// AWS's own for the endpoint of a service: any Region that is named, 15 minutes between the
+    /// clocks, and paths as they are for S3 alone.
+    pub const fn of(service: &'a str) -> Self {
+        // Texts cannot be compared with `==` here yet.
+        let is_s3 = matches!(service.as_bytes(), b"s3");
+        Self { service, regions: Regions::AnyNonEmpty, normalize_path: !is_s3, skew_seconds: 900 }
+    }
+}
+
 /// A request whose signature was verified. There is no other way to get one than [`verify`],
 /// [`verify_head`](crate::verify_head), [`verify_with_hash`](crate::verify_with_hash) and, for the
 /// forms of S3, [`verify_form`](crate::verify_form).

@@ -8,3 +8,9 @@ mod verify;
 fn verify_runs() {
     verify::main().unwrap();
 }
+
+/// It is where a service starts from: read in a minute.
+#[test]
+fn verify_has_40_lines_at_most() {
+    assert!(include_str!("../examples/verify.rs").lines().count() <= 40);
+}

@@ -56,6 +56,23 @@ pub struct Origin {
 }
 
 impl Origin {
+    /// A chain that a long-term access key begins: of a user, or of the root when `principal` is none.
+    pub fn of_access_key(
+        key: &AccessKeyId,
+        account: AccountId,
+        principal: Option<UniqueId>,
+        began_ms: i64,
+    ) -> Self {
+        Self {
+            kind: OriginKind::AccessKey,
+            principal,
+            digest: Self::digest_of(&[key.as_str()]),
+            began_ms,
+            account: Some(account),
+            provider: None,
+        }
+    }
+
     /// The digest of an origin: of the access key id alone, or of provider and subject.
     ///
     /// The first 16 bytes of SHA-256 over each part behind its length (eight bytes, big-endian),
@@ -150,4 +167,35 @@ pub struct Session {
     pub all_regions: bool,
     /// How the credentials reach their user, when a condition key tells (metadata service).
     pub delivery: Option<String>,
+}
+
+impl Session {
+    /// The plainest session, and the first of its chain: issued when the chain began, of nobody who
+    /// has an entity, in the partition `aws`, with nothing that narrows, tags or names it. What a
+    /// proof adds is set by struct update, `Session { principal, ..Session::new(…) }`.
+    pub fn new(kind: SessionKind, account: AccountId, origin: Origin, expires_s: i64) -> Self {
+        Self {
+            kind,
+            partition: Partition::Aws,
+            account,
+            principal: None,
+            session_name: None,
+            issued_ms: origin.began_ms,
+            expires_s,
+            chain_depth: 0,
+            mfa_at_s: None,
+            session_policies: None,
+            tags: Vec::new(),
+            transitive_tag_keys: Vec::new(),
+            source_identity: None,
+            origin,
+            creating_access_key: None,
+            ancestors: Vec::new(),
+            creator: None,
+            federated_name: None,
+            federation_facts: Vec::new(),
+            all_regions: false,
+            delivery: None,
+        }
+    }
 }

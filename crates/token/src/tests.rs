@@ -60,35 +60,21 @@ fn ancestor(fill: u8) -> Ancestor {
 
 /// What AssumeRole by a role session issues when it passes neither policies nor tags.
 fn plain() -> Session {
+    let account = AccountId::parse("123456789012").unwrap();
+    let origin = Origin::of_access_key(
+        &AccessKeyId::parse("AKIAIOSFODNN7EXAMPLE").unwrap(),
+        account,
+        Some(unique_id(UniqueIdKind::User, 0x31)),
+        1_795_305_000_000,
+    );
     Session {
-        kind: SessionKind::Role,
-        partition: Partition::Aws,
-        account: AccountId::parse("123456789012").unwrap(),
         principal: Some(unique_id(UniqueIdKind::Role, 0x9c)),
         session_name: Some(SessionName::parse("nightly-export-20261").unwrap()),
         issued_ms: 1_795_305_600_123,
-        expires_s: 1_795_309_200,
         chain_depth: 1,
-        mfa_at_s: None,
-        session_policies: None,
-        tags: Vec::new(),
-        transitive_tag_keys: Vec::new(),
-        source_identity: None,
-        origin: Origin {
-            kind: OriginKind::AccessKey,
-            principal: Some(unique_id(UniqueIdKind::User, 0x31)),
-            digest: Origin::digest_of(&["AKIAIOSFODNN7EXAMPLE"]),
-            began_ms: 1_795_305_000_000,
-            account: Some(AccountId::parse("123456789012").unwrap()),
-            provider: None,
-        },
-        creating_access_key: None,
         ancestors: vec![ancestor(9)],
-        creator: None,
-        federated_name: None,
-        federation_facts: Vec::new(),
         all_regions: true,
-        delivery: None,
+        ..Session::new(SessionKind::Role, account, origin, 1_795_309_200)
     }
 }
 

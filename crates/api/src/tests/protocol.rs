@@ -1,7 +1,6 @@
 //! The wire protocol: `reference/sts-api.md`, section 4 (rows are named after its points) and the
 //! constraint violations of section 5.2. What only a socket shows is in `tests/tests/protocol.rs`.
 
-use daypass_names::{AccessKeyId, Constrained, SecretAccessKey};
 use http::{HeaderValue, Method, Response, header};
 use serde_json::{Value, json};
 
@@ -466,11 +465,12 @@ async fn json_has_numbers_for_instants_and_everything_else_that_xml_has() {
     assert_eq!(credentials["Expiration"], world.now().as_second() + 43_200);
     // They work.
     let text_of = |name: &str| credentials[name].as_str().unwrap().to_owned();
-    let keys = daypass_sigv4::Credentials {
-        access_key_id: AccessKeyId::parse(&text_of("AccessKeyId")).unwrap(),
-        secret_access_key: SecretAccessKey::parse(&text_of("SecretAccessKey")).unwrap(),
-        session_token: Some(text_of("SessionToken")),
-    };
+    let keys = daypass_sigv4::Credentials::parse(
+        &text_of("AccessKeyId"),
+        &text_of("SecretAccessKey"),
+        Some(&text_of("SessionToken")),
+    )
+    .unwrap();
     world.whoami(&keys).await.ok();
     let users = reply(&world, "iam", &format!("Action=ListUsers&{IAM}"), &json).await;
     let users = &parsed(&users)["ListUsersResponse"]["ListUsersResult"];

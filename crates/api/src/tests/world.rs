@@ -10,8 +10,7 @@ use daypass_directory::{
     Directory, NewAccessKey, NewAccount, NewUser, NoRandomness, Note, NoteFault, RingChange, Rings,
 };
 use daypass_names::{
-    AccessKeyId, AccountId, Constrained, Partition, Path, PolicyName, Region, SecretAccessKey,
-    UniqueId, UniqueIdKind, UserName,
+    AccountId, Constrained, Partition, Path, PolicyName, Region, UniqueId, UniqueIdKind, UserName,
 };
 use daypass_sigv4::{Credentials, Request, sign};
 use daypass_store::Store;
@@ -69,11 +68,8 @@ impl Answer {
     /// The credentials in the reply.
     pub(super) fn credentials(&self) -> Credentials {
         let text = |element| self.text(element).unwrap_or_else(|| panic!("{element}: {self:?}"));
-        Credentials {
-            access_key_id: AccessKeyId::parse(text("AccessKeyId")).unwrap(),
-            secret_access_key: SecretAccessKey::parse(text("SecretAccessKey")).unwrap(),
-            session_token: self.text("SessionToken").map(str::to_owned),
-        }
+        Credentials::parse(text("AccessKeyId"), text("SecretAccessKey"), self.text("SessionToken"))
+            .unwrap()
     }
 
     #[track_caller]
@@ -147,11 +143,7 @@ impl World {
         let rings = Arc::new(rings.await.unwrap());
         let directory = Directory::new(store, rings.clone(), partition);
         directory.load_revocations().await.unwrap();
-        let credentials = Credentials {
-            access_key_id: AccessKeyId::parse(ADMIN_KEY).unwrap(),
-            secret_access_key: SecretAccessKey::parse(ADMIN_SECRET).unwrap(),
-            session_token: None,
-        };
+        let credentials = Credentials::parse(ADMIN_KEY, ADMIN_SECRET, None).unwrap();
         if directory.accounts().await.unwrap().is_empty() {
             found(&directory, &credentials, start).await;
         }

@@ -4,10 +4,10 @@
 use std::io::Write;
 
 use anyhow::{bail, ensure};
-use daypass_names::{AccessKeyId, AccountId, Constrained, SecretAccessKey};
+use daypass_demo::{Client, OwnServer, Reply, Service};
+use daypass_names::AccountId;
 use daypass_sigv4::Credentials;
 
-use crate::demo::client::{Client, Reply, Service};
 use crate::demo::narrator::Narrator;
 
 const ROLE: &str = "Reporter";
@@ -20,26 +20,25 @@ const SESSION_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"
 
 /// Tells the whole story.
 pub(crate) async fn tell<W: Write>(
-    client: &Client,
-    account: AccountId,
-    admin: Credentials,
+    server: &OwnServer,
     narrator: &mut Narrator<W>,
 ) -> anyhow::Result<()> {
+    let OwnServer { address, account, admin, .. } = server;
     narrator.say(&format!(
-        "A Daypass server runs on http://{}, in memory, until this demo ends.\n\
+        "A Daypass server runs on http://{address}, in memory, until this demo ends.\n\
          It has one account, {account}, and one user, admin, who may do everything. All requests\n\
-         below go over HTTP, signed as any AWS SDK signs them.",
-        client.address(),
+         below go over HTTP, signed as any AWS SDK signs them."
     ))?;
-    let scene = Scene { client, account, role: format!("arn:aws:iam::{account}:role/{ROLE}") };
-    scene.make_the_role(&admin, narrator).await?;
-    scene.give_the_role_rights(&admin, narrator).await?;
-    scene.assume_with_a_wrong_external_id(&admin, narrator).await?;
-    let session = scene.assume(&admin, narrator).await?;
+    let role = format!("arn:aws:iam::{account}:role/{ROLE}");
+    let scene = Scene { client: Client::new(*address), account: *account, role };
+    scene.make_the_role(admin, narrator).await?;
+    scene.give_the_role_rights(admin, narrator).await?;
+    scene.assume_with_a_wrong_external_id(admin, narrator).await?;
+    let session = scene.assume(admin, narrator).await?;
     scene.ask_who_the_session_is(&session, narrator).await?;
     scene.do_what_the_session_may(&session, narrator).await?;
     scene.try_what_the_session_may_not(&session, narrator).await?;
-    scene.narrow_the_role(&admin, &session, narrator).await?;
+    scene.narrow_the_role(admin, &session, narrator).await?;
     scene.tamper_with_the_token(&session, narrator).await?;
     narrator.say(
         "\nEvery answer was the expected one. `daypass serve --ephemeral` runs a server like this\n\
@@ -49,13 +48,13 @@ pub(crate) async fn tell<W: Write>(
 }
 
 /// What stays the same through all steps.
-struct Scene<'s> {
-    client: &'s Client,
+struct Scene {
+    client: Client,
     account: AccountId,
     role: String,
 }
 
-impl Scene<'_> {
+impl Scene {
     async fn make_the_role<W: Write>(
         &self,
         admin: &Credentials,
@@ -129,16 +128,12 @@ impl Scene<'_> {
         ];
         let reply = self.client.call(admin, Service::Sts, "AssumeRole", &form).await?;
         granted(&reply)?;
-        let token = reply.text("SessionToken")?;
-        let session = Credentials {
-            access_key_id: AccessKeyId::parse(&reply.text("AccessKeyId")?)?,
-            secret_access_key: SecretAccessKey::parse(&reply.text("SecretAccessKey")?)?,
-            session_token: Some(token.clone()),
-        };
+        let session = reply.credentials()?;
+        let length = session.session_token.as_ref().map_or(0, String::len);
         let (id, until) = (session.access_key_id.as_str(), reply.text("Expiration")?);
         narrator.granted(&[
             &format!("access key {id}, valid until {until}"),
-            &format!("and a session token of {} characters; the server keeps no copy", token.len()),
+            &format!("and a session token of {length} characters; the server keeps no copy"),
         ])?;
         Ok(session)
     }
@@ -257,7 +252,7 @@ fn granted(reply: &Reply) -> anyhow::Result<()> {
     if reply.status == 200 {
         return Ok(());
     }
-    bail!("this should have been granted, but the answer was {}: {}", reply.status, reply.xml)
+    bail!("this should have been granted, but the answer was {}: {}", reply.status, reply.body)
 }
 
 /// The message of a refusal with that code.
@@ -266,7 +261,7 @@ fn refused(reply: &Reply, code: &str) -> anyhow::Result<String> {
     if reply.status == 403 && answered == code {
         return reply.text("Message");
     }
-    bail!("this should have been refused with {code}: {} {}", reply.status, reply.xml)
+    bail!("this should have been refused with {code}: {} {}", reply.status, reply.body)
 }
 
 #[cfg(test)]

@@ -63,35 +63,12 @@ fn hours(hours: i64) -> Timestamp {
 
 /// A session of user 1 in the first account: issued, and its chain begun, at the cut plus `ms`.
 fn of_user(ms: i64) -> Session {
+    let origin = Origin::of_access_key(&akia(1), account(HERE), Some(user(1)), CUT + ms);
     Session {
-        kind: SessionKind::User,
-        partition: Partition::Aws,
-        account: account(HERE),
         principal: Some(user(1)),
-        session_name: None,
-        issued_ms: CUT + ms,
-        expires_s: CUT / 1000 + 3600,
-        chain_depth: 0,
-        mfa_at_s: None,
-        session_policies: None,
-        tags: Vec::new(),
-        transitive_tag_keys: Vec::new(),
-        source_identity: None,
-        origin: Origin {
-            kind: OriginKind::AccessKey,
-            principal: Some(user(1)),
-            digest: Origin::digest_of(&[akia(1).as_str()]),
-            began_ms: CUT + ms,
-            account: Some(account(HERE)),
-            provider: None,
-        },
         creating_access_key: Some(akia(1)),
-        ancestors: Vec::new(),
-        creator: None,
-        federated_name: None,
-        federation_facts: Vec::new(),
         all_regions: true,
-        delivery: None,
+        ..Session::new(SessionKind::User, account(HERE), origin, CUT / 1000 + 3600)
     }
 }
 

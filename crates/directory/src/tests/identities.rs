@@ -46,35 +46,19 @@ fn session(own: &str, began: Option<&str>, through: &[&str]) -> Session {
         account: account(text),
         issued_ms: 0,
     };
+    let origin = Origin {
+        kind: OriginKind::AccessKey,
+        principal: None,
+        digest: [0; 16],
+        began_ms: 0,
+        account: began.map(account),
+        provider: None,
+    };
     Session {
-        kind: SessionKind::Role,
-        partition: Partition::Aws,
-        account: account(own),
         principal: Some(role_id(1)),
-        session_name: None,
-        issued_ms: 0,
-        expires_s: 0,
-        chain_depth: 0,
-        mfa_at_s: None,
-        session_policies: None,
-        tags: Vec::new(),
-        transitive_tag_keys: Vec::new(),
-        source_identity: None,
-        origin: Origin {
-            kind: OriginKind::AccessKey,
-            principal: None,
-            digest: [0; 16],
-            began_ms: 0,
-            account: began.map(account),
-            provider: None,
-        },
-        creating_access_key: None,
         ancestors: through.iter().map(ancestor).collect(),
-        creator: None,
-        federated_name: None,
-        federation_facts: Vec::new(),
         all_regions: true,
-        delivery: None,
+        ..Session::new(SessionKind::Role, account(own), origin, 0)
     }
 }
 

@@ -5,23 +5,17 @@
 //! answer is compared with the expected one, and nothing is left behind. The exit status is 1 when an
 //! answer is another one.
 
-mod client;
-
 use std::fs;
 use std::io::Write;
-use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail, ensure};
-use daypass_names::{AccessKeyId, Constrained, SecretAccessKey};
+use anyhow::{Context, ensure};
+use daypass_demo::{Client, OwnServer, Reply, Service};
 use daypass_s3_folder::S3Folder;
 use daypass_server::operator::{self, protocol};
-use daypass_server::{Config, Home, Layer, Running, Server};
+use daypass_server::{Config, Home, Layer};
 use daypass_sigv4::Credentials;
-use tokio::sync::oneshot;
-
-use self::client::{Reply, call, s3};
 
 /// The one pair of keys of the S3 server, which only the gateway knows.
 const BACKEND_ID: &str = "AKIABACKENDEXAMPLE";
@@ -52,27 +46,22 @@ async fn show(folder: &Path, backend: &S3Folder) -> anyhow::Result<()> {
         s3_backend_credentials: Some(keys),
         ..Layer::default()
     };
-    let running = Server::start(Config::resolve(layer, &Home::default())?).await?;
-    let story = Story {
-        sts: running.address(),
-        s3: running.s3_address().context("there is no gateway")?,
-        account: running.accounts().first().context("there is no account")?.to_string(),
-        admin: admin_of(&running)?,
-        data,
-    };
-    let (end, ended) = oneshot::channel::<()>();
-    let server = tokio::spawn(running.serve_until(async {
-        // It never sends anything: it goes away.
-        let _ = ended.await;
-    }));
+    let server = OwnServer::start(Config::resolve(layer, &Home::default())?).await?;
+    let gateway = server.s3_address.context("there is no gateway")?;
     say(&format!(
         "An S3 server on a folder: {}\nThe gateway before it:   http://{}\n",
         backend.url(),
-        story.s3
+        gateway
     ));
+    let story = Story {
+        sts: Client::new(server.address),
+        s3: Client::new(gateway),
+        account: server.account.to_string(),
+        admin: server.admin.clone(),
+        data,
+    };
     let told = story.tell().await;
-    drop(end);
-    server.await?;
+    server.stop().await?;
     if told.is_ok() {
         say("\nEvery answer was the expected one.");
     }
@@ -81,11 +70,11 @@ async fn show(folder: &Path, backend: &S3Folder) -> anyhow::Result<()> {
 
 /// What the steps have in common.
 struct Story {
-    sts: SocketAddr,
-    s3: SocketAddr,
+    sts: Client,
+    s3: Client,
     account: String,
     admin: Credentials,
-    data: std::path::PathBuf,
+    data: PathBuf,
 }
 
 impl Story {
@@ -97,7 +86,7 @@ impl Story {
         self.s3("admin", admin, ("PUT", "/photos/bob/dog.txt", ""), "a dog\n", 200).await?;
 
         say("\n2. Susan gets a session by GetFederationToken. No policy allows her anything.");
-        let susan = self.call("sts", "GetFederationToken", &[("Name", "Susan")]).await?;
+        let susan = self.call(Service::Sts, "GetFederationToken", &[("Name", "Susan")]).await?;
         let susan = &susan.credentials()?;
         self.s3("Susan", susan, ("GET", "/photos/susan/cat.txt", ""), "", 403).await?;
 
@@ -129,13 +118,13 @@ impl Story {
                 "Action": ["s3:GetObject", "s3:PutObject"],
                 "Resource": "arn:aws:s3:::photos/bob/*"}]}"#;
         let of_role = [("RoleName", "photographer"), ("AssumeRolePolicyDocument", &trust)];
-        self.call("iam", "CreateRole", &of_role).await?;
+        self.call(Service::Iam, "CreateRole", &of_role).await?;
         let of_policy =
             [("RoleName", "photographer"), ("PolicyName", "photos"), ("PolicyDocument", all)];
-        self.call("iam", "PutRolePolicy", &of_policy).await?;
+        self.call(Service::Iam, "PutRolePolicy", &of_policy).await?;
         let arn = format!("arn:aws:iam::{}:role/photographer", self.account);
         let assume = [("RoleArn", &*arn), ("RoleSessionName", "bob"), ("Policy", narrow)];
-        let bob = self.call("sts", "AssumeRole", &assume).await?;
+        let bob = self.call(Service::Sts, "AssumeRole", &assume).await?;
         let bob = &bob.credentials()?;
         self.s3("Bob", bob, ("GET", "/photos/bob/dog.txt", ""), "", 200).await?;
         self.s3("Bob", bob, ("PUT", "/photos/bob/new.txt", ""), "new\n", 200).await?;
@@ -161,11 +150,11 @@ impl Story {
         expected: u16,
     ) -> anyhow::Result<()> {
         let (method, path, query) = target;
-        let reply = s3(self.s3, credentials, target, body).await?;
+        let reply = self.s3.s3(credentials, target, body).await?;
         let mark = if query.is_empty() { "" } else { "?" };
         let what = match (reply.text("Code"), reply.text("Message")) {
-            (Some(code), message) => format!("{code}: {}", message.unwrap_or_default()),
-            (None, _) => reply.body.trim().to_owned(),
+            (Ok(code), message) => format!("{code}: {}", message.unwrap_or_default()),
+            (Err(_), _) => reply.body.trim().to_owned(),
         };
         let told = format!("   {who}: {method} {path}{mark}{query} -> {} {what}", reply.status);
         say(told.trim_end());
@@ -176,33 +165,15 @@ impl Story {
     /// One call of the administrator's, which must be granted.
     async fn call(
         &self,
-        service: &str,
+        service: Service,
         action: &str,
         parameters: &[(&str, &str)],
     ) -> anyhow::Result<Reply> {
-        let reply = call(self.sts, &self.admin, service, action, parameters).await?;
-        say(&format!("   admin: {service}:{action} -> {}", reply.status));
+        let reply = self.sts.call(&self.admin, service, action, parameters).await?;
+        say(&format!("   admin: {}:{action} -> {}", service.name(), reply.status));
         ensure!(reply.status == 200, "{}", reply.body);
         Ok(reply)
     }
-}
-
-/// The access key that the server wrote for its first user.
-fn admin_of(running: &Running) -> anyhow::Result<Credentials> {
-    let text = fs::read_to_string(Path::new(running.credentials_file()))?;
-    let value = |name: &str| {
-        let mut pairs = text.lines().filter_map(|line| line.split_once(" = "));
-        pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
-    };
-    let (Some(id), Some(secret)) = (value("aws_access_key_id"), value("aws_secret_access_key"))
-    else {
-        bail!("the credentials file has no access key");
-    };
-    Ok(Credentials {
-        access_key_id: AccessKeyId::parse(id)?,
-        secret_access_key: SecretAccessKey::parse(secret)?,
-        session_token: None,
-    })
 }
 
 #[expect(clippy::print_stdout, reason = "to tell is what it is for")]

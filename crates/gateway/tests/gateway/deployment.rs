@@ -6,8 +6,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use daypass_names::{AccessKeyId, Constrained, SecretAccessKey};
-use daypass_server::{Clock, Config, Home, Layer, Server, SystemClock};
+use daypass_demo::{Client, OwnServer, Service};
+use daypass_server::{Clock, Config, Home, Layer, SystemClock};
 use daypass_sigv4::{Credentials, Request, sign, sign_with_payload};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
@@ -15,8 +15,6 @@ use hyper_util::rt::TokioIo;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 
 use crate::backend::{Backend, Does};
 
@@ -25,10 +23,8 @@ pub(crate) struct Deployment {
     pub(crate) backend: Backend,
     pub(crate) admin: Credentials,
     pub(crate) s3: SocketAddr,
-    sts: SocketAddr,
+    server: OwnServer,
     data: PathBuf,
-    end: Option<oneshot::Sender<()>>,
-    server: Option<JoinHandle<()>>,
     _folder: TempDir,
 }
 
@@ -78,34 +74,11 @@ impl Deployment {
         };
         change(&mut layer);
         let config = Config::resolve(layer, &Home::default()).unwrap();
-        let running = Server::start(config).await.unwrap();
-        let text = fs::read_to_string(running.credentials_file()).unwrap();
-        let value = |name: &str| {
-            let mut pairs = text.lines().filter_map(|line| line.split_once(" = "));
-            pairs.find(|(key, _)| *key == name).unwrap().1
-        };
-        let admin = Credentials {
-            access_key_id: AccessKeyId::parse(value("aws_access_key_id")).unwrap(),
-            secret_access_key: SecretAccessKey::parse(value("aws_secret_access_key")).unwrap(),
-            session_token: None,
-        };
-        let (sts, s3) = (running.address(), running.s3_address().unwrap());
-        let (end, ended) = oneshot::channel::<()>();
-        let server = tokio::spawn(running.serve_until(async {
-            let _ = ended.await;
-        }));
+        let server = OwnServer::start(config).await.unwrap();
+        let (admin, s3) = (server.admin.clone(), server.s3_address.unwrap());
         // The gateway asks the backend once whether it answers.
         backend.one().await;
-        let made = Self {
-            backend,
-            admin,
-            s3,
-            sts,
-            data,
-            end: Some(end),
-            server: Some(server),
-            _folder: folder,
-        };
+        let made = Self { backend, admin, s3, server, data, _folder: folder };
         made.backend.does(&[crate::backend::NOT_FOUND]);
         let created = made.ask(&made.admin, "PUT", "/photos", &[], b"").await;
         assert_eq!(created.status, 200, "{created:?}");
@@ -114,38 +87,17 @@ impl Deployment {
     }
 
     /// Ends the server; what it has recorded then.
-    pub(crate) async fn finish(mut self) -> String {
-        drop(self.end.take());
-        self.server.take().unwrap().await.unwrap();
+    pub(crate) async fn finish(self) -> String {
+        self.server.stop().await.unwrap();
         fs::read_to_string(self.data.join("trail/trail.jsonl")).unwrap()
     }
 
     /// A session of the administrator's with that session policy.
     pub(crate) async fn narrowed(&self, policy: &str) -> Credentials {
-        let encoded: String = policy.bytes().map(|byte| format!("%{byte:02X}")).collect();
-        let body =
-            format!("Action=GetFederationToken&Version=2011-06-15&Name=narrow&Policy={encoded}");
-        let kind: (&str, &[u8]) = ("content-type", b"application/x-www-form-urlencoded");
-        let host = self.sts.to_string();
-        let headers = [("host", host.as_bytes()), kind];
-        let unsigned = Request { method: "POST", path: "/", query: "", headers: &headers };
-        let added =
-            sign(&unsigned, body.as_bytes(), &self.admin, "us-east-1", "sts", SystemClock.now());
-        let mut request = http::Request::post("/").header("host", &host);
-        request = request.header("content-type", "application/x-www-form-urlencoded");
-        for (name, value) in added {
-            request = request.header(name, value);
-        }
-        let request = request.body(Full::new(Bytes::from(body))).unwrap();
-        let reply = exchange(self.sts, request).await;
-        let text = |name: &str| {
-            between(&reply.body, &format!("<{name}>"), &format!("</{name}>")).unwrap().to_owned()
-        };
-        Credentials {
-            access_key_id: AccessKeyId::parse(&text("AccessKeyId")).unwrap(),
-            secret_access_key: SecretAccessKey::parse(&text("SecretAccessKey")).unwrap(),
-            session_token: Some(text("SessionToken")),
-        }
+        let parameters = [("Name", "narrow"), ("Policy", policy)];
+        let client = Client::new(self.server.address);
+        let reply = client.call(&self.admin, Service::Sts, "GetFederationToken", &parameters);
+        reply.await.unwrap().credentials().unwrap()
     }
 
     /// Asks for something of S3 in one signed request.

@@ -5,12 +5,7 @@ use daypass_names::SecretAccessKey;
 use super::*;
 use crate::presented;
 
-const RULES: Rules<'_> = Rules {
-    service: "sts",
-    regions: Regions::AnyNonEmpty,
-    normalize_path: true,
-    skew_seconds: 900,
-};
+const RULES: Rules<'_> = Rules::of("sts");
 
 /// Signs by hand what [`sign`](crate::sign()) would not make, with `headers` signed as
 /// `signed` names them.

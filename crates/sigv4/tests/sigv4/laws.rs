@@ -30,12 +30,7 @@ impl Case {
     }
 
     fn rules(&self) -> Rules<'_> {
-        Rules {
-            service: self.service,
-            regions: Regions::Any,
-            normalize_path: self.service != "s3",
-            skew_seconds: 900,
-        }
+        Rules { regions: Regions::Any, ..Rules::of(self.service) }
     }
 }
 

@@ -2,8 +2,7 @@
 
 use daypass_names::{AccessKeyId, Constrained, SecretAccessKey};
 use daypass_sigv4::{
-    Credentials, Fault, Regions, Request, Rules, SigningKey, Verified, presented, presign, sign,
-    verify,
+    Credentials, Fault, Request, Rules, SigningKey, Verified, presented, presign, sign, verify,
 };
 use jiff::Timestamp;
 
@@ -12,12 +11,7 @@ pub(crate) const TOKEN: &str = "RXhhbXBsZVNlc3Npb25Ub2tlbg==";
 pub(crate) const NOW: &str = "2026-11-21T10:11:12Z";
 
 /// The rules of STS in a deployment without configured Regions.
-pub(crate) const STS: Rules<'static> = Rules {
-    service: "sts",
-    regions: Regions::AnyNonEmpty,
-    normalize_path: true,
-    skew_seconds: 900,
-};
+pub(crate) const STS: Rules<'static> = Rules::of("sts");
 
 pub(crate) fn now() -> Timestamp {
     NOW.parse().unwrap()

@@ -2,7 +2,7 @@
 //! Authorization header", "… Transferring payload in multiple chunks", "… Including trailing
 //! headers", "Using query parameters" and "Example: browser-based upload using HTTP POST".
 
-use crate::message::{STS, secret};
+use crate::message::secret;
 use bytes::Bytes;
 use daypass_sigv4::{
     BodyCheck, Payload, Request, Rules, SigningKey, Source, Trailers, presented, presented_form,
@@ -10,7 +10,7 @@ use daypass_sigv4::{
 };
 use jiff::Timestamp;
 
-const RULES: Rules<'static> = Rules { service: "s3", normalize_path: false, ..STS };
+const RULES: Rules<'static> = Rules::of("s3");
 const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 const CREDENTIAL: &str = "AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request";
 

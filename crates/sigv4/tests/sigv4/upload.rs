@@ -1,13 +1,13 @@
 //! Uploads to S3 of every kind, and a server that takes them piece by piece.
 
-use crate::message::{Message, STS, credentials, now, secret};
+use crate::message::{Message, credentials, now, secret};
 use bytes::Bytes;
 use daypass_sigv4::{
     BodyCheck, BodyFault, Checksum, Fault, Rules, SigningKey, Trailers, Verified, presented, sign,
     sign_chunked, sign_with_payload, verify_head,
 };
 
-pub(crate) const S3: Rules<'static> = Rules { service: "s3", normalize_path: false, ..STS };
+pub(crate) const S3: Rules<'static> = Rules::of("s3");
 pub(crate) const REGION: &str = "eu-west-1";
 
 /// How a body is proved.
