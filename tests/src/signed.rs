@@ -3,7 +3,6 @@
 use std::fmt;
 use std::fmt::Write as _;
 
-use daypass_names::{AccessKeyId, Constrained, SecretAccessKey};
 use daypass_sigv4::{Credentials, Request, sign};
 use jiff::Timestamp;
 
@@ -54,12 +53,10 @@ impl Keys {
     /// As the signer takes them.
     #[track_caller]
     pub fn credentials(&self) -> Credentials {
-        let (Ok(access_key_id), Ok(secret_access_key)) =
-            (AccessKeyId::parse(&self.id), SecretAccessKey::parse(&self.secret))
-        else {
-            panic!("{self:?} are no keys");
-        };
-        Credentials { access_key_id, secret_access_key, session_token: self.token.clone() }
+        match Credentials::parse(&self.id, &self.secret, self.token.as_deref()) {
+            Ok(credentials) => credentials,
+            Err(_) => panic!("{self:?} are no keys"),
+        }
     }
 }
 

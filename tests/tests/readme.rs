@@ -1,4 +1,4 @@
-//! The quick start of the README, command for command.
+//! The quick start of the README and the first steps at the S3 gateway, command for command.
 
 // Marks the helper functions as test code, to Clippy too.
 #![cfg(test)]
@@ -6,10 +6,15 @@
 use std::fs;
 use std::path::Path;
 
+use daypass_tests::s3::{Folder, Gateway};
 use daypass_tests::{Client, Finished, Place, Server};
 
 fn readme() -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap()
+    page("README.md")
+}
+
+fn page(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)).unwrap()
 }
 
 /// The shell blocks of a section, named with its hashes.
@@ -71,4 +76,20 @@ fn the_same_over_tls() {
         story(&readme, &server)
     );
     check(Client::with_profile(&server).shell(&script));
+}
+
+#[test]
+fn the_first_steps_at_the_s3_gateway_do_what_they_say() {
+    let backend = Folder::start();
+    let gateway = Gateway::start(&backend.url(), &[]);
+    let page = page("docs/s3-gateway.md");
+    let blocks = blocks(&page, "### First steps");
+    let client = Client::with_profile(&gateway.server);
+    let script = format!("cd {}\n{}", client.home().display(), blocks.concat());
+    let finished = client.shell(&script);
+    assert!(finished.stdout.contains("a cat"), "{finished:?}");
+    assert!(!finished.stdout.contains("a dog"), "{finished:?}");
+    let refused = finished.failed(255);
+    assert_eq!(refused.matches("An error occurred").count(), 1, "{refused}");
+    assert!(refused.contains("(AccessDenied) when calling the GetObject operation"), "{refused}");
 }

@@ -17,8 +17,8 @@ use daypass_directory::{
     OidcSettingsChange, RingChange, Rings, StaticKeys,
 };
 use daypass_names::{
-    AccessKeyId, AccountId, Constrained, IssuerUrl, Partition, PolicyName, Region, SecretAccessKey,
-    UniqueId, UniqueIdKind, UserName,
+    AccountId, Constrained, IssuerUrl, Partition, PolicyName, Region, UniqueId, UniqueIdKind,
+    UserName,
 };
 use daypass_sigv4::{Credentials, Request, sign};
 use daypass_store::memory::Memory;
@@ -96,11 +96,7 @@ impl World {
         let folder = tempfile::tempdir()?;
         let runtime = Builder::new_current_thread().build()?;
         let now = now()?;
-        let admin = Credentials {
-            access_key_id: AccessKeyId::parse(ADMIN_KEY)?,
-            secret_access_key: SecretAccessKey::parse(ADMIN_SECRET)?,
-            session_token: None,
-        };
+        let admin = Credentials::parse(ADMIN_KEY, ADMIN_SECRET, None)?;
         let settings = TrailSettings::new(folder.path().join("trail"));
         let trail = Arc::new(Trail::open_with(settings, now, Arc::new(Hasty))?);
         let (app, directory) = runtime.block_on(app(&admin, Arc::clone(&trail), now))?;
@@ -267,11 +263,11 @@ pub(crate) fn credentials(body: &str) -> anyhow::Result<Credentials> {
         Some(rest.split_once(&format!("</{name}>"))?.0)
     };
     let needed = |name| element(name).with_context(|| format!("no {name} in {body}"));
-    Ok(Credentials {
-        access_key_id: AccessKeyId::parse(needed("AccessKeyId")?)?,
-        secret_access_key: SecretAccessKey::parse(needed("SecretAccessKey")?)?,
-        session_token: element("SessionToken").map(str::to_owned),
-    })
+    Ok(Credentials::parse(
+        needed("AccessKeyId")?,
+        needed("SecretAccessKey")?,
+        element("SessionToken"),
+    )?)
 }
 
 /// The form body of these parameters, encoded as the SDKs do.

@@ -25,5 +25,5 @@ pub(crate) fn sync_seconds(folder: &Path, times: usize) -> anyhow::Result<Spread
         seconds.push(begun.elapsed().as_secs_f64());
     }
     fs::remove_file(&path).with_context(context)?;
-    Spread::of(seconds).context("no appends")
+    Spread::of_rounds(seconds)
 }

@@ -1,6 +1,10 @@
 //! From samples to figures: percentiles, medians of rounds, aims.
 
+use std::fmt::Write;
 use std::time::Duration;
+
+use anyhow::Context;
+use serde_json::{Value, json};
 
 /// The middle of some rounds, and how far they lie apart.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -21,6 +25,15 @@ impl Spread {
             _ => values[half],
         };
         Some(Self { median, min, max })
+    }
+
+    /// The same where none is an error.
+    pub(crate) fn of_rounds(values: Vec<f64>) -> anyhow::Result<Self> {
+        Self::of(values).context("no rounds show nothing")
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        json!({"median": self.median, "min": self.min, "max": self.max})
     }
 }
 
@@ -86,6 +99,38 @@ impl Aim {
         let decimals = if self.aim < 10.0 { 2 } else { 1 };
         format!("{:.decimals$}{}", self.found, self.unit)
     }
+
+    pub(crate) fn json(&self) -> Value {
+        let side = match self.side {
+            Side::AtMost => "at_most",
+            Side::AtLeast => "at_least",
+        };
+        json!({
+            "what": self.what, "side": side, "aim": self.aim, "found": self.found,
+            "unit": self.unit.trim_start(), "holds": self.holds(),
+        })
+    }
+}
+
+/// The section of a page.
+pub(crate) fn aims_of_page(aims: &[Aim]) -> String {
+    let mut out = "\n## Aims\n\n| what | aim | found | holds |\n|---|---|---|---|\n".to_owned();
+    for aim in aims {
+        let holds = if aim.holds() { "yes" } else { "**no**" };
+        // A string can always be written to.
+        let _ = writeln!(out, "| {} | {} | {} | {holds} |", aim.what, aim.aimed(), aim.found());
+    }
+    out
+}
+
+/// The same for people at a terminal.
+pub(crate) fn aims_of_terminal(aims: &[Aim]) -> String {
+    let mut out = format!("\n{:<86}{:>14}{:>12}  holds\n", "aim", "", "found");
+    for aim in aims {
+        let holds = if aim.holds() { "yes" } else { "NO" };
+        let _ = writeln!(out, "{:<86}{:>14}{:>12}  {holds}", aim.what, aim.aimed(), aim.found());
+    }
+    out
 }
 
 #[cfg(test)]

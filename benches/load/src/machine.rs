@@ -3,6 +3,8 @@
 use std::fs;
 use std::process::Command;
 
+use serde_json::{Value, json};
+
 /// The machine and the compiler, as far as they tell.
 #[derive(Clone, Debug)]
 pub(crate) struct Machine {
@@ -27,6 +29,29 @@ impl Machine {
             rustc: rustc.unwrap_or_else(|_| "unknown".to_owned()),
             load_before: load.split(' ').next().and_then(|text| text.parse().ok()).unwrap_or(0.0),
         }
+    }
+
+    /// The section of a page.
+    pub(crate) fn section(&self) -> String {
+        format!(
+            "\n## The machine\n\n{}, {} cores, Linux {}, {}. Load in the minute before the run: {}.",
+            self.processor, self.cores, self.kernel, self.rustc, self.load_before
+        )
+    }
+
+    /// For people at a terminal, who know the rest.
+    pub(crate) fn line(&self) -> String {
+        format!(
+            "{}, {} cores, load before the run {}",
+            self.processor, self.cores, self.load_before
+        )
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        json!({
+            "processor": self.processor, "cores": self.cores, "kernel": self.kernel,
+            "rustc": self.rustc, "load_before": self.load_before,
+        })
     }
 }
 

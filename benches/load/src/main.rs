@@ -32,6 +32,7 @@ use std::{env, fs};
 
 use anyhow::{Context, bail};
 use clap::Parser;
+use serde_json::Value;
 
 use crate::cores::Cores;
 use crate::machine::Machine;
@@ -103,18 +104,46 @@ impl Arguments {
         self.only.is_empty() || self.only.iter().any(|only| only == name)
     }
 
-    fn effort(&self) -> anyhow::Result<Effort> {
-        let names = || WORKLOADS.iter().map(|row| row.id).chain([STANDING, GROUP_COMMIT]);
-        if let Some(unknown) = self.only.iter().find(|only| !names().any(|name| name == *only)) {
-            bail!("there is no `{unknown}`; there are: {}", names().collect::<Vec<_>>().join(", "));
+    /// Refuses what `--only` names and there is not.
+    fn only_of(&self, names: impl Iterator<Item = &'static str>) -> anyhow::Result<()> {
+        let names: Vec<_> = names.collect();
+        if let Some(unknown) = self.only.iter().find(|only| !names.contains(&only.as_str())) {
+            bail!("there is no `{unknown}`; there are: {}", names.join(", "));
         }
-        // The open loop stays below the ten seconds that the product gives a connection for its
-        // first request: at a low rate some are never used.
-        let (rounds, seconds, open) = if self.quick { (5, 0.3, 0.8) } else { (15, 1.0, 5.0) };
-        let seconds = self.seconds.unwrap_or(seconds);
+        Ok(())
+    }
+
+    fn turn(&self, usual: f64) -> anyhow::Result<Duration> {
+        let seconds = self.seconds.unwrap_or(usual);
         if !(0.05..=60.0).contains(&seconds) {
             bail!("a turn lasts 0.05 to 60 seconds, not {seconds}");
         }
+        Ok(Duration::from_secs_f64(seconds))
+    }
+
+    /// Writes and prints what was found, in the forms that are asked for.
+    fn tell<R>(
+        &self,
+        report: &R,
+        page: fn(&R) -> String,
+        json: fn(&R) -> Value,
+        plain: fn(&R) -> String,
+    ) -> anyhow::Result<()> {
+        if let Some(path) = &self.markdown {
+            fs::write(path, page(report)).with_context(|| path.display().to_string())?;
+        }
+        match self.json {
+            true => println!("{}", json(report)),
+            false => print!("{}", plain(report)),
+        }
+        Ok(())
+    }
+
+    fn effort(&self) -> anyhow::Result<Effort> {
+        self.only_of(WORKLOADS.iter().map(|row| row.id).chain([STANDING, GROUP_COMMIT]))?;
+        // The open loop stays below the ten seconds that the product gives a connection for its
+        // first request: at a low rate some are never used.
+        let (rounds, seconds, open) = if self.quick { (5, 0.3, 0.8) } else { (15, 1.0, 5.0) };
         if !(1..=1000).contains(&self.connections) {
             bail!("there are 1 to 1000 connections, not {}", self.connections);
         }
@@ -122,18 +151,13 @@ impl Arguments {
             rounds: self.rounds.map_or(rounds, usize::from),
             connections: self.connections,
             warm: Duration::from_millis(150),
-            turn: Duration::from_secs_f64(seconds),
+            turn: self.turn(seconds)?,
             open: Duration::from_secs_f64(if self.no_latency { 0.0 } else { open }),
         })
     }
-}
 
-impl Arguments {
     fn scale_effort(&self) -> anyhow::Result<scale::Effort> {
-        let names = || scale::WORKLOADS.iter().map(|row| row.id);
-        if let Some(unknown) = self.only.iter().find(|only| !names().any(|name| name == *only)) {
-            bail!("there is no `{unknown}`; there are: {}", names().collect::<Vec<_>>().join(", "));
-        }
+        self.only_of(scale::WORKLOADS.iter().map(|row| row.id))?;
         if !(1..=1000).contains(&self.shrink) {
             bail!("the big store can be 1 to 1000 times smaller, not {}", self.shrink);
         }
@@ -141,21 +165,12 @@ impl Arguments {
         let rounds = self.rounds.map_or(rounds, usize::from);
         Ok(scale::Effort { rounds, shrink: self.shrink, connections: scale::CONNECTIONS })
     }
-}
 
-impl Arguments {
     fn s3_effort(&self) -> anyhow::Result<s3::Effort> {
-        let names = || s3::WORKLOADS.iter().map(|row| row.id);
-        if let Some(unknown) = self.only.iter().find(|only| !names().any(|name| name == *only)) {
-            bail!("there is no `{unknown}`; there are: {}", names().collect::<Vec<_>>().join(", "));
-        }
+        self.only_of(s3::WORKLOADS.iter().map(|row| row.id))?;
         let (rounds, seconds) = if self.quick { (3, 0.5) } else { (9, 2.0) };
-        let seconds = self.seconds.unwrap_or(seconds);
-        if !(0.05..=60.0).contains(&seconds) {
-            bail!("a turn lasts 0.05 to 60 seconds, not {seconds}");
-        }
         let rounds = self.rounds.map_or(rounds, usize::from);
-        Ok(s3::Effort { rounds, turn: Duration::from_secs_f64(seconds) })
+        Ok(s3::Effort { rounds, turn: self.turn(seconds)? })
     }
 }
 
@@ -168,14 +183,7 @@ fn main() -> anyhow::Result<()> {
         return scaled(&arguments);
     }
     let report = run(&arguments)?;
-    if let Some(path) = &arguments.markdown {
-        fs::write(path, page::page(&report)).with_context(|| path.display().to_string())?;
-    }
-    match arguments.json {
-        true => println!("{}", report::json(&report)),
-        false => print!("{}", report::plain(&report)),
-    }
-    Ok(())
+    arguments.tell(&report, page::page, report::json, report::plain)
 }
 
 /// `--scale`: another comparison, on other stores.
@@ -184,14 +192,7 @@ fn scaled(arguments: &Arguments) -> anyhow::Result<()> {
     let machine = Machine::look();
     let (programs, folder) = start(arguments, scale::SETTINGS)?;
     let report = scale::run(&programs, &folder, machine, effort, |name| arguments.wants(name))?;
-    if let Some(path) = &arguments.markdown {
-        fs::write(path, scale::page(&report)).with_context(|| path.display().to_string())?;
-    }
-    match arguments.json {
-        true => println!("{}", scale::json(&report)),
-        false => print!("{}", scale::plain(&report)),
-    }
-    Ok(())
+    arguments.tell(&report, scale::page, scale::json, scale::plain)
 }
 
 /// `--s3`: another comparison, with other neighbours.
@@ -201,14 +202,7 @@ fn gateway(arguments: &Arguments, nginx: &Path) -> anyhow::Result<()> {
     let (programs, folder) = start(arguments, &[])?;
     let wants = |name: &str| arguments.wants(name);
     let report = s3::run(&programs, nginx, &folder, machine, effort, wants)?;
-    if let Some(path) = &arguments.markdown {
-        fs::write(path, s3::page(&report)).with_context(|| path.display().to_string())?;
-    }
-    match arguments.json {
-        true => println!("{}", s3::json(&report)),
-        false => print!("{}", s3::plain(&report)),
-    }
-    Ok(())
+    arguments.tell(&report, s3::page, s3::json, s3::plain)
 }
 
 /// The programs, and the folder of this run.

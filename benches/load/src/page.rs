@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crate::figures::aims_of_page;
 use crate::report::{Report, aims, percentiles, standing_lines, title, verifications};
 
 /// The whole page.
@@ -12,10 +13,7 @@ pub(crate) fn page(report: &Report) -> String {
         let _ = writeln!(out, "{text}");
     };
     let (machine, effort) = (&report.machine, &report.effort);
-    line(format!(
-        "\n## The machine\n\n{}, {} cores, Linux {}, {}. Load in the minute before the run: {}.",
-        machine.processor, machine.cores, machine.kernel, machine.rustc, machine.load_before
-    ));
+    line(machine.section());
     let cores = match (report.divided, machine.cores.saturating_sub(1)) {
         (true, 1) => "the load has one core and the servers the other".to_owned(),
         (true, others) => format!("the load has one core and the servers the other {others}"),
@@ -61,11 +59,7 @@ pub(crate) fn page(report: &Report) -> String {
     for text in standing_lines(report) {
         line(format!("- {text}"));
     }
-    line("\n## Aims\n\n| what | aim | found | holds |\n|---|---|---|---|".to_owned());
-    for aim in aims(report) {
-        let holds = if aim.holds() { "yes" } else { "**no**" };
-        line(format!("| {} | {} | {} | {holds} |", aim.what, aim.aimed(), aim.found()));
-    }
+    out += &aims_of_page(&aims(report));
     out
 }
 

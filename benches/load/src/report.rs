@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::figures::{Aim, Latency, Side, Spread};
+use crate::figures::{Aim, Latency, Side, Spread, aims_of_terminal};
 use crate::machine::Machine;
 use crate::measure::{Effort, Row};
 use crate::standing::{GroupCommit, Standing};
@@ -92,11 +92,7 @@ pub(crate) fn plain(report: &Report) -> String {
     let mut line = |text: String| {
         let _ = writeln!(out, "{}", text.trim_end());
     };
-    let machine = &report.machine;
-    line(format!(
-        "{}, {} cores, load before the run {}",
-        machine.processor, machine.cores, machine.load_before
-    ));
+    line(report.machine.line());
     if !report.rows.is_empty() {
         let heads = ["requests/s", "CPU µs", "× hello", "(min to max)", "aim"];
         let [rate, cpu, ratio, range, aim] = heads;
@@ -133,11 +129,7 @@ pub(crate) fn plain(report: &Report) -> String {
     for text in standing_lines(report) {
         line(text);
     }
-    line(format!("\n{:<86}{:>14}{:>12}  holds", "aim", "", "found"));
-    for aim in aims(report) {
-        let holds = if aim.holds() { "yes" } else { "NO" };
-        line(format!("{:<86}{:>14}{:>12}  {holds}", aim.what, aim.aimed(), aim.found()));
-    }
+    out += &aims_of_terminal(&aims(report));
     out
 }
 
@@ -188,7 +180,6 @@ pub(crate) fn standing_lines(report: &Report) -> Vec<String> {
 
 /// One object; its fields stay what they are.
 pub(crate) fn json(report: &Report) -> Value {
-    let spread = |it: &Spread| json!({"median": it.median, "min": it.min, "max": it.max});
     let us = |time: Duration| time.as_secs_f64() * 1e6;
     let latency = |(rate, it): &(u32, Latency)| {
         json!({
@@ -200,50 +191,37 @@ pub(crate) fn json(report: &Report) -> Value {
         json!({
             "name": row.workload.map_or("hello", |workload| workload.id),
             "title": title(row),
-            "requests_per_second": spread(&row.per_second),
-            "cpu_us": spread(&row.cpu_us),
-            "hello_cpu_us": spread(&row.hello_us),
-            "ratio": spread(&row.ratio),
+            "requests_per_second": row.per_second.json(),
+            "cpu_us": row.cpu_us.json(),
+            "hello_cpu_us": row.hello_us.json(),
+            "ratio": row.ratio.json(),
             "ratio_aim": row.workload.and_then(|workload| workload.aim),
             "latency": row.latency.iter().map(latency).collect::<Vec<_>>(),
         })
     };
-    let aim = |aim: &Aim| {
-        let side = match aim.side {
-            Side::AtMost => "at_most",
-            Side::AtLeast => "at_least",
-        };
-        json!({
-            "what": aim.what, "side": side, "aim": aim.aim, "found": aim.found,
-            "unit": aim.unit.trim_start(), "holds": aim.holds(),
-        })
-    };
-    let (machine, effort) = (&report.machine, &report.effort);
+    let effort = &report.effort;
     json!({
-        "machine": {
-            "processor": machine.processor, "cores": machine.cores, "kernel": machine.kernel,
-            "rustc": machine.rustc, "load_before": machine.load_before,
-        },
+        "machine": report.machine.json(),
         "run": {
             "rounds": effort.rounds, "turn_seconds": effort.turn.as_secs_f64(),
             "connections": effort.connections, "load_has_its_own_core": report.divided,
         },
         "rows": report.rows.iter().map(row).collect::<Vec<_>>(),
         "verifications": report.verifications.map(|it| json!({
-            "rsa2048_us": spread(&it.rsa2048_us), "p256_us": spread(&it.p256_us),
+            "rsa2048_us": it.rsa2048_us.json(), "p256_us": it.p256_us.json(),
         })),
         "group_commit": report.group_commit.map(|it| json!({
-            "disk_per_second": spread(&it.durable), "memory_per_second": spread(&it.memory),
-            "sync_ms": spread(&it.sync_ms), "share": spread(&it.share),
+            "disk_per_second": it.durable.json(), "memory_per_second": it.memory.json(),
+            "sync_ms": it.sync_ms.json(), "share": it.share.json(),
         })),
         "server": {
-            "first_answer_ms": report.standing.map(|it| spread(&it.first_answer_ms)),
-            "start_cpu_ms": report.standing.map(|it| spread(&it.start_cpu_ms)),
+            "first_answer_ms": report.standing.map(|it| it.first_answer_ms.json()),
+            "start_cpu_ms": report.standing.map(|it| it.start_cpu_ms.json()),
             "idle_bytes": report.standing.map(|it| it.idle_bytes),
             "peak_bytes": report.peak_bytes,
             "stripped_binary_bytes": report.binary_bytes,
         },
-        "aims": aims(report).iter().map(aim).collect::<Vec<_>>(),
+        "aims": aims(report).iter().map(Aim::json).collect::<Vec<_>>(),
     })
 }
 

@@ -199,7 +199,7 @@ fn push_encoded(out: &mut String, text: &str) {
 mod tests {
     use std::collections::HashSet;
 
-    use daypass_sigv4::{Regions, Rules, SigningKey, presented, verify};
+    use daypass_sigv4::{Rules, SigningKey, presented, verify};
 
     use super::*;
 
@@ -244,12 +244,7 @@ mod tests {
                 let presented = presented(&request).unwrap().unwrap();
                 let secret = SecretAccessKey::parse(SECRET).unwrap();
                 let key = SigningKey::derive(&secret, presented.scope());
-                let rules = Rules {
-                    service: "sts",
-                    regions: Regions::AnyNonEmpty,
-                    normalize_path: true,
-                    skew_seconds: 900,
-                };
+                let rules = Rules::of("sts");
                 let at = now() + SignedDuration::from_secs(later);
                 verify(&presented, &request, body.as_bytes(), &key, &rules, at).unwrap();
             }

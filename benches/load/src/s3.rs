@@ -199,13 +199,13 @@ fn measured(places: &Places, workload: &'static Workload, effort: Effort) -> any
     let [direct, nginx, gateway] = &turns;
     let neighbours =
         || nginx.iter().zip(gateway).map(|(nginx, gateway)| (nginx.cpu_us(), gateway.cpu_us()));
-    let spread = |values: Vec<f64>| Spread::of(values).context("no rounds show nothing");
-    let ratio = spread(neighbours().map(|(nginx, gateway)| gateway / nginx).collect())?;
-    let more_us = spread(neighbours().map(|(nginx, gateway)| gateway - nginx).collect())?;
+    let ratio = Spread::of_rounds(neighbours().map(|(nginx, gateway)| gateway / nginx).collect())?;
+    let more_us =
+        Spread::of_rounds(neighbours().map(|(nginx, gateway)| gateway - nginx).collect())?;
     let way = |turns: &[Turn], place: &places::Place| {
         anyhow::Ok(Way {
-            per_second: spread(turns.iter().map(Turn::per_second).collect())?,
-            cpu_us: spread(turns.iter().map(Turn::cpu_us).collect())?,
+            per_second: Spread::of_rounds(turns.iter().map(Turn::per_second).collect())?,
+            cpu_us: Spread::of_rounds(turns.iter().map(Turn::cpu_us).collect())?,
             latency: middle(turns).context("no rounds show nothing")?,
             peak_bytes: place.process.memory("VmHWM")?,
         })
@@ -244,5 +244,5 @@ fn hash_ms(times: usize) -> anyhow::Result<Spread> {
         std::hint::black_box(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &data));
         found.push(begun.elapsed().as_secs_f64() * 1e3 * 16.0);
     }
-    Spread::of(found).context("no rounds show nothing")
+    Spread::of_rounds(found)
 }

@@ -189,12 +189,11 @@ fn rows(
                 break;
             }
         }
-        let spread = |values| Spread::of(values).context("no rounds show nothing");
         let row = Row {
             workload,
-            small_us: spread(small_us)?,
-            big_us: spread(big_us)?,
-            ratio: spread(ratio)?,
+            small_us: Spread::of_rounds(small_us)?,
+            big_us: Spread::of_rounds(big_us)?,
+            ratio: Spread::of_rounds(ratio)?,
         };
         eprintln!(
             "{}: {:.1} µs small, {:.1} µs big, {:.2} times",
@@ -255,8 +254,8 @@ impl Store {
         }
         Ok(Whole {
             size: self.size,
-            first_answer_ms: Spread::of(took).context("no starts")?,
-            start_cpu_ms: Spread::of(cpu).context("no starts")?,
+            first_answer_ms: Spread::of_rounds(took)?,
+            start_cpu_ms: Spread::of_rounds(cpu)?,
             later_cpu_ms,
             idle_bytes,
             peak_bytes,

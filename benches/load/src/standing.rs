@@ -58,8 +58,8 @@ pub(crate) fn starts(programs: &Programs, data: &Path, world: &World) -> anyhow:
     thread::sleep(IDLE);
     let idle_bytes = server.memory("VmRSS")?;
     server.stop()?;
-    let first_answer_ms = Spread::of(took).context("no starts")?;
-    let start_cpu_ms = Spread::of(cpu).context("no starts")?;
+    let first_answer_ms = Spread::of_rounds(took)?;
+    let start_cpu_ms = Spread::of_rounds(cpu)?;
     eprintln!("first answer: {:.1} ms", first_answer_ms.median);
     Ok(Standing { first_answer_ms, start_cpu_ms, idle_bytes })
 }
@@ -151,12 +151,11 @@ pub(crate) fn group_commit(
         shares.push(share);
     }
     other.process.stop()?;
-    let spread = |values| Spread::of(values).context("no rounds show nothing");
     Ok(GroupCommit {
-        durable: spread(durables)?,
-        memory: spread(memories)?,
-        sync_ms: spread(syncs)?,
-        share: spread(shares)?,
+        durable: Spread::of_rounds(durables)?,
+        memory: Spread::of_rounds(memories)?,
+        sync_ms: Spread::of_rounds(syncs)?,
+        share: Spread::of_rounds(shares)?,
     })
 }
 

@@ -385,8 +385,6 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "LIMIT", env = "DAYPASS_RATE_LIMIT_ADDRESS", hide_env_values = true)]
     rate_limit_address: Option<String>,
 
-    #[command(flatten)]
-    s3: S3Flags,
     /// Address and port on which proxies (nginx, Caddy, Envoy) ask whether they may let a request
     /// through; on this machine without TLS, elsewhere with the server's certificate [default: none]
     #[arg(
@@ -419,6 +417,10 @@ pub(crate) struct Serve {
     /// Form of log lines: text or json [default: text]
     #[arg(long, value_name = "FORM", env = "DAYPASS_LOG_FORMAT", hide_env_values = true)]
     log_format: Option<String>,
+
+    // The last: whatever came behind it would stand below its heading.
+    #[command(flatten)]
+    s3: S3Flags,
 }
 
 impl Serve {
@@ -488,6 +490,18 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    /// Its heading would stand over all flags that are declared behind it.
+    #[test]
+    fn only_the_flags_of_the_gateway_stand_below_its_heading() {
+        let mut cli = Cli::command();
+        let serve = cli.find_subcommand_mut("serve").unwrap();
+        for flag in serve.get_opts() {
+            let name = flag.get_long().unwrap();
+            let is_below = flag.get_help_heading() == Some("S3 gateway");
+            assert_eq!(is_below, name.starts_with("s3-"), "--{name}");
+        }
     }
 
     #[test]

@@ -1,11 +1,9 @@
 //! Session tokens: sealed at issuing, opened whenever a session is used.
 
-use daypass_names::{
-    AccessKeyId, AccountId, Constrained, Partition, SessionName, SourceIdentity, UniqueId,
-};
+use daypass_names::{AccessKeyId, AccountId, Constrained, SessionName, SourceIdentity, UniqueId};
 use daypass_token::{
-    KeyRing, Nonce, Origin, OriginKind, RingKey, RingKeyId, Session, SessionKind, SessionPolicies,
-    Tag, open_session, seal_session,
+    KeyRing, Nonce, Origin, RingKey, RingKeyId, Session, SessionKind, SessionPolicies, Tag,
+    open_session, seal_session,
 };
 use zeroize::Zeroizing;
 
@@ -50,35 +48,14 @@ fn ring() -> anyhow::Result<KeyRing> {
 /// A session of a role, made with nothing but a name.
 fn small() -> anyhow::Result<Session> {
     let issued_ms = now()?.as_millisecond();
+    let account = AccountId::parse(ACCOUNT)?;
+    let user = UniqueId::parse("AIDAAAAAAAAAAAAAAAAAA")?;
+    let origin =
+        Origin::of_access_key(&AccessKeyId::parse(ADMIN_KEY)?, account, Some(user), issued_ms);
     Ok(Session {
-        kind: SessionKind::Role,
-        partition: Partition::Aws,
-        account: AccountId::parse(ACCOUNT)?,
         principal: Some(UniqueId::parse("AROAAAAAAAAAAAAAAAAAA")?),
         session_name: Some(SessionName::parse("job-1")?),
-        issued_ms,
-        expires_s: issued_ms / 1000 + 3600,
-        chain_depth: 0,
-        mfa_at_s: None,
-        session_policies: None,
-        tags: Vec::new(),
-        transitive_tag_keys: Vec::new(),
-        source_identity: None,
-        origin: Origin {
-            kind: OriginKind::AccessKey,
-            principal: Some(UniqueId::parse("AIDAAAAAAAAAAAAAAAAAA")?),
-            digest: Origin::digest_of(&[ADMIN_KEY]),
-            began_ms: issued_ms,
-            account: Some(AccountId::parse(ACCOUNT)?),
-            provider: None,
-        },
-        creating_access_key: None,
-        ancestors: Vec::new(),
-        creator: None,
-        federated_name: None,
-        federation_facts: Vec::new(),
-        all_regions: false,
-        delivery: None,
+        ..Session::new(SessionKind::Role, account, origin, issued_ms / 1000 + 3600)
     })
 }
 

@@ -4,8 +4,8 @@
 use anyhow::Context as _;
 use daypass_names::{AccessKeyId, Constrained, SecretAccessKey};
 use daypass_sigv4::{
-    CredentialId, Credentials, Fault, Regions, Request, Rules, SigningKey, SigningKeys, Verified,
-    presented, sign, verify,
+    CredentialId, Credentials, Fault, Request, Rules, SigningKey, SigningKeys, Verified, presented,
+    sign, verify,
 };
 use jiff::Timestamp;
 
@@ -15,12 +15,7 @@ use crate::world::{self, ADMIN_KEY, ADMIN_SECRET, USER_AGENT};
 const BODY: &[u8] = b"Action=AssumeRole&RoleArn=arn%3Aaws%3Aiam%3A%3A123456789012%3Arole%2Freader\
     &RoleSessionName=job-1&Version=2011-06-15";
 
-const RULES: Rules<'_> = Rules {
-    service: "sts",
-    regions: Regions::AnyNonEmpty,
-    normalize_path: true,
-    skew_seconds: 900,
-};
+const RULES: Rules<'_> = Rules::of("sts");
 
 /// A request and what it was signed with.
 struct Signed {

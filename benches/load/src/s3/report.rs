@@ -5,9 +5,9 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use super::{Report, Row, Way};
-use crate::figures::{Aim, Side, Spread};
+use crate::figures::{Aim, Side, aims_of_page};
+use crate::report::mib;
 
-const MIB: f64 = 1024.0 * 1024.0;
 /// The gateway's CPU time over nginx's for larger objects, at most.
 const RATIO: f64 = 1.3;
 /// What a small request may take the gateway more than nginx, in microseconds.
@@ -33,7 +33,7 @@ fn aims(report: &Report) -> Vec<Aim> {
         }
         if row.workload.is_large() {
             let what = format!("{title}: memory beyond what the idle gateway has");
-            let found = row.gateway.peak_bytes.saturating_sub(report.idle_bytes) as f64 / MIB;
+            let found = mib(row.gateway.peak_bytes.saturating_sub(report.idle_bytes));
             aims.push(Aim { what, side: Side::AtMost, aim: STREAMING_MIB, found, unit: " MiB" });
         }
     }
@@ -47,11 +47,10 @@ pub(crate) fn plain(report: &Report) -> String {
 
 /// One line for a program.
 pub(crate) fn json(report: &Report) -> Value {
-    let spread = |spread: &Spread| json!([spread.median, spread.min, spread.max]);
     let way = |way: &Way| {
         json!({
-            "per_second": spread(&way.per_second),
-            "cpu_us": spread(&way.cpu_us),
+            "per_second": way.per_second.json(),
+            "cpu_us": way.cpu_us.json(),
             "p50_us": way.latency.p50.as_micros() as u64,
             "p99_us": way.latency.p99.as_micros() as u64,
             "peak_bytes": way.peak_bytes,
@@ -63,34 +62,22 @@ pub(crate) fn json(report: &Report) -> Value {
             "direct": way(&row.direct),
             "nginx": way(&row.nginx),
             "gateway": way(&row.gateway),
-            "ratio": spread(&row.ratio),
-            "more_us": spread(&row.more_us),
+            "ratio": row.ratio.json(),
+            "more_us": row.more_us.json(),
         })
     });
-    let aims = aims(report).into_iter().map(
-        |aim| json!({"what": aim.what, "aim": aim.aim, "found": aim.found, "holds": aim.holds()}),
-    );
     json!({
+        "machine": report.machine.json(),
         "rows": rows.collect::<Vec<_>>(),
         "idle_bytes": report.idle_bytes,
-        "hash_ms_per_gib": spread(&report.hash_ms),
-        "aims": aims.collect::<Vec<_>>(),
+        "hash_ms_per_gib": report.hash_ms.json(),
+        "aims": aims(report).iter().map(Aim::json).collect::<Vec<_>>(),
     })
 }
 
 /// The whole page.
 pub(crate) fn page(report: &Report) -> String {
-    let machine = &report.machine;
-    format!(
-        "{INTRODUCTION}\n## The machine\n\n{}, {} cores, Linux {}, {}. Load in the minute before the \
-         run: {}.\n\n{}",
-        machine.processor,
-        machine.cores,
-        machine.kernel,
-        machine.rustc,
-        machine.load_before,
-        tables(report)
-    )
+    format!("{INTRODUCTION}{}\n\n{}", report.machine.section(), tables(report))
 }
 
 fn tables(report: &Report) -> String {
@@ -133,9 +120,8 @@ fn tables(report: &Report) -> String {
         let Some(bytes) = row.workload.bytes().filter(|_| !row.workload.is_small()) else {
             continue;
         };
-        let bytes = bytes as f64;
-        let per_gib = |way: &Way| way.cpu_us.median / 1e3 * (1024.0 * MIB) / bytes;
-        let rate = |way: &Way| way.per_second.median * bytes / MIB;
+        let per_gib = |way: &Way| way.cpu_us.median / 1e3 * 1024.0 / mib(bytes);
+        let rate = |way: &Way| way.per_second.median * mib(bytes);
         line(format!(
             "| {} | {:.0} | {:.0} | {:.0} | {:.0} | {:.0} |",
             row.workload.title,
@@ -179,21 +165,17 @@ fn tables(report: &Report) -> String {
     line(format!(
         "\n## Memory\n\nThe most that was resident, in MiB; the gateway had {:.1} before the load.\n\n\
          | request | nginx | gateway |\n|---|---:|---:|",
-        report.idle_bytes as f64 / MIB
+        mib(report.idle_bytes)
     ));
     for row in &report.rows {
         line(format!(
             "| {} | {:.1} | {:.1} |",
             row.workload.title,
-            row.nginx.peak_bytes as f64 / MIB,
-            row.gateway.peak_bytes as f64 / MIB
+            mib(row.nginx.peak_bytes),
+            mib(row.gateway.peak_bytes)
         ));
     }
-    line("\n## Aims\n\n| what | aim | found | holds |\n|---|---|---|---|".to_owned());
-    for aim in aims(report) {
-        let holds = if aim.holds() { "yes" } else { "**no**" };
-        line(format!("| {} | {} | {} | {holds} |", aim.what, aim.aimed(), aim.found()));
-    }
+    out += &aims_of_page(&aims(report));
     out
 }
 

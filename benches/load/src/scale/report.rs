@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::workloads::PAGE;
 use super::{BOUND, Report, Row, SMALL, Whole};
-use crate::figures::{Aim, Side, Spread};
+use crate::figures::{Aim, Side, aims_of_page, aims_of_terminal};
 use crate::report::mib;
 
 /// What the caches of a server hold at most: those of the store and of each kind of entity.
@@ -44,11 +44,7 @@ pub(crate) fn plain(report: &Report) -> String {
     let mut line = |text: String| {
         let _ = writeln!(out, "{}", text.trim_end());
     };
-    let machine = &report.machine;
-    line(format!(
-        "{}, {} cores, load before the run {}\n",
-        machine.processor, machine.cores, machine.load_before
-    ));
+    line(format!("{}\n", report.machine.line()));
     line(format!("{:<48}{:>10}{:>10}{:>8}  (min to max)", "CPU µs", "small", "big", "×"));
     for row in &report.rows {
         line(format!(
@@ -65,11 +61,7 @@ pub(crate) fn plain(report: &Report) -> String {
     for whole in &report.stores {
         line(whole_line(whole));
     }
-    line(format!("\n{:<76}{:>16}{:>12}  holds", "aim", "", "found"));
-    for aim in aims(report) {
-        let holds = if aim.holds() { "yes" } else { "NO" };
-        line(format!("{:<76}{:>16}{:>12}  {holds}", aim.what, aim.aimed(), aim.found()));
-    }
+    out += &aims_of_terminal(&aims(report));
     out
 }
 
@@ -91,12 +83,11 @@ fn whole_line(whole: &Whole) -> String {
 
 /// One object; its fields stay what they are.
 pub(crate) fn json(report: &Report) -> Value {
-    let spread = |it: &Spread| json!({"median": it.median, "min": it.min, "max": it.max});
     let row = |row: &Row| {
         json!({
             "name": row.workload.id, "title": row.workload.title,
-            "small_cpu_us": spread(&row.small_us), "big_cpu_us": spread(&row.big_us),
-            "ratio": spread(&row.ratio), "ratio_aim": BOUND,
+            "small_cpu_us": row.small_us.json(), "big_cpu_us": row.big_us.json(),
+            "ratio": row.ratio.json(), "ratio_aim": BOUND,
         })
     };
     let store = |whole: &Whole| {
@@ -104,31 +95,22 @@ pub(crate) fn json(report: &Report) -> Value {
         json!({
             "name": size.name, "users": size.users, "groups": size.groups, "roles": size.roles,
             "policies": size.policies, "accounts": size.accounts,
-            "first_answer_ms": spread(&whole.first_answer_ms),
-            "start_cpu_ms": spread(&whole.start_cpu_ms), "later_cpu_ms": whole.later_cpu_ms,
+            "first_answer_ms": whole.first_answer_ms.json(),
+            "start_cpu_ms": whole.start_cpu_ms.json(), "later_cpu_ms": whole.later_cpu_ms,
             "idle_bytes": whole.idle_bytes, "peak_bytes": whole.peak_bytes,
             "disk_bytes": whole.disk_bytes, "fill_seconds": whole.fill_seconds,
         })
     };
-    let aim = |aim: &Aim| {
-        json!({
-            "what": aim.what, "aim": aim.aim, "found": aim.found, "unit": aim.unit.trim_start(),
-            "holds": aim.holds(),
-        })
-    };
-    let (machine, effort) = (&report.machine, report.effort);
+    let effort = report.effort;
     json!({
-        "machine": {
-            "processor": machine.processor, "cores": machine.cores, "kernel": machine.kernel,
-            "rustc": machine.rustc, "load_before": machine.load_before,
-        },
+        "machine": report.machine.json(),
         "run": {
             "rounds": effort.rounds, "connections": effort.connections,
             "load_has_its_own_core": report.divided,
         },
         "rows": report.rows.iter().map(row).collect::<Vec<_>>(),
         "stores": report.stores.iter().map(store).collect::<Vec<_>>(),
-        "aims": aims(report).iter().map(aim).collect::<Vec<_>>(),
+        "aims": aims(report).iter().map(Aim::json).collect::<Vec<_>>(),
     })
 }
 
@@ -162,11 +144,8 @@ pub(crate) fn page(report: &Report) -> String {
             whole.fill_seconds
         ));
     }
-    let (machine, effort) = (&report.machine, report.effort);
-    line(format!(
-        "\n## The machine\n\n{}, {} cores, Linux {}, {}. Load in the minute before the run: {}.",
-        machine.processor, machine.cores, machine.kernel, machine.rustc, machine.load_before
-    ));
+    let effort = report.effort;
+    line(report.machine.section());
     line(format!(
         "\n## Work for a request\n\nThe server's CPU time for a request in microseconds: medians of {} \
          rounds over {} connections, in which the two take turns, and for the ratio the smallest and \
@@ -196,11 +175,7 @@ pub(crate) fn page(report: &Report) -> String {
             mib(whole.peak_bytes)
         ));
     }
-    line("\n## Aims\n\n| what | aim | found | holds |\n|---|---|---|---|".to_owned());
-    for aim in aims(report) {
-        let holds = if aim.holds() { "yes" } else { "**no**" };
-        line(format!("| {} | {} | {} | {holds} |", aim.what, aim.aimed(), aim.found()));
-    }
+    out += &aims_of_page(&aims(report));
     out
 }
 
@@ -226,6 +201,7 @@ mod tests {
     use super::super::workloads::WORKLOADS;
     use super::super::{BIG, Effort};
     use super::*;
+    use crate::figures::Spread;
     use crate::machine::Machine;
 
     fn spread(median: f64) -> Spread {
