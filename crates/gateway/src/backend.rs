@@ -18,7 +18,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use daypass_sigv4::{Credentials, Request, Signer};
+use daypass_sigv4::{ForeignCredentials, Request, Signer};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use jiff::Timestamp;
@@ -53,7 +53,7 @@ pub struct BackendSettings {
     /// The Region that requests to it are signed for.
     pub region: String,
     /// What they are signed with.
-    pub credentials: Credentials,
+    pub credentials: ForeignCredentials,
     /// How TLS is spoken with it, if the origin says so.
     pub tls: Option<Arc<ClientConfig>>,
     /// Whether plain HTTP may go to private networks, and not to this machine only.

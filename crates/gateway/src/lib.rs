@@ -50,7 +50,7 @@ pub use classify::{Classified, Need, ObjectRef, classify};
 pub use condition_keys::{Keys, Lists};
 pub use copy_source::CopySource;
 pub use data_events::{DataEvents, DataEventsFault};
-pub use daypass_sigv4::Credentials;
+pub use daypass_sigv4::ForeignCredentials;
 pub use documents::*;
 pub use domains::Domains;
 pub use fault::{S3Code, S3Fault};

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use daypass_gateway::{BackendUrl, Credentials, DataEvents, Domains};
+use daypass_gateway::{BackendUrl, DataEvents, Domains, ForeignCredentials};
 
 use crate::config::{
     ConfigFault, DEFAULT_REGION, Layer, parse_address, parse_region, read_secret,
@@ -19,7 +19,7 @@ pub struct S3Settings {
     /// The S3 server behind it.
     pub backend: BackendUrl,
     /// What requests to that are signed with.
-    pub credentials: Credentials,
+    pub credentials: ForeignCredentials,
     /// The Region that they are signed for.
     pub region: String,
     /// PEM file with the authorities that its certificate must come from; without it, those that

@@ -1,7 +1,6 @@
 //! What is waited for and for how long. The runtime's clock is paused: it jumps to the next timer as
 //! soon as nothing else can happen.
 
-use daypass_names::{AccessKeyId, Constrained, SecretAccessKey};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
@@ -12,11 +11,7 @@ fn backend(port: u16) -> Backend {
     Backend::new(BackendSettings {
         url: BackendUrl::parse(&format!("http://127.0.0.1:{port}")).unwrap(),
         region: "us-east-1".to_owned(),
-        credentials: Credentials {
-            access_key_id: AccessKeyId::parse("AKIABACKENDEXAMPLE").unwrap(),
-            secret_access_key: SecretAccessKey::parse("backend-example-secret-key").unwrap(),
-            session_token: None,
-        },
+        credentials: ForeignCredentials::parse("admin", "backend-example", None).unwrap(),
         tls: None,
         private_plain_http: false,
     })
