@@ -59,6 +59,17 @@ pub(crate) struct S3Flags {
     )]
     s3_backend_plain_http: Option<bool>,
 
+    /// Seconds that the backend may take to begin its answer, and rest within it, 1 to 900 [default: 60]
+    ///
+    /// Copies, the end of multipart uploads and DeleteObjects have 15 minutes whatever this says.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "DAYPASS_S3_BACKEND_TIMEOUT",
+        hide_env_values = true
+    )]
+    s3_backend_timeout: Option<u32>,
+
     /// Pass keys on that have empty segments, such as `a//b`: the backend keeps keys byte for byte
     /// [default: false]
     ///
@@ -124,6 +135,7 @@ impl S3Flags {
         layer.s3_backend_region = self.s3_backend_region;
         layer.s3_backend_ca = self.s3_backend_ca;
         layer.s3_backend_plain_http = self.s3_backend_plain_http;
+        layer.s3_backend_timeout = self.s3_backend_timeout;
         layer.s3_backend_exact_keys = self.s3_backend_exact_keys;
         layer.s3_domain = self.s3_domain;
         layer.s3_anonymous = self.s3_anonymous;

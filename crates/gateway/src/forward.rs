@@ -12,8 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use hyper::body::Body;
 
 use crate::backend::{
-    BackendFault, BackendReply, BackendRequest, EMPTY_SHA256, HEAD_TIMEOUT, LONG_HEAD_TIMEOUT,
-    SendProgress, SentBody,
+    BackendFault, BackendReply, BackendRequest, EMPTY_SHA256, LONG_TIMEOUT, SendProgress, SentBody,
 };
 use crate::client_body::{ClientBody, ClientBodyFault, LastLook, fault_in};
 use crate::event::Event;
@@ -169,7 +168,7 @@ async fn send(allowed: &Allowed<'_>, request: BackendRequest) -> Result<BackendR
         allowed.gateway.backend.send(request, allowed.proven.now()).await;
     let mut reply = sent?;
     if is_long(allowed.classified.operation()) {
-        reply.body.rest_for(LONG_HEAD_TIMEOUT);
+        reply.body.rest_for(LONG_TIMEOUT);
     }
     Ok(reply)
 }
@@ -178,7 +177,6 @@ async fn send(allowed: &Allowed<'_>, request: BackendRequest) -> Result<BackendR
 pub(crate) fn request_of(allowed: &Allowed<'_>) -> Result<BackendRequest, S3Fault> {
     let head = allowed.head;
     let headers: HeaderMap = head.backend_headers()?.into_iter().collect();
-    let is_long = is_long(allowed.classified.operation());
     Ok(BackendRequest {
         method: head.method().clone(),
         path: head.backend_path(),
@@ -186,7 +184,7 @@ pub(crate) fn request_of(allowed: &Allowed<'_>) -> Result<BackendRequest, S3Faul
         headers,
         payload: EMPTY_SHA256.to_owned(),
         body: SentBody::Empty,
-        head_timeout: if is_long { LONG_HEAD_TIMEOUT } else { HEAD_TIMEOUT },
+        is_long: is_long(allowed.classified.operation()),
     })
 }
 

@@ -133,6 +133,8 @@ pub struct Layer {
     pub s3_backend_ca: Option<PathBuf>,
     /// Whether it may be asked over plain HTTP in private networks.
     pub s3_backend_plain_http: Option<bool>,
+    /// Seconds that it may take to answer.
+    pub s3_backend_timeout: Option<u32>,
     /// Whether it keeps keys byte for byte.
     pub s3_backend_exact_keys: Option<bool>,
     /// Host names below which the first label is a bucket.
@@ -247,6 +249,7 @@ impl Layer {
             s3_backend_region: self.s3_backend_region.or(lower.s3_backend_region),
             s3_backend_ca: self.s3_backend_ca.or(lower.s3_backend_ca),
             s3_backend_plain_http: self.s3_backend_plain_http.or(lower.s3_backend_plain_http),
+            s3_backend_timeout: self.s3_backend_timeout.or(lower.s3_backend_timeout),
             s3_backend_exact_keys: self.s3_backend_exact_keys.or(lower.s3_backend_exact_keys),
             s3_domain: self.s3_domain.or(lower.s3_domain),
             s3_anonymous: self.s3_anonymous.or(lower.s3_anonymous),

@@ -74,6 +74,7 @@ impl S3Listener {
                 credentials: settings.credentials,
                 tls,
                 private_plain_http: settings.private_plain_http,
+                timeout: settings.timeout,
             },
             exact_keys: settings.exact_keys,
             anonymous: settings.anonymous,

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use daypass_gateway::{BackendUrl, DataEvents, Domains, ForeignCredentials};
 
@@ -10,6 +11,10 @@ use crate::config::{
     readable_by_others,
 };
 use crate::shared_credentials;
+
+/// How long a backend may take to answer, in seconds: what is usual, and the most.
+const DEFAULT_TIMEOUT: u32 = 60;
+const MAX_TIMEOUT: u32 = 900;
 
 /// Where the gateway listens, and what it stands before.
 #[derive(Debug)]
@@ -27,6 +32,8 @@ pub struct S3Settings {
     pub authorities: Option<PathBuf>,
     /// Whether plain HTTP to it may leave this machine, for private networks.
     pub private_plain_http: bool,
+    /// How long it may take to answer, and rest within a body.
+    pub timeout: Duration,
     /// Whether it keeps keys byte for byte, also those with empty segments.
     pub exact_keys: bool,
     /// Below which host names the first label is a bucket.
@@ -48,6 +55,7 @@ impl S3Settings {
                 ("s3_backend_region", layer.s3_backend_region.is_some()),
                 ("s3_backend_ca", layer.s3_backend_ca.is_some()),
                 ("s3_backend_plain_http", layer.s3_backend_plain_http.is_some()),
+                ("s3_backend_timeout", layer.s3_backend_timeout.is_some()),
                 ("s3_backend_exact_keys", layer.s3_backend_exact_keys.is_some()),
                 ("s3_domain", layer.s3_domain.is_some()),
                 ("s3_anonymous", layer.s3_anonymous.is_some()),
@@ -92,6 +100,10 @@ impl S3Settings {
                 "the backend is not asked over https: leave it out",
             ));
         }
+        let timeout = match layer.s3_backend_timeout.take().unwrap_or(DEFAULT_TIMEOUT) {
+            seconds @ 1..=MAX_TIMEOUT => Duration::from_secs(seconds.into()),
+            _ => return Err(setting("s3_backend_timeout", "it is 1 to 900 seconds")),
+        };
         let names = layer.s3_domain.take().unwrap_or_default();
         let domains = Domains::new(names.iter().map(String::as_str)).map_err(|_| {
             setting("s3_domain", "it is a list of host names, such as `s3.example.org`")
@@ -106,6 +118,7 @@ impl S3Settings {
             region: region.as_str().to_owned(),
             authorities,
             private_plain_http,
+            timeout,
             exact_keys: layer.s3_backend_exact_keys.take().unwrap_or(false),
             domains,
             anonymous: layer.s3_anonymous.take().unwrap_or(false),
