@@ -124,6 +124,14 @@ pub(crate) struct S3Flags {
         value_delimiter = ','
     )]
     s3_data_events: Option<Vec<String>>,
+
+    /// Mebibytes that chunks of uploads may take which are held until their signature is verified,
+    /// 16 to 65536 [default: 256]
+    ///
+    /// One account has a quarter of it, but 16 at least. Uploads that find no room wait for it, and
+    /// are refused with `SlowDown` after ten seconds.
+    #[arg(long, value_name = "MIB", env = "DAYPASS_S3_CHUNK_MEMORY_MIB", hide_env_values = true)]
+    s3_chunk_memory_mib: Option<u32>,
 }
 
 impl S3Flags {
@@ -140,5 +148,6 @@ impl S3Flags {
         layer.s3_domain = self.s3_domain;
         layer.s3_anonymous = self.s3_anonymous;
         layer.s3_data_events = self.s3_data_events;
+        layer.s3_chunk_memory_mib = self.s3_chunk_memory_mib;
     }
 }

@@ -120,7 +120,9 @@ where
     let progress = Arc::new(SendProgress::default());
     event.streams(Arc::clone(&progress));
     let wire = frames.as_ref().map_or(length, Frames::length);
-    let (body, slot) = body.streamed(length, frames, Arc::clone(&progress), last_look(allowed));
+    let room = allowed.gateway.chunk_room(allowed.proven.account());
+    let (body, slot) =
+        body.streamed(room, length, frames, Arc::clone(&progress), last_look(allowed));
     request.body = SentBody::Stream { body: Box::pin(body), length: wire, progress };
     let sent = allowed.gateway.backend.send(request, allowed.proven.now()).await;
     // Whatever the backend made of it: a body that is not what it was said to be is that first.
@@ -222,6 +224,7 @@ impl From<ClientBodyFault> for S3Fault {
             ClientBodyFault::Form(fault) => return fault,
             ClientBodyFault::TooLong(_) => Self::new(S3Code::MaxMessageLengthExceeded),
             ClientBodyFault::Gone(_) => Self::new(S3Code::IncompleteBody),
+            ClientBodyFault::NoRoom => Self::new(S3Code::SlowDown),
             ClientBodyFault::Overtaken => Self::new(S3Code::NoSuchBucket),
             ClientBodyFault::TooSlow => Self::new(S3Code::RequestTimeout),
         };

@@ -4,6 +4,7 @@
 mod authorise_call;
 mod backend;
 mod backend_error;
+mod chunk_memory;
 mod classify;
 mod client_body;
 mod condition_keys;
@@ -46,6 +47,7 @@ pub use authorise_call::{
     AuthoriseCall, ForwardAuth, ForwardFault, ForwardServices, MAX_QUESTIONS, ToldOrigin,
 };
 pub use backend::{BackendSettings, BackendUrl, BackendUrlFault, is_private};
+pub use chunk_memory::CHUNK_MEMORY_MIN_MIB;
 pub use classify::{Classified, Need, ObjectRef, classify};
 pub use condition_keys::{Keys, Lists};
 pub use copy_source::CopySource;

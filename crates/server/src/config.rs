@@ -143,6 +143,8 @@ pub struct Layer {
     pub s3_anonymous: Option<bool>,
     /// The requests to objects that are recorded, each as `[read:|write:]BUCKET[/PREFIX]`.
     pub s3_data_events: Option<Vec<String>>,
+    /// Mebibytes that signed chunks may take until they are verified.
+    pub s3_chunk_memory_mib: Option<u32>,
     /// Address and port of the listener for proxies that ask before they let a request through.
     pub forward_auth_listen: Option<String>,
     /// The file of the services whose proxies may ask there.
@@ -254,6 +256,7 @@ impl Layer {
             s3_domain: self.s3_domain.or(lower.s3_domain),
             s3_anonymous: self.s3_anonymous.or(lower.s3_anonymous),
             s3_data_events: self.s3_data_events.or(lower.s3_data_events),
+            s3_chunk_memory_mib: self.s3_chunk_memory_mib.or(lower.s3_chunk_memory_mib),
             forward_auth_listen: self.forward_auth_listen.or(lower.forward_auth_listen),
             forward_auth_services: self.forward_auth_services.or(lower.forward_auth_services),
             metrics_listen: self.metrics_listen.or(lower.metrics_listen),

@@ -80,6 +80,7 @@ impl S3Listener {
             anonymous: settings.anonymous,
             data_events: settings.data_events,
             region: lent.region,
+            chunk_memory_mib: settings.chunk_memory_mib,
             strict_audit: lent.strict_audit,
         };
         let gateway = Gateway::new(lent.app, settings, lent.observer);

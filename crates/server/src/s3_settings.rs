@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use daypass_gateway::{BackendUrl, DataEvents, Domains, ForeignCredentials};
+use daypass_gateway::{BackendUrl, CHUNK_MEMORY_MIN_MIB, DataEvents, Domains, ForeignCredentials};
 
 use crate::config::{
     ConfigFault, DEFAULT_REGION, Layer, parse_address, parse_region, read_secret,
@@ -15,6 +15,9 @@ use crate::shared_credentials;
 /// How long a backend may take to answer, in seconds: what is usual, and the most.
 const DEFAULT_TIMEOUT: u32 = 60;
 const MAX_TIMEOUT: u32 = 900;
+/// What signed chunks may take, in mebibytes: what is usual, and the most.
+const DEFAULT_CHUNK_MEMORY_MIB: u32 = 256;
+const MAX_CHUNK_MEMORY_MIB: u32 = 65_536;
 
 /// Where the gateway listens, and what it stands before.
 #[derive(Debug)]
@@ -42,6 +45,8 @@ pub struct S3Settings {
     pub anonymous: bool,
     /// Which requests to objects are recorded.
     pub data_events: DataEvents,
+    /// How many mebibytes signed chunks may take until they are verified.
+    pub chunk_memory_mib: u32,
 }
 
 impl S3Settings {
@@ -60,6 +65,7 @@ impl S3Settings {
                 ("s3_domain", layer.s3_domain.is_some()),
                 ("s3_anonymous", layer.s3_anonymous.is_some()),
                 ("s3_data_events", layer.s3_data_events.is_some()),
+                ("s3_chunk_memory_mib", layer.s3_chunk_memory_mib.is_some()),
             ];
             return match idle.into_iter().find(|(_, given)| *given) {
                 Some((has, _)) => Err(ConfigFault::Half { has, lacks: "`s3_listen`" }),
@@ -110,6 +116,10 @@ impl S3Settings {
         })?;
         let data_events = DataEvents::parse(&layer.s3_data_events.take().unwrap_or_default())
             .map_err(|fault| setting("s3_data_events", fault))?;
+        let chunk_memory_mib = layer.s3_chunk_memory_mib.take().unwrap_or(DEFAULT_CHUNK_MEMORY_MIB);
+        if !(CHUNK_MEMORY_MIN_MIB..=MAX_CHUNK_MEMORY_MIB).contains(&chunk_memory_mib) {
+            return Err(setting("s3_chunk_memory_mib", "it is 16 to 65536 MiB"));
+        }
         let exposed = readable_by_others(&path).then_some(path);
         let settings = Self {
             listen,
@@ -123,6 +133,7 @@ impl S3Settings {
             domains,
             anonymous: layer.s3_anonymous.take().unwrap_or(false),
             data_events,
+            chunk_memory_mib,
         };
         Ok(Some((settings, exposed)))
     }

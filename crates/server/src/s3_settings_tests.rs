@@ -35,6 +35,7 @@ fn a_gateway_needs_an_address_a_backend_and_credentials() {
     assert_eq!(s3.backend.to_string(), "http://127.0.0.1:3900");
     assert_eq!(s3.credentials.access_key_id(), "AKIAIOSFODNN7EXAMPLE");
     assert_eq!(s3.region, "us-east-1");
+    assert_eq!(s3.chunk_memory_mib, 256);
     assert_eq!(s3.timeout, Duration::from_secs(60));
     assert!(!s3.anonymous && !s3.exact_keys && !s3.private_plain_http);
     assert!(
@@ -106,6 +107,7 @@ fn what_cannot_be_read_is_refused_without_a_secret_in_the_sentence() {
         ("s3_data_events", Box::new(|l| l.s3_data_events = Some(vec!["UPPER".to_owned()]))),
         ("s3_backend_timeout", Box::new(|l| l.s3_backend_timeout = Some(0))),
         ("s3_backend_timeout", Box::new(|l| l.s3_backend_timeout = Some(901))),
+        ("s3_chunk_memory_mib", Box::new(|l| l.s3_chunk_memory_mib = Some(15))),
         ("s3_listen", Box::new(|l| l.s3_listen = Some("4702".to_owned()))),
     ] {
         let fault = refused(change);
