@@ -223,7 +223,13 @@ where
             Err(S3Fault::not_implemented(format!("{}: {why}", classified.row.name)))
         }
         // It is the gateway that knows where buckets are.
-        Answer::Gateway => own::answer(&allowed, document, event).await.map(Answered::Own),
+        Answer::Gateway => match own::answer(&allowed, document, event).await {
+            Ok(response) => Ok(Answered::Own(response)),
+            Err(fault) => {
+                hide_absence(&deciding, &allowed, fault.status()).await?;
+                Err(fault)
+            }
+        },
         Answer::Backend if allowed.classified.operation() == Operation::GetBucketLocation => {
             own::answer(&allowed, document, event).await.map(Answered::Own)
         }
@@ -432,15 +438,25 @@ impl Deciding<'_> {
 }
 
 /// Tells nobody that an object is not there who may not list the bucket: S3 API reference, GetObject
-/// and HeadObject, "Permissions".
+/// and HeadObject, "Permissions". The same for whatever else is done with an object that is there.
 async fn hide_absence(
     deciding: &Deciding<'_>,
     allowed: &Allowed<'_>,
     status: StatusCode,
 ) -> Result<(), S3Fault> {
-    let reads = matches!(*allowed.head.method(), Method::GET | Method::HEAD);
     let (Some(bucket), Some(_)) = (allowed.bucket, allowed.head.key()) else { return Ok(()) };
-    if status != StatusCode::NOT_FOUND || !reads && allowed.classified.source.is_none() {
+    // These make an object, or name an upload: what is missing is none.
+    let needs_no_object = matches!(
+        allowed.classified.operation(),
+        Operation::AbortMultipartUpload
+            | Operation::CompleteMultipartUpload
+            | Operation::CreateMultipartUpload
+            | Operation::DeleteObject
+            | Operation::ListParts
+            | Operation::PutObject
+            | Operation::UploadPart
+    );
+    if status != StatusCode::NOT_FOUND || needs_no_object {
         return Ok(());
     }
     let mut buckets = vec![&bucket.name];
