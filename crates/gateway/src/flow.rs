@@ -110,6 +110,10 @@ impl Call {
                 event.hold(place);
                 let domains = &gateway.settings.domains;
                 RequestHead::read(&received.method, &received.uri, &received.headers, domains)
+                    .and_then(|head| {
+                        post_object::require_form(&head, &received.headers)?;
+                        Ok(head)
+                    })
             }
             None => Err(S3Fault::new(S3Code::SlowDown).because("too many requests are under way")),
         };
@@ -251,13 +255,7 @@ pub(crate) async fn prove<'a>(
     received: &'a Received,
     head: &RequestHead<'_>,
 ) -> Result<Proven<'a>, S3Fault> {
-    // Signatures of version 2, which are those of SHA-1 and leave most of a request unsigned.
-    if received
-        .headers
-        .get(AUTHORIZATION)
-        .is_some_and(|value| value.as_bytes().starts_with(b"AWS "))
-    {
-        let fault = S3Fault::saying(S3Code::InvalidRequest, OLD_SIGNATURE);
+    if let Err(fault) = check_mechanism(received, head) {
         log_unproven(gateway, received, &fault);
         return Err(fault);
     }
@@ -272,6 +270,22 @@ pub(crate) async fn prove<'a>(
             Err(S3Fault::new(S3Code::AccessDenied).because("the request is not signed"))
         }
         Err(fault) => Err(S3Fault::of_proof(&fault, head.has_token(), head.is_presigned())),
+    }
+}
+
+/// Refuses what is signed in another way than by version 4.
+fn check_mechanism(received: &Received, head: &RequestHead<'_>) -> Result<(), S3Fault> {
+    // That there are two signatures is told where they are read.
+    let value = received.headers.get(AUTHORIZATION).filter(|_| !head.is_presigned());
+    let scheme = value.and_then(|value| value.as_bytes().split(|byte| *byte == b' ').next());
+    match scheme {
+        None | Some(b"AWS4-HMAC-SHA256") => Ok(()),
+        // Version 2, which is SHA-1 and leaves most of a request unsigned, and version 4A.
+        Some(b"AWS" | b"AWS4-ECDSA-P256-SHA256") => {
+            Err(S3Fault::saying(S3Code::InvalidRequest, OLD_SIGNATURE))
+        }
+        // S3 repeats the value. We do not: it may be somebody's password for another service.
+        Some(_) => Err(S3Fault::argument("Unsupported Authorization Type", "Authorization", "")),
     }
 }
 

@@ -7,7 +7,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
 use data_encoding::{BASE64, HEXLOWER};
 use daypass_sigv4::{Checksum, Frames, Payload};
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use hyper::body::Body;
 
@@ -52,7 +52,7 @@ where
     let sent = content_length(&allowed.received.headers)?;
     let sent = sent.or(incoming.is_empty().then_some(0));
     let length = check.content_length(sent).map_err(ClientBodyFault::Wrong)?;
-    let length = length.ok_or_else(|| S3Fault::new(S3Code::MissingContentLength))?;
+    let length = length.ok_or_else(|| no_length(&allowed.received.headers))?;
     request.payload = match payload {
         Payload::Hash(hash) => HEXLOWER.encode(&hash),
         _ => UNSIGNED.to_owned(),
@@ -197,6 +197,17 @@ fn is_long(operation: Operation) -> bool {
         operation,
         Operation::CopyObject | Operation::CompleteMultipartUpload | Operation::UploadPartCopy
     )
+}
+
+/// What is answered to a body whose length nobody tells.
+fn no_length(headers: &HeaderMap) -> S3Fault {
+    match headers.contains_key(TRANSFER_ENCODING) {
+        true => {
+            let message = "A header you provided implies functionality that is not implemented";
+            S3Fault::saying(S3Code::NotImplemented, message).with("Header", "Transfer-Encoding")
+        }
+        false => S3Fault::new(S3Code::MissingContentLength),
+    }
 }
 
 /// The length of the body as the client sends it.

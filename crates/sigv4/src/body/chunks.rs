@@ -273,7 +273,7 @@ impl Trailer {
             return Err(BodyFault::MissingTrailer);
         };
         if !checksum.may_be(value) {
-            return Err(bad_trailer("the value cannot be one of its checksum"));
+            return Err(BodyFault::InvalidChecksum(checksum));
         }
         match computed.is(value.as_bytes()) {
             true => Ok(()),
