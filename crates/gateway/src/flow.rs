@@ -23,8 +23,8 @@ use crate::existing_tags::Tags;
 use crate::operation::Answer;
 use crate::{
     BodyUse, Classified, CopySource, Document, FormReader, Gateway, Need, Operation, ReplyBody,
-    RequestHead, S3Code, S3Fault, Shape, classify, digests, forward, keys, own, post_object, relay,
-    reply,
+    RequestHead, S3Code, S3Fault, Shape, classify, cors, digests, forward, keys, own, post_object,
+    relay, reply,
 };
 
 /// A request whose head has come.
@@ -125,20 +125,30 @@ impl Call {
                 return ending(event.refused(None, fault, is_head).await, waits);
             }
         };
-        let answered = match post_object::is_form(&head, &received.headers) {
-            true => {
-                post_object::answer(&gateway, &received, &head, &mut incoming, &mut event).await
-            }
-            false => answer(&gateway, &received, &head, &mut incoming, &mut event).await,
+        let is_preflight = *head.method() == Method::OPTIONS && head.shape() != Shape::Service;
+        let answered = if is_preflight {
+            cors::preflight(&gateway, &received, &head).await.map(Answered::Own)
+        } else if post_object::is_form(&head, &received.headers) {
+            post_object::answer(&gateway, &received, &head, &mut incoming, &mut event).await
+        } else {
+            answer(&gateway, &received, &head, &mut incoming, &mut event).await
         };
+        // Whatever came of it: the bucket may be another one now, or have other rules.
+        if let (Some(operation), Some(bucket)) = (event.operation(), head.bucket()) {
+            gateway.cors.note(operation, bucket);
+        }
         let (waits, is_unread) = (incoming.awaits_continue, !incoming.is_empty());
         // What of the body nobody wanted is read for a while from here on.
         drop(incoming);
-        let response = match answered {
+        let mut response = match answered {
             Ok(Answered::Own(response)) => event.answered(response).await,
             Ok(Answered::Relayed(reply)) => relay::relay(event, &received, &head, reply).await,
             Err(fault) => event.refused(Some(&head.resource()), fault, is_head).await,
         };
+        if !is_preflight {
+            let asked = (head.method(), head.bucket());
+            cors::tell(&gateway, asked, &received.headers, response.headers_mut()).await;
+        }
         // Where it failed, nobody knows here whether anything was read before that.
         let has_failed = response.status().is_client_error() || response.status().is_server_error();
         ending(response, waits && (is_unread || has_failed))

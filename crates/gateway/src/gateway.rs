@@ -23,6 +23,7 @@ use tokio::time::{Instant, timeout};
 use crate::backend::{Backend, BackendFault, BackendRequest, BackendSettings};
 use crate::chunk_memory::{ChunkMemory, ChunkRoom};
 use crate::client_body::discard;
+use crate::cors::CorsRules;
 use crate::flow::Call;
 use crate::shares::{Share, Shares};
 use crate::{BackendUrlFault, DataEvents, Domains, ReplyBody, S3Code, S3Fault};
@@ -105,6 +106,7 @@ pub struct Gateway {
     shares_of_requests: Arc<Shares>,
     shares_of_uploads: Arc<Shares>,
     chunk_memory: ChunkMemory,
+    pub(crate) cors: CorsRules,
 }
 
 impl Gateway {
@@ -131,6 +133,7 @@ impl Gateway {
             shares_of_requests: Shares::new(REQUESTS_OF_ACCOUNT),
             shares_of_uploads: Shares::new(UPLOADS_OF_ACCOUNT),
             chunk_memory,
+            cors: CorsRules::default(),
         })
     }
 

@@ -9,6 +9,7 @@ mod classify;
 mod client_body;
 mod condition_keys;
 mod copy_source;
+mod cors;
 mod data_events;
 mod digests;
 mod documents;

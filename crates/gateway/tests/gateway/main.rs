@@ -9,6 +9,7 @@
 )]
 
 mod backend;
+mod cors;
 mod deletions;
 #[path = "../../examples/demo/main.rs"]
 mod demo;
