@@ -1,6 +1,6 @@
 // The AWS SDK for JavaScript on a store: objects, lists, uploads in parts, checksums in trailers,
-// presigned URLs, with the credentials of a role that it assumes itself where the environment names
-// a web identity token.
+// presigned URLs: with the credentials of the environment, or those of a role that it assumes itself
+// where that names a web identity token.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";

@@ -4,7 +4,9 @@ import base64
 import dataclasses
 import hashlib
 
-from s3_hostile_rows import DENIED, INVALID, MISMATCH, NOW, URI, admin, bad, good, request, writer
+from s3_hostile_rows import (
+    ARGUMENT, DENIED, INVALID, MISMATCH, NOW, URI, admin, bad, good, request, writer,
+)
 from s3_requests import (
     EMPTY, SIGNED_CHUNKS, SIGNED_TRAILER, UNSIGNED_TRAILER, Signer, crc32, form_body, sha256,
 )
@@ -37,12 +39,12 @@ def hashes():
                            f"Content-Length: {len(data) + 9}".encode()),
             INCOMPLETE, begins, cut=True)
     bad("a body where none is signed", writer.signed(put("none", b"x"), payload=EMPTY), WRONG_HASH)
-    bad("a hash that is none", writer.signed(put("none", b"x"), payload="0" * 63), INVALID)
-    bad("a hash in capitals", writer.signed(put("none", b"x"), payload=sha256(b"x").upper()), INVALID)
+    bad("a hash that is none", writer.signed(put("none", b"x"), payload="0" * 63), ARGUMENT)
+    bad("a hash in capitals", writer.signed(put("none", b"x"), payload=sha256(b"x").upper()), ARGUMENT)
     bad("a kind of body that nobody knows",
-        writer.signed(put("none", b"x"), payload="STREAMING-UNSIGNED-PAYLOAD"), INVALID)
+        writer.signed(put("none", b"x"), payload="STREAMING-UNSIGNED-PAYLOAD"), ARGUMENT)
     bad("a kind of body of version 4A",
-        writer.signed(put("none", b"x"), payload="STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD"), INVALID)
+        writer.signed(put("none", b"x"), payload="STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD"), ARGUMENT)
     good("a body that is not signed", writer.signed(put("unsigned", SMALL), payload="UNSIGNED-PAYLOAD"),
          stored="vault/allowed/unsigned")
     bad("plain, but with the encoding of chunks",
@@ -134,7 +136,7 @@ def trailers():
         large = body("sum-large", LARGE, told=(wrong,))
         bad(f"a wrong checksum of a large body, {said}", large.raw(), DIGEST, True)
         bad(f"a checksum that is none, {said}",
-            body("sum", told=(("x-amz-checksum-crc32", "not base64"),)).raw(), TRAILER)
+            body("sum", told=(("x-amz-checksum-crc32", "not base64"),)).raw(), INVALID)
         chunked = body("trailer")
         *pieces, trailer = chunked.pieces()
         # The signature before the trailer is that of the last chunk.
@@ -191,7 +193,7 @@ def documents():
     bad("the deletion of dots", delete(keys("allowed/../secret/file")), URI)
     good("the deletion of what is allowed", delete(keys("allowed/chunks")))
     good("the deletion of a denied and an allowed key", delete(keys("allowed/unsigned", "secret/file")))
-    bad("no document", delete(b""), malformed)
+    bad("no document", delete(b""), (400, "MissingRequestBodyError"))
     bad("half a document", delete(keys("allowed/new")[:-9]), malformed)
     bad("a document of another kind", delete(b"<Other/>"), malformed)
     bad("a document with a DTD", delete(
@@ -232,11 +234,11 @@ def forms():
     bad("a form with too small a file", form(file=b""), (400, "EntityTooSmall"))
     good("a form with a small file", form(file=b"x"), status=204)
     # What comes behind the file is not read: nobody has signed it.
-    bad("a form with its file first", form(file_first=True), DENIED)
+    bad("a form with its file first", form(file_first=True), ARGUMENT)
     bad("a form without a file", form(file=b"x", name="upload"),
         (400, "IncorrectNumberOfFilesInPostRequest"))
     bad("a form without a key", form({"x-amz-meta-by": "x"}, told=[{"bucket": "vault"}]),
-        (400, "UserKeyMustBeSpecified"))
+        ARGUMENT)
     bad("a form with a changed policy", form(change={
         "policy": base64.b64encode(b'{"expiration":"2099-01-01T00:00:00Z","conditions":[]}').decode()
     }), MISMATCH)
@@ -246,7 +248,10 @@ def forms():
     begun = form({"key": "allowed/form-begun"})
     bad("a form that breaks off", begun[:-10], INCOMPLETE, True, cut=True)
     bad("a form with a body of another kind",
-        whole.replace(b"multipart/form-data", b"application/x-www-form-urlencoded", 1), DENIED)
+        whole.replace(b"multipart/form-data", b"application/x-www-form-urlencoded", 1),
+        (412, "PreconditionFailed"))
+    bad("a signed body where forms are", writer.signed(request("POST", "/vault", body=SMALL)),
+        (412, "PreconditionFailed"))
     # What is in the head beside the form.
     signed = request("POST", "/vault", "", ("content-type", form_body({})[1]),
                      body=form_body(writer.form(conditions, {"key": "allowed/form"}), SMALL)[0])

@@ -48,8 +48,11 @@ def signatures():
     bad("signed 20 minutes ago", writer.later(minutes=-20).signed(GET), (403, "RequestTimeTooSkewed"))
     bad("signed 20 minutes ahead", writer.later(minutes=20).signed(GET), (403, "RequestTimeTooSkewed"))
     # As everywhere here, any Region is one of ours, but there must be one.
-    bad("signed for no Region", dataclasses.replace(writer, region="").signed(GET), MISMATCH)
-    bad("signed for another service", dataclasses.replace(writer, service="sts").signed(GET), MISMATCH)
+    nowhere, elsewhere = dataclasses.replace(writer, region=""), dataclasses.replace(writer, service="sts")
+    bad("signed for no Region", nowhere.signed(GET), MALFORMED)
+    bad("signed for another service", elsewhere.signed(GET), MALFORMED)
+    bad("presigned for no Region", nowhere.presigned(GET).raw(), QUERY)
+    bad("presigned for another service", elsewhere.presigned(GET).raw(), QUERY)
     bad("signed for a request with another method", writer.signed(GET).replace(b"GET ", b"DELETE ", 1),
         MISMATCH)
     bad("signed for another key", writer.signed(GET).replace(b"allowed/file", b"allowed/new", 1), MISMATCH)
@@ -73,7 +76,8 @@ def signatures():
     bad("version 2 of the signatures, in the query",
         request("GET", GET.path, f"AWSAccessKeyId={session.id}&Signature=abc%3D&Expires=4102444800").raw(),
         INVALID)
-    bad("basic authentication", GET.raw(("Authorization", "Basic c3VzYW46c2VjcmV0")), MALFORMED)
+    bad("basic authentication", GET.raw(("Authorization", "Basic c3VzYW46c2VjcmV0")), ARGUMENT)
+    bad("a bearer token", GET.raw(("Authorization", "Bearer eyJhbGciOiJub25lIn0.e30.")), ARGUMENT)
 
 
 def unsigned_headers():
@@ -104,7 +108,7 @@ def sources():
     headers, _ = writer.headers(GET)
     bad("a signature in the header and one in the query", both.raw(*headers), ARGUMENT)
     bad("a signature in the query and version 2 in the header",
-        both.raw(("Authorization", f"AWS {KEYS['writer'].id}:abc=")), INVALID)
+        both.raw(("Authorization", f"AWS {KEYS['writer'].id}:abc=")), ARGUMENT)
     authorization = ("Authorization", dict(headers)["Authorization"])
     bad("two signatures in headers", GET.raw(*headers, authorization), MALFORMED)
     twice = dataclasses.replace(both, query=f"{both.query}&X-Amz-Signature={'0' * 64}")
@@ -185,9 +189,9 @@ def hosts():
 
 def queries():
     for name, method, query, outcome in (
-        ("two sub-resources", "GET", "policy&acl", NOTHING),
+        ("two sub-resources", "GET", "policy&acl", ARGUMENT),
         ("a sub-resource twice", "GET", "acl&acl", ARGUMENT),
-        ("two kinds of an upload", "POST", "uploads&delete", NOTHING),
+        ("two kinds of an upload", "POST", "uploads&delete", ARGUMENT),
         ("torrent", "GET", "torrent", NOTHING),
         ("a sub-resource that nobody knows", "PUT", "quux-configuration", NOTHING),
         ("a method that S3 has not", "PATCH", "", (405, "MethodNotAllowed")),
@@ -197,7 +201,7 @@ def queries():
     for name, method, query, outcome in (
         ("a version twice", "GET", "versionId=1&versionId=2", ARGUMENT),
         ("a part twice", "PUT", "partNumber=1&partNumber=2&uploadId=u", ARGUMENT),
-        ("a post to a key", "POST", "", NOTHING),
+        ("a post to a key", "POST", "", (405, "MethodNotAllowed")),
         ("a parameter that is no encoding", "GET", "versionId=%zz", URI),
     ):
         bad(name, writer.signed(request(method, "/vault/allowed/file", query)), outcome)
@@ -234,7 +238,10 @@ def headers():
     put = writer.signed(PUT)
     bad("a length and a coding",
         put.replace(b"\r\n\r\n", b"\r\nTransfer-Encoding: chunked\r\n\r\n", 1),
-        (411, "MissingContentLength"))
+        NOTHING)
+    bad("a coding in the place of a length",
+        put.replace(b"Content-Length: 3", b"Transfer-Encoding: chunked")[:-3] + b"3\r\nnew\r\n0\r\n\r\n",
+        NOTHING)
     bad("two lengths", put.replace(b"\r\n\r\n", b"\r\nContent-Length: 9\r\n\r\n", 1), NOT_HTTP)
     bad("a coding that nobody knows",
         put.replace(b"Content-Length: 3", b"Transfer-Encoding: xchunked"), NOT_HTTP)

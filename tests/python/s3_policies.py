@@ -283,8 +283,16 @@ def lists():
         denied(call, Bucket=name, Prefix="home/", Delimiter="/", MaxKeys=11)
         denied(call, Bucket=name, Prefix="home/", MaxKeys=10)
     # Who may not list is not told what is not there.
-    blind = user("blind", statement("Allow", ["s3:GetObject", "s3:DeleteObject"], arn(name, "*")))
+    blind = user(
+        "blind",
+        statement("Allow", ["s3:GetObject*", "s3:PutObject*", "s3:DeleteObject"], arn(name, "*")),
+    )
     denied(blind.get_object, Bucket=name, Key="never-there")
+    denied(blind.get_object_acl, Bucket=name, Key="never-there")
+    owners = "bucket-owner-full-control"
+    denied(blind.put_object_acl, Bucket=name, Key="never-there", ACL=owners)
+    denied(blind.copy_object, Bucket=name, Key="copy", CopySource=f"{name}/never-there")
+    refused(("NoSuchKey", 404), s3.get_object_acl, Bucket=name, Key="never-there")
     refused(("403", 403), blind.head_object, Bucket=name, Key="never-there")
     refused(("NoSuchKey", 404), s3.get_object, Bucket=name, Key="never-there")
 

@@ -63,7 +63,12 @@ impl Authority {
     /// A certificate for this machine and its key, both in PEM.
     #[track_caller]
     pub fn leaf(&self) -> (String, String) {
-        let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+        self.leaf_for(&["localhost", "127.0.0.1"])
+    }
+
+    #[track_caller]
+    fn leaf_for(&self, names: &[&str]) -> (String, String) {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let made = KeyPair::generate().and_then(|key| {
             let mut params = CertificateParams::new(names)?;
             params.use_authority_key_identifier_extension = true;
@@ -90,7 +95,17 @@ impl Authority {
     /// What a server needs to show a new certificate for this machine, and the authority's behind it.
     #[track_caller]
     pub fn server(&self) -> Arc<ServerConfig> {
-        let (leaf, key) = self.leaf();
+        self.shown(self.leaf())
+    }
+
+    /// The same with a certificate for another name.
+    #[track_caller]
+    pub fn server_for(&self, name: &str) -> Arc<ServerConfig> {
+        self.shown(self.leaf_for(&[name]))
+    }
+
+    #[track_caller]
+    fn shown(&self, (leaf, key): (String, String)) -> Arc<ServerConfig> {
         let chain = vec![parsed(&leaf), self.der.clone()];
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config = PrivateKeyDer::from_pem_slice(key.as_bytes())

@@ -31,7 +31,7 @@ pub use authority::Authority;
 pub use client::Client;
 pub use openid_provider::{CLIENT_SECRET, OpenIdProvider};
 pub use place::{Place, sentence};
-pub use program::{Finished, Program, long};
+pub use program::{Finished, Program, long, test_tools};
 pub use proxy::{Proxy, ProxyKind, Upstream};
 pub use reply::Reply;
 pub use seaweedfs::SeaweedFs;

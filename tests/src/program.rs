@@ -161,6 +161,6 @@ fn profile_folder() -> PathBuf {
 }
 
 /// Where `cargo xtask setup` puts the clients.
-pub(crate) fn test_tools() -> PathBuf {
+pub fn test_tools() -> PathBuf {
     profile_folder().parent().unwrap_or(Path::new("/")).join("test-tools")
 }

@@ -1,11 +1,13 @@
 //! The S3 gateway as its tests need it: a backend, a server in front of it, roles, and clients that
 //! have sessions of theirs.
 
-use std::fs;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::{fs, io};
 
 use daypass_s3_folder::S3Folder;
 use daypass_sigv4::{Request, sign};
+use rustls::ServerConfig;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -25,9 +27,28 @@ pub struct Folder {
 
 impl Folder {
     /// An empty one.
+    #[track_caller]
     pub fn start() -> Self {
+        Self::started(|folder| S3Folder::start(folder, BACKEND_KEYS.0, BACKEND_KEYS.1))
+    }
+
+    /// An empty one with other keys, id and secret.
+    #[track_caller]
+    pub fn with_keys((id, secret): (&str, &str)) -> Self {
+        Self::started(|folder| S3Folder::start(folder, id, secret))
+    }
+
+    /// An empty one that speaks TLS.
+    #[track_caller]
+    pub fn with_tls(tls: std::sync::Arc<ServerConfig>) -> Self {
+        let (id, secret) = BACKEND_KEYS;
+        Self::started(|folder| S3Folder::start_tls(folder, id, secret, tls))
+    }
+
+    #[track_caller]
+    fn started(start: impl FnOnce(&Path) -> io::Result<S3Folder>) -> Self {
         let folder = scratch();
-        match S3Folder::start(folder.path(), BACKEND_KEYS.0, BACKEND_KEYS.1) {
+        match start(folder.path()) {
             Ok(server) => Self { server, _folder: folder },
             Err(error) => panic!("the backend does not start: {error}"),
         }
@@ -88,9 +109,14 @@ impl Gateway {
     /// Starts a server with a gateway in front of the backend, and more arguments.
     #[track_caller]
     pub fn start(backend_url: &str, more: &[&str]) -> Self {
+        Self::start_with_keys(backend_url, BACKEND_KEYS, more)
+    }
+
+    /// The same with other keys for the backend, id and secret.
+    #[track_caller]
+    pub fn start_with_keys(backend_url: &str, (id, secret): (&str, &str), more: &[&str]) -> Self {
         let folder = scratch();
         let path = folder.path().join("backend");
-        let (id, secret) = BACKEND_KEYS;
         write_private(
             &path,
             &format!("[default]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n"),
@@ -208,7 +234,7 @@ pub fn bucket() -> String {
 
 /// Writes a file that only its owner reads.
 #[track_caller]
-fn write_private(path: &std::path::Path, text: &str) {
+fn write_private(path: &Path, text: &str) {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
     let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);

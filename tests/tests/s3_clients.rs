@@ -155,6 +155,11 @@ fn boto3_and_javascript_work_over_tls_with_long_term_keys() {
 }
 
 #[test]
+fn the_javascript_sdk_works_with_assume_role() {
+    with_a_role(|_, _, client, _| passed(&client.node("s3.mjs").ok()));
+}
+
+#[test]
 fn the_javascript_sdk_works_with_a_web_identity() {
     with_a_web_identity(|_, client| passed(&client.node("s3.mjs").ok()));
 }

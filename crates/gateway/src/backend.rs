@@ -18,7 +18,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use daypass_sigv4::{Credentials, Request, Signer};
+use daypass_sigv4::{ForeignCredentials, Request, Signer};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use jiff::Timestamp;
@@ -37,10 +37,8 @@ pub(crate) use self::sent::SentBody;
 const REQUESTS_MAX: usize = 1024;
 /// How long a request waits until it is among them.
 const TURN_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long the backend may take from the end of a request to the head of its reply.
-pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
-/// The same for operations that copy or join whole objects before they answer.
-pub(crate) const LONG_HEAD_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+/// How long the backend may take to answer where it copies, joins or deletes whole objects before.
+pub(crate) const LONG_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 /// The header fields of a request that are signed, beside all that begin with `x-amz-`: those that
 /// mean something for what is stored. What proxies before the backend may change is left out.
 const SIGNED: [HeaderName; 2] = [CONTENT_TYPE, HOST];
@@ -53,11 +51,14 @@ pub struct BackendSettings {
     /// The Region that requests to it are signed for.
     pub region: String,
     /// What they are signed with.
-    pub credentials: Credentials,
+    pub credentials: ForeignCredentials,
     /// How TLS is spoken with it, if the origin says so.
     pub tls: Option<Arc<ClientConfig>>,
     /// Whether plain HTTP may go to private networks, and not to this machine only.
     pub private_plain_http: bool,
+    /// How long it may take from the end of a request to the head of its reply, and rest within a
+    /// body.
+    pub timeout: Duration,
 }
 
 impl fmt::Debug for BackendSettings {
@@ -90,8 +91,8 @@ pub(crate) struct BackendRequest {
     pub(crate) payload: String,
     /// The body.
     pub(crate) body: SentBody,
-    /// How long the head of the reply may take.
-    pub(crate) head_timeout: Duration,
+    /// Whether the backend works on whole objects before it answers.
+    pub(crate) is_long: bool,
 }
 
 impl BackendRequest {
@@ -104,7 +105,7 @@ impl BackendRequest {
             headers: HeaderMap::new(),
             payload: EMPTY_SHA256.to_owned(),
             body: SentBody::Empty,
-            head_timeout: HEAD_TIMEOUT,
+            is_long: false,
         }
     }
 }
@@ -145,6 +146,7 @@ impl Backend {
             // Late; the semaphore is never closed.
             _ => return Err(BackendFault::Busy),
         };
+        let rest = self.settings.timeout;
         let is_head = request.method == Method::HEAD;
         let (mut signed, patience) = self.signed(request, now)?;
         let again = signed.body().is_empty() && signed.method().is_idempotent();
@@ -153,7 +155,7 @@ impl Backend {
             match link.exchange(signed, patience).await {
                 Ok(response) => {
                     let pool = Arc::clone(&self.pool);
-                    return BackendReply::new(response, link, pool, turn, is_head).await;
+                    return BackendReply::new(response, link, (pool, turn), is_head, rest).await;
                 }
                 Err(BackendFault::Closed) => match second {
                     Some(second) => signed = second,
@@ -164,7 +166,8 @@ impl Backend {
         }
         let mut link = Link::open(connect::connect(&self.settings).await?).await?;
         let response = link.exchange(signed, patience).await?;
-        BackendReply::new(response, link, Arc::clone(&self.pool), turn, is_head).await
+        let pool = Arc::clone(&self.pool);
+        BackendReply::new(response, link, (pool, turn), is_head, rest).await
     }
 
     /// The request as it is sent, and how long its reply may take.
@@ -173,8 +176,7 @@ impl Backend {
         request: BackendRequest,
         now: Timestamp,
     ) -> Result<(http::Request<SentBody>, Duration), BackendFault> {
-        let BackendRequest { method, path, query, mut headers, payload, body, head_timeout } =
-            request;
+        let BackendRequest { method, path, query, mut headers, payload, body, is_long } = request;
         headers.insert(HOST, self.host.clone());
         let added = {
             let fields: Vec<(&str, &[u8])> = headers
@@ -204,7 +206,11 @@ impl Backend {
         *signed.method_mut() = method;
         *signed.uri_mut() = uri;
         *signed.headers_mut() = headers;
-        Ok((signed, head_timeout))
+        let patience = match is_long {
+            true => LONG_TIMEOUT.max(self.settings.timeout),
+            false => self.settings.timeout,
+        };
+        Ok((signed, patience))
     }
 }
 

@@ -13,7 +13,7 @@ use crate::condition_keys::{self, Facts, Keys, Lists, boolean};
 use crate::copy_source::{self, CopySource};
 use crate::head::RequestHead;
 use crate::object_key::ObjectKey;
-use crate::operation::{Answer, BodyUse, NeedRow, On, Operation, OperationRow, When};
+use crate::operation::{Answer, BodyUse, NeedRow, On, Operation, OperationRow, Shape, When};
 use crate::operations::OPERATIONS;
 use crate::{S3Code, S3Fault};
 
@@ -260,12 +260,41 @@ fn row_of(head: &RequestHead<'_>) -> Result<&'static OperationRow, S3Fault> {
         (Some(row), None) => Ok(row),
         // The table has no two rows that one request fits: a test tries.
         (Some(_), Some(_)) => Err(S3Fault::internal("a request is two operations")),
-        (None, _) if !matches!(method, "DELETE" | "GET" | "HEAD" | "POST" | "PUT") => {
-            Err(S3Fault::new(S3Code::MethodNotAllowed)
-                .with("Method", method)
-                .with("ResourceType", "OBJECT"))
+        (None, _) => Err(no_operation(method, head)),
+    }
+}
+
+/// Why a request fits no row.
+fn no_operation(method: &str, head: &RequestHead<'_>) -> S3Fault {
+    let shape = head.shape();
+    let is_known = matches!(method, "DELETE" | "GET" | "HEAD" | "POST" | "PUT");
+    let mut rows = OPERATIONS.iter().filter(|row| row.method == method && row.shape == shape);
+    // Whatever the method, with nothing beside it, is for on such a resource.
+    let has_plain = rows.any(|row| row.requires.is_empty());
+    if !is_known || !has_plain && head.parameters().next().is_none() {
+        let resource = match shape {
+            Shape::Service => "SERVICE",
+            Shape::Bucket => "BUCKET",
+            Shape::Object => "OBJECT",
+        };
+        return S3Fault::new(S3Code::MethodNotAllowed)
+            .with("Method", method)
+            .with("ResourceType", resource);
+    }
+    let is_resource = |name: &&str| {
+        // What stands first in a row says which it is, but for parts of an upload.
+        let names = OPERATIONS.iter().filter_map(|row| row.requires.first());
+        !matches!(*name, "partNumber" | "uploadId")
+            && names.clone().any(|(first, value)| first == name && value.is_none())
+    };
+    let mut resources: Vec<&str> = head.parameters().filter(is_resource).collect();
+    resources.sort_unstable();
+    match *resources {
+        [first, _, ..] => {
+            let message = format!("Conflicting query string parameters: {}", resources.join(", "));
+            S3Fault::argument(message, "ResourceType", first)
         }
-        (None, _) => Err(S3Fault::not_implemented("no operation has such a request")),
+        _ => S3Fault::not_implemented("no operation has such a request"),
     }
 }
 

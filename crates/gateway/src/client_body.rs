@@ -19,6 +19,7 @@ use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::timeout;
 
 use crate::backend::SendProgress;
+use crate::chunk_memory::{ChunkRoom, NoRoom};
 use crate::patience::Patience;
 use crate::{Form, FormReader, S3Fault};
 
@@ -44,6 +45,8 @@ pub(crate) enum ClientBodyFault {
     TooSlow,
     /// The bucket is gone, or another's now.
     Overtaken,
+    /// There is no memory for a chunk of it.
+    NoRoom,
 }
 
 impl fmt::Display for ClientBodyFault {
@@ -53,6 +56,7 @@ impl fmt::Display for ClientBodyFault {
             Self::Form(fault) => write!(f, "{fault:?}"),
             Self::TooLong(most) => write!(f, "it has more than {most} bytes"),
             Self::Gone(cause) => write!(f, "the client went away: {cause}"),
+            Self::NoRoom => f.write_str("there is no memory left for signed chunks"),
             Self::Overtaken => f.write_str("the bucket went away meanwhile"),
             Self::TooSlow => f.write_str("it did not come in time"),
         }
@@ -75,6 +79,8 @@ pub(crate) struct ClientBody<B> {
     /// None once the body has come to its end.
     check: Option<Decoder>,
     patience: Patience,
+    /// For the signed chunks of a body that streams. One that is read whole is bounded by that.
+    room: Option<ChunkRoom>,
     out: Vec<Bytes>,
 }
 
@@ -120,7 +126,7 @@ where
 
     fn decoded(body: B, decoder: Decoder) -> Self {
         let (body, patience) = (Box::pin(body), Patience::new(REST_TIMEOUT));
-        Self { body, check: Some(decoder), patience, out: Vec::new() }
+        Self { body, check: Some(decoder), patience, room: None, out: Vec::new() }
     }
 
     /// Reads the fields of a form, which stand in front of its file, and tells how long the file is in
@@ -149,6 +155,15 @@ where
         mut self,
         limit: usize,
     ) -> Result<(Bytes, Trailers), ClientBodyFault> {
+        // SECURITY: chunks are held until they are verified, however long: what is announced as too
+        // long is not begun.
+        if let Some(Decoder::Check(check)) = &self.check {
+            let length = check.content_length(None).map_err(ClientBodyFault::Wrong)?;
+            let fits = |length| usize::try_from(length).is_ok_and(|length| length <= limit);
+            if length.is_some_and(|length| !fits(length)) {
+                return Err(ClientBodyFault::TooLong(limit));
+            }
+        }
         let mut all = BytesMut::new();
         let mut first = None;
         loop {
@@ -176,14 +191,17 @@ where
     }
 
     /// The body as it is sent on: `length` bytes, in frames that carry its checksum where it has a
-    /// trailer with one. The reason for an error is left in the slot.
+    /// trailer with one. What of it has to be held takes `room`. The reason for an error is left in
+    /// the slot.
     pub(crate) fn streamed(
-        self,
+        mut self,
+        room: ChunkRoom,
         length: u64,
         frames: Option<Frames>,
         progress: Arc<SendProgress>,
         last_look: LastLook,
     ) -> (Sent<B>, FaultSlot) {
+        self.room = Some(room);
         let slot = FaultSlot::default();
         let ready = VecDeque::new();
         let left = frames.as_ref().map_or(length, Frames::length);
@@ -214,6 +232,13 @@ where
     ) -> Poll<Result<Option<Trailers>, ClientBodyFault>> {
         loop {
             let Some(check) = &mut self.check else { return Poll::Ready(Ok(None)) };
+            if let (Some(room), Decoder::Check(check)) = (&mut self.room, &*check) {
+                match room.poll_hold(check.signed_chunk(), context) {
+                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Err(NoRoom)) => return Poll::Ready(Err(ClientBodyFault::NoRoom)),
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
             match self.body.as_mut().poll_frame(context) {
                 Poll::Ready(Some(Ok(frame))) => {
                     // What HTTP has behind a body is no part of it.

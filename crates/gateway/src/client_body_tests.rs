@@ -2,10 +2,15 @@
 
 use std::collections::VecDeque;
 
+use daypass_names::{AccessKeyId, Constrained, SecretAccessKey};
+use daypass_sigv4::{
+    Credentials, Regions, Request, Rules, SigningKey, presented, sign_chunked, verify_head,
+};
 use http_body_util::{BodyExt, Full};
 use tokio::time::Instant;
 
 use super::*;
+use crate::chunk_memory::ChunkMemory;
 
 /// Pieces, and then nothing more for ever, or the end.
 struct Pieces {
@@ -62,7 +67,9 @@ async fn a_client_that_sends_no_more_is_given_up() {
 async fn the_last_byte_waits_for_the_end() {
     for ends in [true, false] {
         let progress = Arc::<SendProgress>::default();
+        let room = ChunkMemory::new(16).room(None, Duration::ZERO);
         let (sent, _) = body(&["hel", "lo"], ends).streamed(
+            room,
             5,
             None,
             Arc::clone(&progress),
@@ -106,4 +113,82 @@ async fn a_form_is_read_up_to_its_file() {
         let (read, _) = body.whole(1 << 20).await.unwrap();
         assert_eq!(read, file.as_bytes());
     }
+}
+
+/// A body of two signed chunks, each of `size` bytes, and its check.
+fn signed_chunks(size: usize) -> (BodyCheck, [Vec<u8>; 3]) {
+    let secret = SecretAccessKey::parse("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY").unwrap();
+    let credentials = Credentials {
+        access_key_id: AccessKeyId::parse("AKIAIOSFODNN7EXAMPLE").unwrap(),
+        secret_access_key: secret.clone(),
+        session_token: None,
+    };
+    let now = "2026-01-01T00:00:00Z".parse().unwrap();
+    let mut headers: Vec<(&str, &[u8])> = vec![("host", b"s3.example.com")];
+    let request = Request { method: "PUT", path: "/bucket/key", query: "", headers: &headers };
+    let length = u64::try_from(2 * size).unwrap();
+    let (added, mut chunks) = sign_chunked(&request, length, None, &credentials, "us-east-1", now);
+    let data = vec![b'x'; size];
+    let body = [chunks.chunk(&data), chunks.chunk(&data), chunks.finish()];
+    headers.extend(added.iter().map(|(name, value)| (*name, value.as_bytes())));
+    let request = Request { method: "PUT", path: "/bucket/key", query: "", headers: &headers };
+    let presented = presented(&request).unwrap().unwrap();
+    let key = SigningKey::derive(&secret, presented.scope());
+    let rules = Rules {
+        service: "s3",
+        regions: Regions::AnyNonEmpty,
+        normalize_path: false,
+        skew_seconds: 900,
+    };
+    let (_, check) = verify_head(&presented, &request, &key, &rules, now).unwrap();
+    (check, body)
+}
+
+/// An upload of two chunks, which come in pieces, as it is sent on.
+fn upload(memory: &ChunkMemory, size: usize) -> (Pin<Box<Sent<Pieces>>>, FaultSlot) {
+    let (check, body) = signed_chunks(size);
+    let pieces = body.iter().flat_map(|part| part.chunks(1 << 20)).map(Bytes::copy_from_slice);
+    let body = ClientBody::new(Pieces { pieces: pieces.collect(), ends: true }, check);
+    let room = memory.room(None, Duration::from_secs(10));
+    let length = u64::try_from(2 * size).unwrap();
+    let looked = Box::pin(std::future::ready(true));
+    let (sent, slot) = body.streamed(room, length, None, Arc::default(), looked);
+    (Box::pin(sent), slot)
+}
+
+/// Who has begun a chunk has the memory for it until all of that was handed on, and for nothing more.
+#[tokio::test(start_paused = true)]
+async fn a_chunk_is_read_on_when_there_is_memory_for_it() {
+    const SIZE: usize = 16 << 20;
+    let memory = ChunkMemory::new(16);
+    let (mut first, _) = upload(&memory, SIZE);
+    let begun = first.as_mut().frame().await.unwrap().unwrap();
+    let mut length = begun.into_data().unwrap().len();
+    let (mut second, _) = upload(&memory, SIZE);
+    let waits = poll_fn(|context| Poll::Ready(second.as_mut().poll_frame(context).is_pending()));
+    assert!(waits.await);
+    // After a while it is refused, and the other goes on.
+    let (mut third, slot) = upload(&memory, SIZE);
+    let begun = Instant::now();
+    assert!(third.as_mut().frame().await.unwrap().is_err());
+    assert!(begun.elapsed() >= Duration::from_secs(10));
+    assert_eq!(fault_in(&slot), Some(ClientBodyFault::NoRoom));
+    drop((second, third));
+    while let Some(frame) = first.as_mut().frame().await {
+        length += frame.unwrap().into_data().unwrap().len();
+    }
+    assert_eq!(length, 2 * SIZE);
+    drop(first);
+    let (sent, _) = upload(&memory, SIZE);
+    assert_eq!(sent.collect().await.unwrap().to_bytes().len(), 2 * SIZE);
+}
+
+/// What is announced as too long is not held to find that out.
+#[tokio::test]
+async fn a_document_in_chunks_is_as_long_as_it_says() {
+    let (check, body) = signed_chunks(1 << 20);
+    let pieces = body.iter().take(1).map(|part| Bytes::copy_from_slice(part)).collect();
+    // The rest never comes: it is not waited for.
+    let read = ClientBody::new(Pieces { pieces, ends: false }, check).whole(1 << 20).await;
+    assert_eq!(read.unwrap_err(), ClientBodyFault::TooLong(1 << 20));
 }

@@ -63,6 +63,7 @@ macro_rules! codes {
 codes! {
     AccessControlListNotSupported 400 "The bucket does not allow ACLs",
     AccessDenied 403 "Access Denied",
+    AccessForbidden 403 "Access Forbidden",
     AuthorizationHeaderMalformed 400 "The authorization header that you provided is not valid.",
     AuthorizationQueryParametersError 400 "The query parameters of the signature are not valid.",
     BadDigest 400 "The Content-MD5 or checksum value that you specified did not match what the server received.",
@@ -111,6 +112,7 @@ codes! {
     NotImplemented 501 "A header or query you provided implies functionality that is not implemented.",
     OperationAborted 409 "A conflicting conditional operation is currently in progress against this resource. Please try again.",
     OwnershipControlsNotFoundError 404 "The bucket ownership controls were not found",
+    PreconditionFailed 412 "At least one of the pre-conditions you specified did not hold",
     RequestHeaderSectionTooLarge 400 "Your request header section exceeds the maximum allowed request header section size.",
     RequestTimeTooSkewed 403 "The difference between the request time and the current time is too large.",
     RequestTimeout 400 "Your socket connection to the server was not read from or written to within the timeout period. Idle connections will be closed.",
@@ -119,7 +121,6 @@ codes! {
     SlowDown 503 "Please reduce your request rate.",
     TooManyBuckets 400 "You have attempted to create more buckets than allowed",
     UnexpectedContent 400 "This request contains unsupported content.",
-    UserKeyMustBeSpecified 400 "The bucket POST must contain the specified field name. If it is specified, please check the order of the fields.",
     XAmzContentSHA256Mismatch 400 "The provided 'x-amz-content-sha256' header does not match what was computed.",
 }
 
@@ -329,6 +330,10 @@ impl From<BodyFault> for S3Fault {
             BodyFault::MalformedTrailer(_) | BodyFault::MissingTrailer => {
                 Self::new(S3Code::MalformedTrailerError)
             }
+            BodyFault::InvalidChecksum(checksum) => Self::saying(
+                S3Code::InvalidRequest,
+                format!("Value for {} trailing header is invalid.", checksum.header()),
+            ),
             BodyFault::WrongChecksum(checksum) => Self::saying(
                 S3Code::BadDigest,
                 format!("The {checksum} you specified did not match the calculated checksum."),

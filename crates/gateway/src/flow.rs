@@ -23,8 +23,8 @@ use crate::existing_tags::Tags;
 use crate::operation::Answer;
 use crate::{
     BodyUse, Classified, CopySource, Document, FormReader, Gateway, Need, Operation, ReplyBody,
-    RequestHead, S3Code, S3Fault, Shape, classify, digests, forward, keys, own, post_object, relay,
-    reply,
+    RequestHead, S3Code, S3Fault, Shape, classify, cors, digests, forward, keys, own, post_object,
+    relay, reply,
 };
 
 /// A request whose head has come.
@@ -110,6 +110,10 @@ impl Call {
                 event.hold(place);
                 let domains = &gateway.settings.domains;
                 RequestHead::read(&received.method, &received.uri, &received.headers, domains)
+                    .and_then(|head| {
+                        post_object::require_form(&head, &received.headers)?;
+                        Ok(head)
+                    })
             }
             None => Err(S3Fault::new(S3Code::SlowDown).because("too many requests are under way")),
         };
@@ -121,20 +125,30 @@ impl Call {
                 return ending(event.refused(None, fault, is_head).await, waits);
             }
         };
-        let answered = match post_object::is_form(&head, &received.headers) {
-            true => {
-                post_object::answer(&gateway, &received, &head, &mut incoming, &mut event).await
-            }
-            false => answer(&gateway, &received, &head, &mut incoming, &mut event).await,
+        let is_preflight = *head.method() == Method::OPTIONS && head.shape() != Shape::Service;
+        let answered = if is_preflight {
+            cors::preflight(&gateway, &received, &head).await.map(Answered::Own)
+        } else if post_object::is_form(&head, &received.headers) {
+            post_object::answer(&gateway, &received, &head, &mut incoming, &mut event).await
+        } else {
+            answer(&gateway, &received, &head, &mut incoming, &mut event).await
         };
+        // Whatever came of it: the bucket may be another one now, or have other rules.
+        if let (Some(operation), Some(bucket)) = (event.operation(), head.bucket()) {
+            gateway.cors.note(operation, bucket);
+        }
         let (waits, is_unread) = (incoming.awaits_continue, !incoming.is_empty());
         // What of the body nobody wanted is read for a while from here on.
         drop(incoming);
-        let response = match answered {
+        let mut response = match answered {
             Ok(Answered::Own(response)) => event.answered(response).await,
             Ok(Answered::Relayed(reply)) => relay::relay(event, &received, &head, reply).await,
             Err(fault) => event.refused(Some(&head.resource()), fault, is_head).await,
         };
+        if !is_preflight {
+            let asked = (head.method(), head.bucket());
+            cors::tell(&gateway, asked, &received.headers, response.headers_mut()).await;
+        }
         // Where it failed, nobody knows here whether anything was read before that.
         let has_failed = response.status().is_client_error() || response.status().is_server_error();
         ending(response, waits && (is_unread || has_failed))
@@ -223,7 +237,13 @@ where
             Err(S3Fault::not_implemented(format!("{}: {why}", classified.row.name)))
         }
         // It is the gateway that knows where buckets are.
-        Answer::Gateway => own::answer(&allowed, document, event).await.map(Answered::Own),
+        Answer::Gateway => match own::answer(&allowed, document, event).await {
+            Ok(response) => Ok(Answered::Own(response)),
+            Err(fault) => {
+                hide_absence(&deciding, &allowed, fault.status()).await?;
+                Err(fault)
+            }
+        },
         Answer::Backend if allowed.classified.operation() == Operation::GetBucketLocation => {
             own::answer(&allowed, document, event).await.map(Answered::Own)
         }
@@ -245,13 +265,7 @@ pub(crate) async fn prove<'a>(
     received: &'a Received,
     head: &RequestHead<'_>,
 ) -> Result<Proven<'a>, S3Fault> {
-    // Signatures of version 2, which are those of SHA-1 and leave most of a request unsigned.
-    if received
-        .headers
-        .get(AUTHORIZATION)
-        .is_some_and(|value| value.as_bytes().starts_with(b"AWS "))
-    {
-        let fault = S3Fault::saying(S3Code::InvalidRequest, OLD_SIGNATURE);
+    if let Err(fault) = check_mechanism(received, head) {
         log_unproven(gateway, received, &fault);
         return Err(fault);
     }
@@ -266,6 +280,22 @@ pub(crate) async fn prove<'a>(
             Err(S3Fault::new(S3Code::AccessDenied).because("the request is not signed"))
         }
         Err(fault) => Err(S3Fault::of_proof(&fault, head.has_token(), head.is_presigned())),
+    }
+}
+
+/// Refuses what is signed in another way than by version 4.
+fn check_mechanism(received: &Received, head: &RequestHead<'_>) -> Result<(), S3Fault> {
+    // That there are two signatures is told where they are read.
+    let value = received.headers.get(AUTHORIZATION).filter(|_| !head.is_presigned());
+    let scheme = value.and_then(|value| value.as_bytes().split(|byte| *byte == b' ').next());
+    match scheme {
+        None | Some(b"AWS4-HMAC-SHA256") => Ok(()),
+        // Version 2, which is SHA-1 and leaves most of a request unsigned, and version 4A.
+        Some(b"AWS" | b"AWS4-ECDSA-P256-SHA256") => {
+            Err(S3Fault::saying(S3Code::InvalidRequest, OLD_SIGNATURE))
+        }
+        // S3 repeats the value. We do not: it may be somebody's password for another service.
+        Some(_) => Err(S3Fault::argument("Unsupported Authorization Type", "Authorization", "")),
     }
 }
 
@@ -432,15 +462,25 @@ impl Deciding<'_> {
 }
 
 /// Tells nobody that an object is not there who may not list the bucket: S3 API reference, GetObject
-/// and HeadObject, "Permissions".
+/// and HeadObject, "Permissions". The same for whatever else is done with an object that is there.
 async fn hide_absence(
     deciding: &Deciding<'_>,
     allowed: &Allowed<'_>,
     status: StatusCode,
 ) -> Result<(), S3Fault> {
-    let reads = matches!(*allowed.head.method(), Method::GET | Method::HEAD);
     let (Some(bucket), Some(_)) = (allowed.bucket, allowed.head.key()) else { return Ok(()) };
-    if status != StatusCode::NOT_FOUND || !reads && allowed.classified.source.is_none() {
+    // These make an object, or name an upload: what is missing is none.
+    let needs_no_object = matches!(
+        allowed.classified.operation(),
+        Operation::AbortMultipartUpload
+            | Operation::CompleteMultipartUpload
+            | Operation::CreateMultipartUpload
+            | Operation::DeleteObject
+            | Operation::ListParts
+            | Operation::PutObject
+            | Operation::UploadPart
+    );
+    if status != StatusCode::NOT_FOUND || needs_no_object {
         return Ok(());
     }
     let mut buckets = vec![&bucket.name];

@@ -9,7 +9,7 @@ use crate::documents::objects;
 use crate::headers;
 use crate::object_key::ObjectKey;
 use crate::post_policy::PostPolicy;
-use crate::{Classified, Operation, RequestHead, S3Code, S3Fault, tags};
+use crate::{Classified, Operation, RequestHead, S3Fault, tags};
 
 /// The variable in the key for which the name of the file stands.
 const FILE_NAME: &str = "${filename}";
@@ -96,15 +96,25 @@ impl Form {
         self.field("policy").map(PostPolicy::decode).transpose()
     }
 
+    /// The key as the form has it.
+    ///
+    /// # Errors
+    /// `InvalidArgument`, when there is none before the file.
+    pub fn key(&self) -> Result<&str, S3Fault> {
+        self.field("key").filter(|key| !key.is_empty()).ok_or_else(|| {
+            let message = "Bucket POST must contain a field named 'key'.  If it is specified, \
+                           please check the order of the fields.";
+            S3Fault::argument(message, "key", "").because("the form has no key")
+        })
+    }
+
     /// The request that puts the object where the form says, into that bucket.
     ///
     /// # Errors
-    /// `UserKeyMustBeSpecified`, what a key is refused for, `NotImplemented` for a field of S3 that
+    /// What a key is refused for, `NotImplemented` for a field of S3 that
     /// is not known, `InvalidArgument` for a value that can be no header.
     pub fn request(&self, bucket: &BucketName) -> Result<FormRequest, S3Fault> {
-        let key = self.field("key").filter(|key| !key.is_empty()).ok_or_else(|| {
-            S3Fault::new(S3Code::UserKeyMustBeSpecified).because("the form has no key")
-        })?;
+        let key = self.key()?;
         let mut request = FormRequest {
             bucket: bucket.clone(),
             key: ObjectKey::parse(key)?,

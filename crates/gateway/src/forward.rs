@@ -7,13 +7,12 @@ use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
 use data_encoding::{BASE64, HEXLOWER};
 use daypass_sigv4::{Checksum, Frames, Payload};
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use hyper::body::Body;
 
 use crate::backend::{
-    BackendFault, BackendReply, BackendRequest, EMPTY_SHA256, HEAD_TIMEOUT, LONG_HEAD_TIMEOUT,
-    SendProgress, SentBody,
+    BackendFault, BackendReply, BackendRequest, EMPTY_SHA256, LONG_TIMEOUT, SendProgress, SentBody,
 };
 use crate::client_body::{ClientBody, ClientBodyFault, LastLook, fault_in};
 use crate::event::Event;
@@ -53,7 +52,7 @@ where
     let sent = content_length(&allowed.received.headers)?;
     let sent = sent.or(incoming.is_empty().then_some(0));
     let length = check.content_length(sent).map_err(ClientBodyFault::Wrong)?;
-    let length = length.ok_or_else(|| S3Fault::new(S3Code::MissingContentLength))?;
+    let length = length.ok_or_else(|| no_length(&allowed.received.headers))?;
     request.payload = match payload {
         Payload::Hash(hash) => HEXLOWER.encode(&hash),
         _ => UNSIGNED.to_owned(),
@@ -121,7 +120,9 @@ where
     let progress = Arc::new(SendProgress::default());
     event.streams(Arc::clone(&progress));
     let wire = frames.as_ref().map_or(length, Frames::length);
-    let (body, slot) = body.streamed(length, frames, Arc::clone(&progress), last_look(allowed));
+    let room = allowed.gateway.chunk_room(allowed.proven.account());
+    let (body, slot) =
+        body.streamed(room, length, frames, Arc::clone(&progress), last_look(allowed));
     request.body = SentBody::Stream { body: Box::pin(body), length: wire, progress };
     let sent = allowed.gateway.backend.send(request, allowed.proven.now()).await;
     // Whatever the backend made of it: a body that is not what it was said to be is that first.
@@ -169,7 +170,7 @@ async fn send(allowed: &Allowed<'_>, request: BackendRequest) -> Result<BackendR
         allowed.gateway.backend.send(request, allowed.proven.now()).await;
     let mut reply = sent?;
     if is_long(allowed.classified.operation()) {
-        reply.body.rest_for(LONG_HEAD_TIMEOUT);
+        reply.body.rest_for(LONG_TIMEOUT);
     }
     Ok(reply)
 }
@@ -178,7 +179,6 @@ async fn send(allowed: &Allowed<'_>, request: BackendRequest) -> Result<BackendR
 pub(crate) fn request_of(allowed: &Allowed<'_>) -> Result<BackendRequest, S3Fault> {
     let head = allowed.head;
     let headers: HeaderMap = head.backend_headers()?.into_iter().collect();
-    let is_long = is_long(allowed.classified.operation());
     Ok(BackendRequest {
         method: head.method().clone(),
         path: head.backend_path(),
@@ -186,7 +186,7 @@ pub(crate) fn request_of(allowed: &Allowed<'_>) -> Result<BackendRequest, S3Faul
         headers,
         payload: EMPTY_SHA256.to_owned(),
         body: SentBody::Empty,
-        head_timeout: if is_long { LONG_HEAD_TIMEOUT } else { HEAD_TIMEOUT },
+        is_long: is_long(allowed.classified.operation()),
     })
 }
 
@@ -197,6 +197,17 @@ fn is_long(operation: Operation) -> bool {
         operation,
         Operation::CopyObject | Operation::CompleteMultipartUpload | Operation::UploadPartCopy
     )
+}
+
+/// What is answered to a body whose length nobody tells.
+fn no_length(headers: &HeaderMap) -> S3Fault {
+    match headers.contains_key(TRANSFER_ENCODING) {
+        true => {
+            let message = "A header you provided implies functionality that is not implemented";
+            S3Fault::saying(S3Code::NotImplemented, message).with("Header", "Transfer-Encoding")
+        }
+        false => S3Fault::new(S3Code::MissingContentLength),
+    }
 }
 
 /// The length of the body as the client sends it.
@@ -224,6 +235,7 @@ impl From<ClientBodyFault> for S3Fault {
             ClientBodyFault::Form(fault) => return fault,
             ClientBodyFault::TooLong(_) => Self::new(S3Code::MaxMessageLengthExceeded),
             ClientBodyFault::Gone(_) => Self::new(S3Code::IncompleteBody),
+            ClientBodyFault::NoRoom => Self::new(S3Code::SlowDown),
             ClientBodyFault::Overtaken => Self::new(S3Code::NoSuchBucket),
             ClientBodyFault::TooSlow => Self::new(S3Code::RequestTimeout),
         };

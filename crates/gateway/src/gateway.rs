@@ -21,15 +21,17 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 
 use crate::backend::{Backend, BackendFault, BackendRequest, BackendSettings};
+use crate::chunk_memory::{ChunkMemory, ChunkRoom};
 use crate::client_body::discard;
+use crate::cors::CorsRules;
 use crate::flow::Call;
 use crate::shares::{Share, Shares};
 use crate::{BackendUrlFault, DataEvents, Domains, ReplyBody, S3Code, S3Fault};
 
 /// Most requests under way at a time, from their head to the end of their reply.
 const REQUESTS_MAX: usize = 4096;
-/// Most requests under way that have bodies which stream to the backend. Of each, one signed chunk of
-/// up to 16 MiB may have to be in memory.
+/// Most requests under way that have bodies which stream to the backend. What their signed chunks take
+/// is bounded by [`GatewaySettings::chunk_memory_mib`].
 const UPLOADS_MAX: usize = 256;
 /// Most of them of one account: of the requests half of what the backend gets at a time.
 const REQUESTS_OF_ACCOUNT: usize = 512;
@@ -52,6 +54,8 @@ pub struct GatewaySettings {
     pub data_events: DataEvents,
     /// The Region that buckets are in.
     pub region: String,
+    /// How many mebibytes signed chunks may take until they are verified, those of all uploads.
+    pub chunk_memory_mib: u32,
     /// Whether what is recorded is durable before the reply, whatever it is.
     pub strict_audit: bool,
 }
@@ -101,6 +105,8 @@ pub struct Gateway {
     uploads: Arc<Semaphore>,
     shares_of_requests: Arc<Shares>,
     shares_of_uploads: Arc<Shares>,
+    chunk_memory: ChunkMemory,
+    pub(crate) cors: CorsRules,
 }
 
 impl Gateway {
@@ -116,6 +122,7 @@ impl Gateway {
         let backend = Backend::new(settings.backend.clone())?;
         let requests = Arc::new(Semaphore::new(REQUESTS_MAX));
         let uploads = Arc::new(Semaphore::new(UPLOADS_MAX));
+        let chunk_memory = ChunkMemory::new(settings.chunk_memory_mib);
         Ok(Self {
             app,
             settings,
@@ -125,6 +132,8 @@ impl Gateway {
             uploads,
             shares_of_requests: Shares::new(REQUESTS_OF_ACCOUNT),
             shares_of_uploads: Shares::new(UPLOADS_OF_ACCOUNT),
+            chunk_memory,
+            cors: CorsRules::default(),
         })
     }
 
@@ -229,6 +238,11 @@ impl Gateway {
         let share = share.ok_or_else(|| busy("the account has its share of uploads under way"))?;
         let place = turn(&self.uploads).await;
         Ok((place.ok_or_else(|| busy("too many uploads are under way"))?, share))
+    }
+
+    /// Room for the signed chunks of one upload of an account.
+    pub(crate) fn chunk_room(&self, of: Option<AccountId>) -> ChunkRoom {
+        self.chunk_memory.room(of, TURN_TIMEOUT)
     }
 }
 

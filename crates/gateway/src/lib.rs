@@ -4,10 +4,12 @@
 mod authorise_call;
 mod backend;
 mod backend_error;
+mod chunk_memory;
 mod classify;
 mod client_body;
 mod condition_keys;
 mod copy_source;
+mod cors;
 mod data_events;
 mod digests;
 mod documents;
@@ -46,11 +48,12 @@ pub use authorise_call::{
     AuthoriseCall, ForwardAuth, ForwardFault, ForwardServices, MAX_QUESTIONS, ToldOrigin,
 };
 pub use backend::{BackendSettings, BackendUrl, BackendUrlFault, is_private};
+pub use chunk_memory::CHUNK_MEMORY_MIN_MIB;
 pub use classify::{Classified, Need, ObjectRef, classify};
 pub use condition_keys::{Keys, Lists};
 pub use copy_source::CopySource;
 pub use data_events::{DataEvents, DataEventsFault};
-pub use daypass_sigv4::Credentials;
+pub use daypass_sigv4::ForeignCredentials;
 pub use documents::*;
 pub use domains::Domains;
 pub use fault::{S3Code, S3Fault};

@@ -590,3 +590,33 @@ pub static OPERATIONS: &[OperationRow] = &[
         .body(BodyUse::Stream)
         .refused(LAMBDA),
 ];
+
+#[cfg(test)]
+mod tests {
+    use daypass_names::{BucketName, Constrained, Partition};
+    use daypass_policy::Policy;
+
+    use super::*;
+
+    /// What decides of an operation can be said in the policy of a bucket, and on nothing else.
+    #[test]
+    fn bucket_policies_know_every_action_of_the_table() {
+        let bucket = BucketName::parse("photos").unwrap();
+        let taken = |action: &str, resource: &str| {
+            let text = format!(
+                r#"{{"Statement":{{"Effect":"Allow","Principal":"*","Action":"{action}","Resource":"arn:aws:s3:::{resource}"}}}}"#
+            );
+            Policy::parse_bucket(&text, Partition::Aws, &bucket).is_ok()
+        };
+        for need in OPERATIONS.iter().flat_map(|row| row.needs) {
+            let want = match need.on {
+                On::Service => [false, false],
+                On::Bucket => [true, false],
+                On::Object | On::Source | On::EachObject => [false, true],
+            };
+            for action in [Some(need.action), need.of_version].into_iter().flatten() {
+                assert_eq!(["photos", "photos/*"].map(|on| taken(action, on)), want, "{action}");
+            }
+        }
+    }
+}

@@ -33,6 +33,20 @@ fn content_type(headers: &HeaderMap) -> &str {
     headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default()
 }
 
+/// Refuses what is sent to a bucket as forms are, and is none.
+pub(crate) fn require_form(head: &RequestHead<'_>, headers: &HeaderMap) -> Result<(), S3Fault> {
+    let is_plain_post = *head.method() == Method::POST
+        && head.shape() == Shape::Bucket
+        && head.parameters().next().is_none();
+    match is_plain_post && !is_form(head, headers) {
+        true => {
+            let condition = "Bucket POST must be of the enclosure-type multipart/form-data";
+            Err(S3Fault::new(S3Code::PreconditionFailed).with("Condition", condition))
+        }
+        false => Ok(()),
+    }
+}
+
 /// Stores the file of a form.
 pub(crate) async fn answer<B>(
     gateway: &Arc<Gateway>,
@@ -52,6 +66,8 @@ where
     let reader = FormReader::new(content_type(&received.headers))?;
     let mut body = incoming.form(reader)?;
     let (form, file_length) = body.form(length).await?;
+    // Who puts the file first has put the signature behind it as well.
+    form.key()?;
     let proven = prove(gateway, received, &form).await?;
     event.proven(&proven, head)?;
     let bucket = bucket_of(gateway, head, Operation::PostObject).await?;

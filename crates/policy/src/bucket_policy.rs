@@ -3,8 +3,9 @@
 //!
 //! S3 user guide, "Bucket policies for Amazon S3", "Policies and permissions in Amazon S3" and
 //! "Blocking public access to your Amazon S3 storage", section "The meaning of public". Refused are
-//! actions of other services, resources that are not in the bucket, and what is longer than 20 KB.
-//! That an action of S3 exists, and that it fits a resource of its statement, is not looked at.
+//! actions and condition keys that S3 does not have, actions that fit no resource of their statement,
+//! resources that are not in the bucket, and what is longer than 20 KB. That a condition key of S3 is
+//! one of the actions beside it is not looked at.
 
 use std::fmt;
 
@@ -17,6 +18,7 @@ use crate::document::{Document, Effect, PrincipalType, RawCondition, RawStatemen
 use crate::json;
 use crate::limits::BUCKET;
 use crate::malformed::Flaw;
+use crate::s3_actions::{self, On};
 use crate::{Kind, Policy, Position};
 
 /// A refused bucket policy. Prints as the message of S3's `MalformedPolicy`.
@@ -68,7 +70,12 @@ impl Policy {
         for statement in &document.statements {
             check(statement, partition, bucket, text)?;
         }
-        Self::parse_flawed(text, Kind::Resource).map_err(|flaw| worded(flaw, text))
+        let policy = Self::parse_flawed(text, Kind::Resource);
+        let policy = policy.map_err(|flaw| worded(flaw, text))?;
+        for statement in &document.statements {
+            check_names(statement, text)?;
+        }
+        Ok(policy)
     }
 
     /// Whether a bucket policy is public, as S3 means that: some statement lets in everyone, and no
@@ -94,10 +101,7 @@ fn check(
     bucket: &BucketName,
     text: &str,
 ) -> Result<(), MalformedBucketPolicy> {
-    let refused = |message: &str, at: usize, reason: String| {
-        let Position { line, column } = Position::of(text, at);
-        Err(MalformedBucketPolicy::new(message, format!("line {line}, column {column}: {reason}")))
-    };
+    let refused = |message, at, reason| Err(refusal(message, text, at, reason));
     let start = statement.span.start;
     let is_missing = |words: &Option<Words>| words.as_ref().is_none_or(|w| w.words.is_empty());
     if statement.principal.as_ref().is_none_or(|named| named.principals.is_empty()) {
@@ -130,6 +134,55 @@ fn check(
         }
     }
     Ok(())
+}
+
+/// Refuses actions and condition keys that S3 does not have, and actions that are on nothing of what
+/// their statement speaks of.
+fn check_names(statement: &RawStatement, text: &str) -> Result<(), MalformedBucketPolicy> {
+    let (Some(actions), Some(resources)) = (&statement.action, &statement.resource) else {
+        return Ok(());
+    };
+    // What a statement speaks of that names the others, not these, is not told by them.
+    let is_exact = !actions.negated && !resources.negated;
+    let names_one = |objects| resources.words.iter().any(|word| word.text.contains('/') == objects);
+    let (names_bucket, names_objects) = (names_one(false), names_one(true));
+    for word in &actions.words {
+        let refused = |message, reason| Err(refusal(message, text, word.span.start, reason));
+        let (mut is_known, mut applies) = (false, false);
+        for on in s3_actions::matched(&word.text) {
+            is_known = true;
+            applies |= match on {
+                On::Bucket => names_bucket,
+                On::Object => names_objects,
+                On::Elsewhere => false,
+            };
+        }
+        if !is_known {
+            let reason = format!("S3 has no action `{}`", word.text);
+            return refused("Policy has invalid action", reason);
+        }
+        if is_exact && !applies {
+            let reason = format!("`{}` is on none of the resources", word.text);
+            return refused("Action does not apply to any resource(s) in statement", reason);
+        }
+    }
+    for condition in &statement.conditions {
+        let key = &condition.key;
+        let is_unknown = key.text.split_once(':').is_some_and(|(vendor, name)| {
+            vendor.eq_ignore_ascii_case("s3") && !s3_actions::has_key(name)
+        });
+        if is_unknown {
+            let reason = format!("S3 has no condition key `{}`", key.text);
+            let message = "Policy has an invalid condition key";
+            return Err(refusal(message, text, key.span.start, reason));
+        }
+    }
+    Ok(())
+}
+
+fn refusal(message: &str, text: &str, at: usize, reason: String) -> MalformedBucketPolicy {
+    let Position { line, column } = Position::of(text, at);
+    MalformedBucketPolicy::new(message, format!("line {line}, column {column}: {reason}"))
 }
 
 /// Whether a resource is the bucket or something in it. The bucket's name is written out: a wildcard

@@ -80,6 +80,7 @@ mod policy;
 mod principal;
 mod request;
 mod resource;
+mod s3_actions;
 mod shared_issuer;
 mod typed;
 mod validate;

@@ -138,6 +138,8 @@ pub struct Layer {
     pub s3_backend_ca: Option<PathBuf>,
     /// Whether it may be asked over plain HTTP in private networks.
     pub s3_backend_plain_http: Option<bool>,
+    /// Seconds that it may take to answer.
+    pub s3_backend_timeout: Option<u32>,
     /// Whether it keeps keys byte for byte.
     pub s3_backend_exact_keys: Option<bool>,
     /// Host names below which the first label is a bucket.
@@ -146,6 +148,8 @@ pub struct Layer {
     pub s3_anonymous: Option<bool>,
     /// The requests to objects that are recorded, each as `[read:|write:]BUCKET[/PREFIX]`.
     pub s3_data_events: Option<Vec<String>>,
+    /// Mebibytes that signed chunks may take until they are verified.
+    pub s3_chunk_memory_mib: Option<u32>,
     /// Address and port of the listener for proxies that ask before they let a request through.
     pub forward_auth_listen: Option<String>,
     /// The file of the services whose proxies may ask there.
@@ -252,10 +256,12 @@ impl Layer {
             s3_backend_region: self.s3_backend_region.or(lower.s3_backend_region),
             s3_backend_ca: self.s3_backend_ca.or(lower.s3_backend_ca),
             s3_backend_plain_http: self.s3_backend_plain_http.or(lower.s3_backend_plain_http),
+            s3_backend_timeout: self.s3_backend_timeout.or(lower.s3_backend_timeout),
             s3_backend_exact_keys: self.s3_backend_exact_keys.or(lower.s3_backend_exact_keys),
             s3_domain: self.s3_domain.or(lower.s3_domain),
             s3_anonymous: self.s3_anonymous.or(lower.s3_anonymous),
             s3_data_events: self.s3_data_events.or(lower.s3_data_events),
+            s3_chunk_memory_mib: self.s3_chunk_memory_mib.or(lower.s3_chunk_memory_mib),
             forward_auth_listen: self.forward_auth_listen.or(lower.forward_auth_listen),
             forward_auth_services: self.forward_auth_services.or(lower.forward_auth_services),
             metrics_listen: self.metrics_listen.or(lower.metrics_listen),

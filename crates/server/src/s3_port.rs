@@ -74,11 +74,13 @@ impl S3Listener {
                 credentials: settings.credentials,
                 tls,
                 private_plain_http: settings.private_plain_http,
+                timeout: settings.timeout,
             },
             exact_keys: settings.exact_keys,
             anonymous: settings.anonymous,
             data_events: settings.data_events,
             region: lent.region,
+            chunk_memory_mib: settings.chunk_memory_mib,
             strict_audit: lent.strict_audit,
         };
         let gateway = Gateway::new(lent.app, settings, lent.observer);

@@ -33,8 +33,10 @@ fn refused(change: impl FnOnce(&mut Layer)) -> String {
 fn a_gateway_needs_an_address_a_backend_and_credentials() {
     let s3 = config(|_| {}).unwrap().s3.unwrap();
     assert_eq!(s3.backend.to_string(), "http://127.0.0.1:3900");
-    assert_eq!(s3.credentials.access_key_id.as_str(), "AKIAIOSFODNN7EXAMPLE");
+    assert_eq!(s3.credentials.access_key_id(), "AKIAIOSFODNN7EXAMPLE");
     assert_eq!(s3.region, "us-east-1");
+    assert_eq!(s3.chunk_memory_mib, 256);
+    assert_eq!(s3.timeout, Duration::from_secs(60));
     assert!(!s3.anonymous && !s3.exact_keys && !s3.private_plain_http);
     assert!(
         config(|layer| *layer = Layer { ephemeral: Some(true), ..Layer::default() })
@@ -103,6 +105,9 @@ fn what_cannot_be_read_is_refused_without_a_secret_in_the_sentence() {
         ("s3_backend_region", Box::new(|l| l.s3_backend_region = Some("not a region".to_owned()))),
         ("s3_domain", Box::new(|l| l.s3_domain = Some(vec!["s3 example".to_owned()]))),
         ("s3_data_events", Box::new(|l| l.s3_data_events = Some(vec!["UPPER".to_owned()]))),
+        ("s3_backend_timeout", Box::new(|l| l.s3_backend_timeout = Some(0))),
+        ("s3_backend_timeout", Box::new(|l| l.s3_backend_timeout = Some(901))),
+        ("s3_chunk_memory_mib", Box::new(|l| l.s3_chunk_memory_mib = Some(15))),
         ("s3_listen", Box::new(|l| l.s3_listen = Some("4702".to_owned()))),
     ] {
         let fault = refused(change);
@@ -111,7 +116,7 @@ fn what_cannot_be_read_is_refused_without_a_secret_in_the_sentence() {
     }
     let fault = refused(|layer| {
         let path = layer.s3_backend_credentials.clone().unwrap();
-        fs::write(path, "short\nhidden").unwrap();
+        fs::write(path, "a/b\nhidden").unwrap();
     });
     assert!(fault.starts_with("setting `s3_backend_credentials`"), "{fault}");
     assert!(!fault.contains("hidden"), "{fault}");

@@ -134,6 +134,15 @@ impl BodyCheck {
         }
     }
 
+    /// The length of the signed chunk that has begun, in bytes; 0 where none has. So much is held
+    /// until its signature is verified: whoever bounds the memory asks before more is pushed.
+    pub fn signed_chunk(&self) -> u64 {
+        match &self.proof {
+            Ok(Proof::Chunks(chunks)) => chunks.signed_chunk(),
+            _ => 0,
+        }
+    }
+
     /// Takes the next piece of the body and appends what is proved to `out`: parts of the pieces
     /// themselves, unless they are tiny. It holds at most a signed chunk and [`HELD_BACK`] bytes.
     ///

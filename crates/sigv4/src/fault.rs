@@ -53,6 +53,16 @@ pub enum Fault {
         /// For the log.
         cause: Cow<'static, str>,
     },
+    /// The scope of the credential is of another day, Region, service or form.
+    #[error("{text}")]
+    WrongScope {
+        /// For the caller of a Query service.
+        text: Cow<'static, str>,
+        /// For the caller of S3, behind what says where the credential stands.
+        s3_text: Cow<'static, str>,
+        /// For the log.
+        cause: Cow<'static, str>,
+    },
     /// The request has credentials in its header and in its query.
     #[error(
         "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header."
@@ -80,6 +90,14 @@ pub enum Fault {
         /// For the log.
         cause: Cow<'static, str>,
     },
+    /// A header is none of what S3 knows. S3 only.
+    #[error("{text}")]
+    InvalidArgument {
+        /// For the caller.
+        text: Cow<'static, str>,
+        /// For the log.
+        cause: Cow<'static, str>,
+    },
     /// A body in chunks comes without the length of what they hold. S3 only.
     #[error("You must provide the Content-Length HTTP header.")]
     MissingContentLength,
@@ -99,10 +117,12 @@ impl Fault {
             Self::InvalidClientTokenId { .. } => "InvalidClientTokenId",
             Self::IncompleteSignature { .. } => "IncompleteSignature",
             Self::SignatureDoesNotMatch { .. }
+            | Self::WrongScope { .. }
             | Self::SeveralCredentials
             | Self::RequestTimeTooSkewed { .. }
             | Self::HeadersNotSigned { .. } => "SignatureDoesNotMatch",
             Self::InvalidRequest { .. } => "InvalidRequest",
+            Self::InvalidArgument { .. } => "InvalidArgument",
             Self::MissingContentLength => "MissingContentLength",
             Self::RequestExpired { .. } => "RequestExpired",
         }
@@ -123,8 +143,13 @@ impl Fault {
                 Source::Query => "AuthorizationQueryParametersError",
                 Source::Form => "InvalidRequest",
             },
+            Self::WrongScope { .. } => match source {
+                Source::Header => "AuthorizationHeaderMalformed",
+                Source::Query => "AuthorizationQueryParametersError",
+                Source::Form => "SignatureDoesNotMatch",
+            },
             Self::SignatureDoesNotMatch { .. } => "SignatureDoesNotMatch",
-            Self::SeveralCredentials => "InvalidArgument",
+            Self::SeveralCredentials | Self::InvalidArgument { .. } => "InvalidArgument",
             Self::RequestTimeTooSkewed { .. } => match source {
                 Source::Header => "RequestTimeTooSkewed",
                 Source::Query | Source::Form => "AccessDenied",
@@ -153,9 +178,21 @@ impl Fault {
                 }
                 Source::Query | Source::Form => "Request is not valid yet",
             },
+            Self::WrongScope { text, s3_text, .. } => {
+                return match source {
+                    Source::Header => {
+                        format!("The authorization header is malformed; {s3_text}").into()
+                    }
+                    Source::Query => {
+                        format!("Error parsing the X-Amz-Credential parameter; {s3_text}").into()
+                    }
+                    Source::Form => text.clone(),
+                };
+            }
             Self::SignatureDoesNotMatch { text, .. } if text == DOES_NOT_MATCH => DOES_NOT_MATCH_S3,
             Self::IncompleteSignature { text, .. }
             | Self::SignatureDoesNotMatch { text, .. }
+            | Self::InvalidArgument { text, .. }
             | Self::InvalidRequest { text, .. } => return text.clone(),
             Self::InvalidClientTokenId { .. } => {
                 "The AWS Access Key Id you provided does not exist in our records."
@@ -176,6 +213,8 @@ impl Fault {
             Self::InvalidClientTokenId { cause }
             | Self::IncompleteSignature { cause, .. }
             | Self::SignatureDoesNotMatch { cause, .. }
+            | Self::WrongScope { cause, .. }
+            | Self::InvalidArgument { cause, .. }
             | Self::RequestTimeTooSkewed { cause, .. }
             | Self::HeadersNotSigned { cause }
             | Self::InvalidRequest { cause, .. }
@@ -195,6 +234,14 @@ impl Fault {
         cause: impl Into<Cow<'static, str>>,
     ) -> Self {
         Self::SignatureDoesNotMatch { text: text.into(), cause: cause.into() }
+    }
+
+    pub(crate) fn wrong_scope(
+        text: impl Into<Cow<'static, str>>,
+        s3_text: impl Into<Cow<'static, str>>,
+        cause: &'static str,
+    ) -> Self {
+        Self::WrongScope { text: text.into(), s3_text: s3_text.into(), cause: cause.into() }
     }
 
     /// The refusal that tells the caller nothing but that the signature is wrong.

@@ -21,9 +21,15 @@ pub struct SigningKey(Arc<MacKey>);
 impl SigningKey {
     /// Derives the key. Four HMAC operations: see [`SigningKeys`] for how to save them.
     pub fn derive(secret: &SecretAccessKey, scope: &Scope) -> Self {
-        let mut seed = Zeroizing::new(Vec::with_capacity(4 + SecretAccessKey::MAX));
+        Self::of_text(secret.expose(), scope)
+    }
+
+    /// The key of a secret that need not be one of ours.
+    pub(crate) fn of_text(secret: &str, scope: &Scope) -> Self {
+        // What is copied when a buffer grows is not wiped.
+        let mut seed = Zeroizing::new(Vec::with_capacity(4 + secret.len()));
         seed.extend_from_slice(b"AWS4");
-        seed.extend_from_slice(secret.expose().as_bytes());
+        seed.extend_from_slice(secret.as_bytes());
         let key = MacKey::new(&seed)
             .derive(scope.date().as_bytes())
             .derive(scope.region().as_bytes())

@@ -67,19 +67,24 @@ impl Scope {
             ));
         };
         if !is_name(region) {
-            return Err(invalid_region());
+            return Err(invalid_region(region));
         }
         if service.is_empty() || !is_name(service) {
-            return Err(Fault::mismatch(
+            return Err(Fault::wrong_scope(
                 "Credential should be scoped to correct service. ",
+                format!("incorrect service \"{}\".", fault::echo(service.as_bytes())),
                 "the service of the credential scope is no service name",
             ));
         }
         if terminator != TERMINATOR {
-            return Err(Fault::mismatch(
+            let terminator = fault::echo(terminator.as_bytes());
+            return Err(Fault::wrong_scope(
                 format!(
-                    "Credential should be scoped with a valid terminator: '{TERMINATOR}', not '{}'. ",
-                    fault::echo(terminator.as_bytes())
+                    "Credential should be scoped with a valid terminator: '{TERMINATOR}', not \
+                     '{terminator}'. "
+                ),
+                format!(
+                    "incorrect terminal \"{terminator}\". This endpoint uses \"{TERMINATOR}\"."
                 ),
                 "the credential scope does not end in aws4_request",
             ));
@@ -127,22 +132,31 @@ impl fmt::Debug for Scope {
 }
 
 /// The refusal of a scope whose Region is not acceptable.
-pub(crate) fn invalid_region() -> Fault {
-    Fault::mismatch(
+pub(crate) fn invalid_region(region: &str) -> Fault {
+    Fault::wrong_scope(
         "Credential should be scoped to a valid region. ",
+        match region {
+            "" => "a non-empty region must be provided in the credential.".to_owned(),
+            other => format!("the region '{}' is wrong", fault::echo(other.as_bytes())),
+        },
         "the Region of the credential scope is not accepted here",
     )
 }
 
 /// The refusal of a scope that is of another day than the request.
 pub(crate) fn date_differs(date: &str, signed_at: &Stamp) -> Fault {
-    Fault::mismatch(
+    Fault::wrong_scope(
         format!(
             "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from \
              HTTP: '{}' != '{}', from '{}'.",
             fault::echo(date.as_bytes()),
             signed_at.date(),
             signed_at.as_str(),
+        ),
+        format!(
+            "Invalid credential date \"{}\". This date is not the same as X-Amz-Date: \"{}\".",
+            fault::echo(date.as_bytes()),
+            signed_at.date(),
         ),
         "the date of the credential scope is not that of the request",
     )

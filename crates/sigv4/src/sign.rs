@@ -13,7 +13,7 @@ use crate::canonical::{self, ALGORITHM};
 use crate::scope::TERMINATOR;
 use crate::stamp::Stamp;
 use crate::verify::{S3, UNSIGNED_PAYLOAD};
-use crate::{Request, Scope, SigningKey, crypto, encode, presented};
+use crate::{ForeignCredentials, Request, Scope, SigningKey, crypto, encode, presented};
 
 /// Headers that are never signed: the signature itself and what proxies change or remove.
 const NEVER_SIGNED: [&str; 6] =
@@ -155,7 +155,8 @@ pub fn presign(
 
 /// Everything about a signature that is not of the request.
 pub(crate) struct SignWith<'a> {
-    credentials: &'a Credentials,
+    access_key_id: &'a str,
+    session_token: Option<&'a str>,
     pub(crate) key: SigningKey,
     pub(crate) scope: Scope,
     pub(crate) signed_at: Stamp,
@@ -170,17 +171,21 @@ impl<'a> SignWith<'a> {
     ) -> Self {
         let scope = Scope::at(now, region, service);
         let key = SigningKey::derive(&credentials.secret_access_key, &scope);
-        Self::with_key(credentials, key, scope, now)
+        let session_token = credentials.session_token.as_deref();
+        let access_key_id = credentials.access_key_id.as_str();
+        Self { access_key_id, session_token, key, scope, signed_at: Stamp::of(now) }
     }
 
     /// With the key of these credentials in this scope, which is that of the instant.
-    pub(crate) fn with_key(
-        credentials: &'a Credentials,
+    pub(crate) fn foreign(
+        credentials: &'a ForeignCredentials,
         key: SigningKey,
         scope: Scope,
         now: Timestamp,
     ) -> Self {
-        Self { credentials, key, scope, signed_at: Stamp::of(now) }
+        let session_token = credentials.expose_token();
+        let access_key_id = credentials.access_key_id();
+        Self { access_key_id, session_token, key, scope, signed_at: Stamp::of(now) }
     }
 
     /// The headers to add and the signature that is in them. `states` says whether
@@ -192,8 +197,8 @@ impl<'a> SignWith<'a> {
         states: bool,
     ) -> (Vec<(&'static str, String)>, String) {
         let mut added = vec![("x-amz-date", self.signed_at.as_str().to_owned())];
-        if let Some(token) = &self.credentials.session_token {
-            added.push(("x-amz-security-token", token.clone()));
+        if let Some(token) = self.session_token {
+            added.push(("x-amz-security-token", token.to_owned()));
         }
         if states {
             added.push(("x-amz-content-sha256", payload.to_owned()));
@@ -231,7 +236,7 @@ impl<'a> SignWith<'a> {
     }
 
     pub(crate) fn credential(&self) -> String {
-        format!("{}/{}/{TERMINATOR}", self.credentials.access_key_id.as_str(), self.scope.as_str())
+        format!("{}/{}/{TERMINATOR}", self.access_key_id, self.scope.as_str())
     }
 }
 

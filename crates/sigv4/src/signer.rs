@@ -3,29 +3,30 @@
 use std::fmt;
 
 use jiff::Timestamp;
+use quick_cache::sync::Cache;
 
 use crate::sign::SignWith;
 use crate::verify::S3;
-use crate::{CredentialId, Credentials, Request, Scope, SigningKey, SigningKeys};
+use crate::{ForeignCredentials, Request, Scope, SigningKey};
 
 /// Signs requests of one key for one service in one Region. The key that it derives is kept for the
 /// day that it is good for: deriving it takes four HMAC operations more than signing with it.
 pub struct Signer {
-    credentials: Credentials,
+    credentials: ForeignCredentials,
     region: String,
     service: String,
     /// Two days meet at midnight.
-    keys: SigningKeys,
+    keys: Cache<Scope, SigningKey>,
 }
 
 impl Signer {
     /// Of these credentials.
     pub fn new(
-        credentials: Credentials,
+        credentials: ForeignCredentials,
         region: impl Into<String>,
         service: impl Into<String>,
     ) -> Self {
-        let keys = SigningKeys::new(2);
+        let keys = Cache::new(2);
         Self { credentials, region: region.into(), service: service.into(), keys }
     }
 
@@ -38,13 +39,12 @@ impl Signer {
         now: Timestamp,
     ) -> Vec<(&'static str, String)> {
         let scope = Scope::at(now, &self.region, &self.service);
-        let id = CredentialId { access_key_id: &self.credentials.access_key_id, session: None };
-        let key = self.keys.get(id, &scope).unwrap_or_else(|| {
-            let key = SigningKey::derive(&self.credentials.secret_access_key, &scope);
-            self.keys.insert(id, &scope, key.clone());
+        let key = self.keys.get(&scope).unwrap_or_else(|| {
+            let key = self.credentials.signing_key(&scope);
+            self.keys.insert(scope.clone(), key.clone());
             key
         });
-        let with = SignWith::with_key(&self.credentials, key, scope, now);
+        let with = SignWith::foreign(&self.credentials, key, scope, now);
         with.sign(request, payload, self.service == S3).0
     }
 }
@@ -52,7 +52,7 @@ impl Signer {
 impl fmt::Debug for Signer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Signer")
-            .field("access_key_id", &self.credentials.access_key_id)
+            .field("access_key_id", &self.credentials.access_key_id())
             .field("region", &self.region)
             .field("service", &self.service)
             .finish_non_exhaustive()
@@ -64,7 +64,7 @@ mod tests {
     use daypass_names::{AccessKeyId, Constrained, SecretAccessKey};
 
     use super::*;
-    use crate::sign_with_payload;
+    use crate::{Credentials, sign_with_payload};
 
     #[test]
     fn what_it_signs_is_what_is_signed_anew() {
@@ -77,7 +77,7 @@ mod tests {
         let headers: [(&str, &[u8]); 1] = [("host", b"s3.example.com")];
         let request = Request { method: "GET", path: "/b/k", query: "", headers: &headers };
         for service in ["s3", "sts"] {
-            let signer = Signer::new(credentials.clone(), "eu-west-1", service);
+            let signer = Signer::new(credentials.clone().into(), "eu-west-1", service);
             for now in [
                 "2026-11-21T10:11:12Z",
                 "2026-11-21T23:59:59Z",
@@ -91,7 +91,7 @@ mod tests {
                 assert_eq!(signer.sign(&request, payload, now), expected);
             }
         }
-        let printed = format!("{:?}", Signer::new(credentials, "eu-west-1", "s3"));
+        let printed = format!("{:?}", Signer::new(credentials.into(), "eu-west-1", "s3"));
         assert!(!printed.contains("wJal") && !printed.contains("RXhh"), "{printed}");
     }
 }

@@ -235,8 +235,10 @@ pub(crate) fn check_scope(
     rules: &Rules<'_>,
 ) -> Result<(), Fault> {
     if scope.service() != rules.service {
-        return Err(Fault::mismatch(
-            format!("Credential should be scoped to correct service: '{}'. ", rules.service),
+        let (service, wanted) = (scope.service(), rules.service);
+        return Err(Fault::wrong_scope(
+            format!("Credential should be scoped to correct service: '{wanted}'. "),
+            format!("incorrect service \"{service}\". This endpoint belongs to \"{wanted}\"."),
             "the credential scope is of another service",
         ));
     }
@@ -246,7 +248,7 @@ pub(crate) fn check_scope(
         Regions::Only(regions) => regions.contains(&scope.region()),
     };
     if !accepted {
-        return Err(invalid_region());
+        return Err(invalid_region(scope.region()));
     }
     if signed_at.date() != scope.date() {
         return Err(date_differs(scope.date(), signed_at));

@@ -9,6 +9,8 @@ pub enum Behaviour {
     Serve,
     /// Waits before it reads the body, and serves then.
     Wait(Duration),
+    /// Reads the head, and never answers.
+    Silent,
     /// Hangs up when it has read the head.
     HangUp,
     /// Hangs up when that many bytes of the body have come. One that is shorter is served.

@@ -17,10 +17,13 @@ use hyper_util::rt::TokioIo;
 use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s_fs::FileSystem;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 
 use crate::watch::{Received, Sent, Watch};
 use crate::{Behaviour, Seen};
@@ -32,6 +35,7 @@ const SLOW_DOWN: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
 pub struct S3Folder {
     folder: PathBuf,
     address: SocketAddr,
+    is_tls: bool,
     watch: Arc<Watch>,
     end: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -45,6 +49,27 @@ impl S3Folder {
     /// # Errors
     /// When the folder is not there, or nobody may listen.
     pub fn start(folder: &Path, access_key_id: &str, secret_access_key: &str) -> io::Result<Self> {
+        Self::serve(folder, (access_key_id, secret_access_key), None)
+    }
+
+    /// The same, over TLS.
+    ///
+    /// # Errors
+    /// As for [`Self::start`].
+    pub fn start_tls(
+        folder: &Path,
+        access_key_id: &str,
+        secret_access_key: &str,
+        tls: Arc<ServerConfig>,
+    ) -> io::Result<Self> {
+        Self::serve(folder, (access_key_id, secret_access_key), Some(tls))
+    }
+
+    fn serve(
+        folder: &Path,
+        (access_key_id, secret_access_key): (&str, &str),
+        tls: Option<Arc<ServerConfig>>,
+    ) -> io::Result<Self> {
         let files =
             FileSystem::new(folder).map_err(|error| io::Error::other(format!("{error:?}")))?;
         let mut service = S3ServiceBuilder::new(files);
@@ -55,22 +80,25 @@ impl S3Folder {
         let address = listener.local_addr()?;
         let watch = Arc::new(Watch::new());
         let (end, ended) = oneshot::channel();
+        let is_tls = tls.is_some();
+        let tls = tls.map(TlsAcceptor::from);
         let shared = Arc::clone(&watch);
         let thread = thread::Builder::new().name("s3-folder".to_owned()).spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
-                    () = accept(listener, service, shared) => {}
+                    () = accept(listener, tls, service, shared) => {}
                     _ = ended => {}
                 }
             });
         })?;
         let folder = folder.to_owned();
-        Ok(Self { folder, address, watch, end: Some(end), thread: Some(thread) })
+        Ok(Self { folder, address, is_tls, watch, end: Some(end), thread: Some(thread) })
     }
 
-    /// Its URL: `http://127.0.0.1:PORT`.
+    /// Its URL: `http://127.0.0.1:PORT`, or with `https`.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        let scheme = if self.is_tls { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
     }
 
     /// Where it listens.
@@ -153,14 +181,20 @@ fn collect(root: &Path, folder: &Path, found: &mut Vec<String>) -> io::Result<()
     Ok(())
 }
 
-async fn accept(listener: TcpListener, service: S3Service, watch: Arc<Watch>) {
+async fn accept(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    service: S3Service,
+    watch: Arc<Watch>,
+) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => {
                 // One that is gone before it was taken is not ours to report.
                 if let Ok((stream, _)) = accepted {
-                    connections.spawn(connection(stream, service.clone(), Arc::clone(&watch)));
+                    let (tls, watch) = (tls.clone(), Arc::clone(&watch));
+                    connections.spawn(connection(stream, tls, service.clone(), watch));
                 }
             }
             Some(_) = connections.join_next() => {}
@@ -168,9 +202,29 @@ async fn accept(listener: TcpListener, service: S3Service, watch: Arc<Watch>) {
     }
 }
 
-async fn connection(stream: TcpStream, service: S3Service, watch: Arc<Watch>) {
-    let served = service_fn(|request| answer(request, &service, &watch));
+async fn connection(
+    stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    service: S3Service,
+    watch: Arc<Watch>,
+) {
     drop(stream.set_nodelay(true));
+    match tls {
+        None => exchange(stream, service, watch).await,
+        // Who does not like the certificate is gone.
+        Some(tls) => {
+            if let Ok(stream) = tls.accept(stream).await {
+                exchange(stream, service, watch).await;
+            }
+        }
+    }
+}
+
+async fn exchange<S>(stream: S, service: S3Service, watch: Arc<Watch>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let served = service_fn(|request| answer(request, &service, &watch));
     // What clients make of the connection, and what we break ourselves, is for them to notice.
     drop(http1::Builder::new().serve_connection(TokioIo::new(stream), served).await);
 }
@@ -188,6 +242,7 @@ async fn answer(
     match watch.behaviour() {
         Behaviour::Serve => {}
         Behaviour::Wait(time) => tokio::time::sleep(time).await,
+        Behaviour::Silent => std::future::pending().await,
         Behaviour::HangUp => return Err(io::ErrorKind::ConnectionAborted.into()),
         Behaviour::HangUpAfter(limit) => request_limit = Some(limit),
         Behaviour::CutShort(limit) => reply_limit = Some(limit),

@@ -16,9 +16,6 @@ use super::pool::Pool;
 use super::{BackendFault, ends_by_itself};
 use crate::patience::Patience;
 
-/// How long the backend may rest within a body.
-const REST_TIMEOUT: Duration = Duration::from_secs(60);
-
 /// Head and body of a reply.
 pub(crate) struct BackendReply {
     pub(crate) status: StatusCode,
@@ -39,19 +36,20 @@ pub(crate) struct BackendBody {
 }
 
 impl BackendReply {
+    /// A reply whose body may rest for so long.
     pub(super) async fn new(
         response: Response<Incoming>,
         link: Link,
-        pool: Arc<Pool>,
-        turn: OwnedSemaphorePermit,
+        (pool, turn): (Arc<Pool>, OwnedSemaphorePermit),
         is_head: bool,
+        rest: Duration,
     ) -> Result<Self, BackendFault> {
         let (head, incoming) = response.into_parts();
         if !ends_by_itself(head.status, &head.headers, is_head) {
             let cause = "it does not say where its body ends".to_owned();
             return Err(BackendFault::Nonsense(cause));
         }
-        let patience = Patience::new(REST_TIMEOUT);
+        let patience = Patience::new(rest);
         let (link, turn) = (Some(link), Some(turn));
         let mut body = BackendBody { incoming, link, pool, turn, patience, ended: false };
         body.release_if_ended().await;

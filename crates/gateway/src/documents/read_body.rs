@@ -37,7 +37,7 @@ impl Classified {
     /// Reads the body of an operation that has a [`BodyUse::Document`], which completes its needs.
     ///
     /// # Errors
-    /// `MaxMessageLengthExceeded`, and what each document is refused for: mostly `MalformedXML`.
+    /// `MaxMessageLengthExceeded`, `MissingRequestBodyError`, and what each document is refused for: mostly `MalformedXML`.
     pub fn read_body(
         &mut self,
         head: &RequestHead<'_>,
@@ -50,6 +50,17 @@ impl Classified {
         if body.len() > max {
             return Err(S3Fault::new(S3Code::MaxMessageLengthExceeded)
                 .with("MaxMessageLengthBytes", max.to_string()));
+        }
+        // What has something else to say in their place: headers, defaults, words of its own.
+        let may_be_empty = matches!(
+            self.row.operation,
+            Operation::CreateBucket
+                | Operation::PutBucketAcl
+                | Operation::PutBucketPolicy
+                | Operation::PutObjectAcl
+        );
+        if body.is_empty() && !may_be_empty {
+            return Err(S3Fault::new(S3Code::MissingRequestBodyError));
         }
         let set = Set::of(self.row.operation, head)?;
         let document = match self.row.operation {

@@ -3,7 +3,6 @@
 
 use http::{Response, StatusCode};
 
-use crate::backend::LONG_HEAD_TIMEOUT;
 use crate::documents::{DeleteList, DeleteResult};
 use crate::event::Event;
 use crate::flow::{Allowed, Deciding};
@@ -78,7 +77,7 @@ async fn send(
     may: impl Fn(usize) -> bool,
 ) -> Result<DeleteResult, S3Fault> {
     let mut request = request_of(allowed)?;
-    request.head_timeout = LONG_HEAD_TIMEOUT;
+    request.is_long = true;
     set_document(&mut request, document)?;
     let mut reply = allowed.gateway.backend.send(request, allowed.proven.now()).await?;
     if reply.status != StatusCode::OK {

@@ -49,9 +49,14 @@ pub(crate) enum Does {
 pub(crate) const OK: Does = Does::Answers("200 OK", "", "");
 pub(crate) const NOT_FOUND: Does = Does::Answers(
     "404 Not Found",
-    "content-type: application/xml
-",
+    "content-type: application/xml\r\n",
     "<Error><Code>NoSuchKey</Code><Message>gone</Message></Error>",
+);
+
+pub(crate) const NO_UPLOAD: Does = Does::Answers(
+    "404 Not Found",
+    "content-type: application/xml\r\n",
+    "<Error><Code>NoSuchUpload</Code><Message>gone</Message></Error>",
 );
 
 /// The backend.

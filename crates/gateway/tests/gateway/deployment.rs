@@ -118,6 +118,21 @@ impl Deployment {
         exchange(self.s3, request.body(body).unwrap()).await
     }
 
+    /// Asks for something in one request that nobody signed.
+    pub(crate) async fn unsigned(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+    ) -> Reply {
+        let mut request = http::Request::builder().method(method).uri(target);
+        request = request.header("host", self.s3.to_string());
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        exchange(self.s3, request.body(Full::new(Bytes::new())).unwrap()).await
+    }
+
     /// The header fields of a signed request; `payload` is what it says of its body, where that is
     /// not its hash.
     pub(crate) fn signed(

@@ -9,6 +9,7 @@
 )]
 
 mod backend;
+mod cors;
 mod deletions;
 #[path = "../../examples/demo/main.rs"]
 mod demo;
@@ -19,7 +20,7 @@ mod strangers;
 use data_encoding::HEXLOWER;
 use daypass_sigv4::Credentials;
 
-use crate::backend::{Does, NOT_FOUND};
+use crate::backend::{Does, NO_UPLOAD, NOT_FOUND};
 use crate::deployment::Deployment;
 
 /// What a signature says of a body in chunks.
@@ -386,8 +387,9 @@ async fn a_body_without_a_length_is_refused() {
     fields.push(("transfer-encoding".to_owned(), "chunked".to_owned()));
     let head = Deployment::head("PUT", "/photos/big", &fields);
     let reply = deployment.raw(&head, b"5\r\nhello\r\n0\r\n\r\n").await;
-    assert!(reply.starts_with("HTTP/1.1 411"), "{reply}");
-    assert!(reply.contains("<Code>MissingContentLength</Code>"), "{reply}");
+    assert!(reply.starts_with("HTTP/1.1 501"), "{reply}");
+    assert!(reply.contains("<Code>NotImplemented</Code>"), "{reply}");
+    assert!(reply.contains("<Header>Transfer-Encoding</Header>"), "{reply}");
     assert!(deployment.backend.came().is_empty());
 }
 
@@ -429,9 +431,37 @@ async fn who_may_not_list_is_not_told_what_is_missing() {
                 "Resource":"*"}}]}}"#
         )
     };
-    let reads = deployment.narrowed(&allow(r#""s3:GetObject""#)).await;
-    let lists = deployment.narrowed(&allow(r#""s3:GetObject","s3:ListBucket""#)).await;
+    let objects = r#""s3:GetObject*","s3:PutObject*","s3:AbortMultipartUpload","s3:ListMultipartUploadParts""#;
+    let reads = deployment.narrowed(&allow(objects)).await;
+    let lists = deployment.narrowed(&allow(&format!(r#"{objects},"s3:ListBucket""#))).await;
+    let owner: &[(&str, &str)] = &[("x-amz-acl", "bucket-owner-full-control")];
+    let source: &[(&str, &str)] = &[("x-amz-copy-source", "/photos/dog")];
+    let tags = "<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>";
+    let hold = "<LegalHold><Status>ON</Status></LegalHold>";
     for (who, status, code) in [(&reads, 403, "AccessDenied"), (&lists, 404, "NoSuchKey")] {
+        for (method, target, headers, body) in [
+            ("GET", "/photos/cat?acl", &[][..], ""),
+            ("PUT", "/photos/cat?acl", owner, ""),
+            ("GET", "/photos/cat?tagging", &[], ""),
+            ("PUT", "/photos/cat?tagging", &[], tags),
+            ("GET", "/photos/cat?legal-hold", &[], ""),
+            ("PUT", "/photos/cat?legal-hold", &[], hold),
+            ("PUT", "/photos/cat", source, ""),
+        ] {
+            deployment.backend_does(NOT_FOUND);
+            let reply = deployment.ask(who, method, target, headers, body.as_bytes()).await;
+            assert_eq!((reply.status, reply.code()), (status, code), "{method} {target}");
+        }
+        // What is missing here is an upload, of which the key tells nothing.
+        for (method, target) in [
+            ("GET", "/photos/cat?uploadId=abc"),
+            ("DELETE", "/photos/cat?uploadId=abc"),
+            ("PUT", "/photos/cat?uploadId=abc&partNumber=1"),
+        ] {
+            deployment.backend_does(NO_UPLOAD);
+            let reply = deployment.ask(who, method, target, &[], b"").await;
+            assert_eq!((reply.status, reply.code()), (404, "NoSuchUpload"), "{method} {target}");
+        }
         deployment.backend_does(NOT_FOUND);
         let reply = deployment.ask(who, "GET", "/photos/cat", &[], b"").await;
         assert_eq!((reply.status, reply.code()), (status, code));

@@ -15,6 +15,8 @@ fn one(statement: &str) -> String {
     format!(r#"{{"Version":"2012-10-17","Statement":[{{{statement}}}]}}"#)
 }
 
+const NOT_ON_ANY: &str = "Action does not apply to any resource(s) in statement";
+
 const ANYONE: &str = r#""Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::photos/*""#;
 
 #[test]
@@ -23,6 +25,12 @@ fn what_s3_takes_is_taken() {
         ANYONE,
         r#""Effect":"Deny","NotPrincipal":{"AWS":"111122223333"},"NotAction":"s3:Get*","NotResource":"arn:aws:s3:::photos""#,
         r#""Effect":"Allow","Principal":{"AWS":["111122223333","arn:aws:iam::111122223333:root"]},"Action":"*","Resource":["arn:aws:s3:::photos","arn:aws:s3:::photos/${aws:username}/*"]"#,
+        // Each action is on one of the resources, and what a negation speaks of is not looked at.
+        r#""Effect":"Allow","Principal":"*","Action":["s3:ListBucket","s3:GetObject","s3:P*Acl"],"Resource":["arn:aws:s3:::photos","arn:aws:s3:::photos/*"]"#,
+        r#""Effect":"Allow","Principal":"*","Action":["s3:getobjectacl","s3:*Acl","s3:P?tObject"],"Resource":"arn:aws:s3:::photos/*""#,
+        r#""Effect":"Deny","Principal":"*","NotAction":"s3:ListBucket","Resource":"arn:aws:s3:::photos/*""#,
+        r#""Effect":"Deny","Principal":"*","Action":"s3:ListBucket","NotResource":"arn:aws:s3:::photos/*""#,
+        r#""Effect":"Deny","Principal":"*","Action":"s3:PutObject","Resource":"arn:aws:s3:::photos/*","Condition":{"StringNotEquals":{"s3:RequestObjectTag/dept":"hr","S3:X-Amz-Acl":"private","aws:PrincipalTag/dept":"hr"}}"#,
         r#""Sid":"any words, really","Effect":"Allow","Principal":{"Service":"logs.example.com"},"Action":"S3:PutObject","Resource":"arn:aws:s3:::photos/logs/*""#,
     ] {
         assert!(parse(&one(statement)).is_ok(), "{statement}");
@@ -57,6 +65,33 @@ fn what_s3_refuses_is_refused_in_its_words() {
         (one(&principal(r#""Principal":{"Who":"*"}"#)), "Invalid principal in policy"),
         (one(&ANYONE.replace(r#""Action":"s3:GetObject","#, "")), "Missing required field Action"),
         (one(&action("iam:GetUser")), "Policy has invalid action"),
+        (one(&action("s3:FetchObject")), "Policy has invalid action"),
+        // Operations of the API, for which other actions stand.
+        (one(&action("s3:HeadObject")), "Policy has invalid action"),
+        (one(&action("s3:ListObjectsV2")), "Policy has invalid action"),
+        (one(&action("s3:Fetch*")), "Policy has invalid action"),
+        (
+            one(&ANYONE.replace(r#""Action":"s3:GetObject""#, r#""NotAction":"s3:Fetch""#)),
+            "Policy has invalid action",
+        ),
+        (one(&action("s3:ListBucket")), NOT_ON_ANY),
+        (one(&action("s3:PutBucket*")), NOT_ON_ANY),
+        (one(&action("s3:ListAllMyBuckets")), NOT_ON_ANY),
+        (one(&action("s3:CreateJob")), NOT_ON_ANY),
+        (one(&resource("arn:aws:s3:::photos")), NOT_ON_ANY),
+        // One of several is enough to be refused.
+        (
+            one(&ANYONE.replace(r#""s3:GetObject""#, r#"["s3:GetObject","s3:ListBucket"]"#)),
+            NOT_ON_ANY,
+        ),
+        (
+            one(&format!(r#"{ANYONE},"Condition":{{"StringEquals":{{"s3:colour":"a"}}}}"#)),
+            "Policy has an invalid condition key",
+        ),
+        (
+            one(&format!(r#"{ANYONE},"Condition":{{"Null":{{"S3:ExistingObjectTag":"true"}}}}"#)),
+            "Policy has an invalid condition key",
+        ),
         (one(&action("s3")), "Policy has invalid action"),
         (one(&action("s3:")), "Policy has invalid action"),
         (one(&action("s*:GetObject")), "Policy has invalid action"),

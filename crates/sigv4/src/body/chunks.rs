@@ -52,6 +52,8 @@ pub(super) struct Chunks {
 enum Stage {
     Size,
     Data {
+        /// How many bytes the chunk has.
+        size: u64,
         /// How many bytes the chunk still has, never 0.
         left: u64,
         /// The hash of those that came and the signature, for chunks that have one.
@@ -117,6 +119,14 @@ impl Chunks {
         Ok(())
     }
 
+    /// The bytes of the signed chunk that is being read, those to come included; 0 between chunks.
+    pub(super) fn signed_chunk(&self) -> u64 {
+        match self.stage {
+            Stage::Data { size, proof: Some(_), .. } => size,
+            _ => 0,
+        }
+    }
+
     /// The end of the body.
     pub(super) fn finish(self) -> Result<Trailers, BodyFault> {
         match self.stage {
@@ -127,7 +137,7 @@ impl Chunks {
 
     /// Takes of the data what belongs to the chunk.
     fn data(&mut self, data: &mut Bytes, held: &mut Held) -> Result<(), BodyFault> {
-        let Stage::Data { left, proof } = &mut self.stage else { return Ok(()) };
+        let Stage::Data { left, proof, .. } = &mut self.stage else { return Ok(()) };
         let length = usize::try_from(*left).unwrap_or(usize::MAX).min(data.len());
         let piece = data.split_to(length);
         *left -= length as u64;
@@ -209,7 +219,7 @@ impl Chunks {
         self.left = self.left.checked_sub(size).ok_or(BodyFault::TooLong)?;
         if size > 0 {
             let proof = signature.map(|signature| (Hasher::sha256(), signature.to_owned()));
-            return Ok(Stage::Data { left: size, proof });
+            return Ok(Stage::Data { size, left: size, proof });
         }
         if let Some((chain, signature)) = self.chain.as_mut().zip(signature) {
             chain.verify_chunk(Hasher::sha256(), signature)?;
@@ -263,7 +273,7 @@ impl Trailer {
             return Err(BodyFault::MissingTrailer);
         };
         if !checksum.may_be(value) {
-            return Err(bad_trailer("the value cannot be one of its checksum"));
+            return Err(BodyFault::InvalidChecksum(checksum));
         }
         match computed.is(value.as_bytes()) {
             true => Ok(()),

@@ -33,6 +33,9 @@ pub enum BodyFault {
     /// `MalformedTrailerError`.
     #[error("the trailer of the body is malformed: {0}")]
     MalformedTrailer(Cow<'static, str>),
+    /// What the trailer has can be no such checksum. S3: `InvalidRequest`.
+    #[error("what the trailer has is no {0}")]
+    InvalidChecksum(Checksum),
     /// The trailer that the head announces is absent. S3: `MalformedTrailerError`.
     #[error("the announced trailer is missing")]
     MissingTrailer,

@@ -170,12 +170,13 @@ fn kind(text: &str, source: Source) -> Result<Payload, Fault> {
 }
 
 fn malformed() -> Fault {
-    Fault::invalid_request(
-        "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, \
-         STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a \
-         valid sha256 value.",
-        "x-amz-content-sha256 is none of the values that can be checked",
-    )
+    Fault::InvalidArgument {
+        text: "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, \
+               STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a \
+               valid sha256 value."
+            .into(),
+        cause: "x-amz-content-sha256 is none of the values that can be checked".into(),
+    }
 }
 
 /// Whether `aws-chunked` is among the codings of the body.
