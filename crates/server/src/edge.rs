@@ -211,6 +211,7 @@ impl<A: Answer> Edge<A> {
             at,
             source_ip: origin.address,
             source_is_shared: self.proxies.stands_for_many(peer.address, &head.headers),
+            told_by: None,
             secure_transport: origin.tls,
             method: head.method,
             headers: with_host(head.headers, head.version, &head.uri),

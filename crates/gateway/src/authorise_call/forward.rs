@@ -109,7 +109,7 @@ impl ForwardAuth {
             Ok(None) => return misled("the service is not registered".to_owned()),
             Err(fault) => return misled(fault.cause().unwrap_or_default().to_owned()),
         };
-        let original = Original::of(request, received.id, received.at);
+        let original = Original::of(request, &service, received.id, received.at);
         let asking = Asking { app: &self.app, service: &service, asked_by, proxy };
         asking.answer(&original).await
     }
