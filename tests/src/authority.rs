@@ -4,14 +4,18 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 use data_encoding::HEXLOWER;
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    date_time_ymd,
+};
+use rustls::client::WantsClientCert;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ServerConfig, SupportedProtocolVersion};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, ServerConfig, SupportedProtocolVersion};
 
-/// The versions that this machine's servers speak.
+/// The versions that this machine's servers and clients speak.
 const VERSIONS: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13, &rustls::version::TLS12];
 
 /// A certificate authority.
@@ -20,6 +24,33 @@ pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     pem: String,
     der: CertificateDer<'static>,
+}
+
+/// A certificate and its key, both in PEM.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// The certificate.
+    pub certificate: String,
+    /// The private key.
+    pub key: String,
+    /// The SHA-256 of the certificate, in hexadecimal digits.
+    pub sha256: String,
+}
+
+impl Identity {
+    /// What a client shows the certificate with, who trusts this authority.
+    #[track_caller]
+    pub fn client(&self, trusted: &Authority) -> Arc<ClientConfig> {
+        let key = match PrivateKeyDer::from_pem_slice(self.key.as_bytes()) {
+            Ok(key) => key,
+            Err(error) => panic!("this is no key: {error}"),
+        };
+        let chain = vec![parsed(&self.certificate)];
+        match trusted.trusting().and_then(|config| config.with_client_auth_cert(chain, key)) {
+            Ok(config) => Arc::new(config),
+            Err(error) => panic!("cannot speak TLS: {error}"),
+        }
+    }
 }
 
 impl Authority {
@@ -80,6 +111,25 @@ impl Authority {
         }
     }
 
+    /// A certificate for this use, good until that year.
+    #[track_caller]
+    pub fn identity(&self, purpose: ExtendedKeyUsagePurpose, until: i32) -> Identity {
+        let made = KeyPair::generate().and_then(|key| {
+            let mut params = CertificateParams::new(vec!["proxy.example.com".to_owned()])?;
+            params.extended_key_usages = vec![purpose];
+            params.use_authority_key_identifier_extension = true;
+            params.not_before = date_time_ymd(2020, 1, 1);
+            params.not_after = date_time_ymd(until, 1, 1);
+            let certificate = params.signed_by(&key, &self.issuer)?;
+            let sha256 = HEXLOWER.encode(digest(&SHA256, certificate.der()).as_ref());
+            Ok(Identity { certificate: certificate.pem(), key: key.serialize_pem(), sha256 })
+        });
+        match made {
+            Ok(identity) => identity,
+            Err(error) => panic!("cannot issue a certificate: {error}"),
+        }
+    }
+
     /// Writes a certificate for this machine and its key, and returns the certificate.
     #[track_caller]
     pub fn issue(&self, certificate: &Path, key: &Path) -> CertificateDer<'static> {
@@ -90,6 +140,23 @@ impl Authority {
             }
         }
         parsed(&leaf)
+    }
+
+    /// A client who trusts this authority, and shows no certificate.
+    #[track_caller]
+    pub fn client(&self) -> Arc<ClientConfig> {
+        match self.trusting() {
+            Ok(config) => Arc::new(config.with_no_client_auth()),
+            Err(error) => panic!("cannot speak TLS: {error}"),
+        }
+    }
+
+    fn trusting(&self) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, rustls::Error> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.der.clone())?;
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ClientConfig::builder_with_provider(provider);
+        Ok(config.with_protocol_versions(VERSIONS)?.with_root_certificates(roots))
     }
 
     /// What a server needs to show a new certificate for this machine, and the authority's behind it.

@@ -27,7 +27,7 @@ mod trail;
 pub mod web_identity;
 mod wire;
 
-pub use authority::Authority;
+pub use authority::{Authority, Identity};
 pub use client::Client;
 pub use openid_provider::{CLIENT_SECRET, OpenIdProvider};
 pub use place::{Place, sentence};

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::program::test_tools;
 use crate::server::scratch;
-use crate::{Program, Wire, until};
+use crate::{Authority, Identity, Program, Wire, until};
 
 /// How long a proxy that starts is waited for at a time: a port that nobody listens on yet is refused
 /// at once.
@@ -85,6 +85,68 @@ impl Proxy {
             panic!("there is no example for {kind:?}");
         };
         let config = configured(kind, &example, (asked, service, address), secret);
+        Self::start_in(&folder, kind, address, &config, secret)
+    }
+
+    /// Starts an nginx that shows a certificate in place of a secret, with the two files of the
+    /// documentation: `asked` has the name in its own certificate for `localhost`.
+    #[track_caller]
+    pub fn start_with_certificate(
+        asked: &str,
+        service: SocketAddr,
+        identity: &Identity,
+        trusted: &Authority,
+    ) -> Self {
+        let (folder, address) = (scratch(), free_address());
+        let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/authorize");
+        let read = |name: &str| match fs::read_to_string(docs.join(name)) {
+            Ok(text) => text,
+            Err(error) => panic!("there is no `{name}`: {error}"),
+        };
+        let (included, secret) =
+            ("nginx-certificate.conf", "EXAMPLE-lake-0123456789abcdef0123456789abcdef");
+        let place = folder.path().display().to_string();
+        let shown = replaced(
+            &read(included),
+            &[
+                ("127.0.0.1:4703", asked),
+                ("daypass.example.com", "localhost"),
+                ("/etc/nginx/daypass/", &format!("{place}/")),
+            ],
+        );
+        let config = replaced(
+            &read(ProxyKind::Nginx.example()),
+            &[
+                (
+                    "proxy_pass http://127.0.0.1:4703/nginx;",
+                    &format!("include {place}/{included};"),
+                ),
+                (&format!("proxy_set_header X-Daypass-Secret \"{secret}\";"), ""),
+                ("127.0.0.1:9000", &service.to_string()),
+                (":8080", &format!(":{}", address.port())),
+            ],
+        );
+        for (name, text) in [
+            (included, shown.as_str()),
+            ("proxy.pem", &identity.certificate),
+            ("proxy.key", &identity.key),
+            ("ca.pem", trusted.pem()),
+        ] {
+            if let Err(error) = fs::write(folder.path().join(name), text) {
+                panic!("cannot write `{name}`: {error}");
+            }
+        }
+        Self::start_in(&folder, ProxyKind::Nginx, address, &config, "")
+    }
+
+    #[track_caller]
+    fn start_in(
+        folder: &Arc<TempDir>,
+        kind: ProxyKind,
+        address: SocketAddr,
+        config: &str,
+        secret: &str,
+    ) -> Self {
         let path = folder.path().join(kind.example());
         if let Err(error) = fs::write(&path, config) {
             panic!("cannot write `{}`: {error}", path.display());
@@ -110,7 +172,7 @@ impl Proxy {
                 command.args(["-p", &prefix, "-c", &path, "-g", here])
             }
         };
-        let mut proxy = Self::run(command, address, folder);
+        let mut proxy = Self::run(command, address, Arc::clone(folder));
         until("the proxy listens", || {
             if let Ok(Some(status)) = proxy.child.try_wait() {
                 panic!("{kind:?} ended with {status}:\n{}", proxy.log());
@@ -193,11 +255,8 @@ fn configured(
         let example = "EXAMPLE-lake-0123456789abcdef0123456789abcdef";
         changes.push((example.to_owned(), secret.to_owned()));
     }
-    let mut text = example.to_owned();
-    for (from, to) in changes {
-        assert!(text.contains(&from), "{kind:?}: there is no `{from}` in the example");
-        text = text.replace(&from, &to);
-    }
+    let changes: Vec<_> = changes.iter().map(|(from, to)| (from.as_str(), to.as_str())).collect();
+    let text = replaced(example, &changes);
     match kind {
         // Nothing of the machine's is to be listened on or kept.
         ProxyKind::Caddy => {
@@ -205,6 +264,15 @@ fn configured(
         }
         _ => text,
     }
+}
+
+/// The text with other words for some, each of which must be in it.
+#[track_caller]
+fn replaced(text: &str, changes: &[(&str, &str)]) -> String {
+    changes.iter().fold(text.to_owned(), |text, (from, to)| {
+        assert!(text.contains(from), "there is no `{from}` in the example");
+        text.replace(from, to)
+    })
 }
 
 /// A port that was free a moment ago.

@@ -570,7 +570,7 @@ fn a_resource_policy_lets_in_who_is_of_another_account() {
 }
 
 /// What clients of a service do wrong counts for the addresses that the service names, and neither
-/// for the service nor for its other clients.
+/// for the service nor for its other clients, nor for who comes from there through another service.
 #[test]
 fn wrong_signatures_count_for_the_address_that_they_came_from() {
     let all = Deployment::start_on(Place::new().with(&["--rate-limit-address", "1:5"]));
@@ -588,6 +588,12 @@ fn wrong_signatures_count_for_the_address_that_they_came_from() {
     // From elsewhere nothing has changed, and from there a right signature is answered still.
     assert_eq!(refused(&from(&unknown, "198.51.100.2")).0, "InvalidClientTokenId");
     assert_eq!(decisions(&from(&all.ann, "198.51.100.1")), ["allowed"]);
+    let other = registered(&all.server, "other", &[ACCOUNT]);
+    let unknown = Original::signed(&unknown, "/notes/a");
+    let unknown = Original { source_ip: "198.51.100.1", ..unknown }.call(read_note());
+    let told = send(&all.server, &other, &unknown.to_string());
+    let told: Value = serde_json::from_str(&told.body).unwrap();
+    assert_eq!(refused(&told).0, "InvalidClientTokenId");
 }
 
 #[test]

@@ -5,15 +5,22 @@
 #![cfg(test)]
 
 use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use daypass_sigv4::{Request, presign, sign, sign_with_payload};
 use daypass_tests::{
-    ACCOUNT, Call, Keys, Place, Proxy, ProxyKind, REGION, Reply, Server, Upstream, Wire, now, text,
-    whole_trail,
+    ACCOUNT, Authority, Call, Identity, Keys, Place, Proxy, ProxyKind, REGION, Reply, Server,
+    Upstream, Wire, now, text, until, whole_trail,
 };
 use jiff::SignedDuration;
+use rcgen::ExtendedKeyUsagePurpose;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use serde_json::Value;
 
 const LAKE: &str = "EXAMPLE-lake-0123456789abcdef0123456789abcdef";
@@ -128,6 +135,11 @@ impl Sent {
 
     #[track_caller]
     fn send(&self, mut wire: Wire) -> Reply {
+        let reply = wire.send(self.text()).reply();
+        reply.unwrap_or_else(|| panic!("no reply to {}", self.target))
+    }
+
+    fn text(&self) -> String {
         let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
         for (name, value) in &self.headers {
             head.push_str(&format!("{name}: {value}\r\n"));
@@ -136,9 +148,7 @@ impl Sent {
         if !self.body.is_empty() && !says_length {
             head.push_str(&format!("content-length: {}\r\n", self.body.len()));
         }
-        let bytes = format!("{head}\r\n{}", self.body);
-        let reply = wire.send(bytes).reply();
-        reply.unwrap_or_else(|| panic!("no reply to {}", self.target))
+        format!("{head}\r\n{}", self.body)
     }
 }
 
@@ -388,7 +398,233 @@ fn rules_ask_about_other_services() {
     }
 }
 
-/// A proxy that is not set up as it must be lets nothing through, and the log says why.
+/// A deployment that speaks TLS to proxies, which may show certificates.
+struct Certified {
+    all: Deployment,
+    /// The authority of the server's own certificate, and that of the proxies' certificates.
+    own: Authority,
+    proxies: Authority,
+}
+
+impl Certified {
+    /// `services` writes the file of the services, given the authority of the proxies.
+    fn start(services: impl FnOnce(&Authority) -> String) -> Self {
+        let all = Deployment::start();
+        let (code, log) = all.server.stop();
+        assert_eq!(code, Some(0), "{log}");
+        let (own, proxies) = (Authority::new(), Authority::new());
+        let path = |name: &str| all.place.beside(name);
+        own.issue(&path("tls.pem"), &path("tls.key"));
+        fs::write(path("proxies.pem"), proxies.pem()).unwrap();
+        fs::write(path("services.toml"), services(&proxies)).unwrap();
+        let [certificate, key, authorities] =
+            ["tls.pem", "tls.key", "proxies.pem"].map(|name| path(name).display().to_string());
+        let place = all.place.with(&[
+            "--tls-cert",
+            &certificate,
+            "--tls-key",
+            &key,
+            "--forward-auth-client-ca",
+            &authorities,
+        ]);
+        let server = place.start();
+        let asked = server.line_after("proxies ask on https://");
+        Self { all: Deployment { place, server, asked, ..all }, own, proxies }
+    }
+
+    /// Asks as nginx about a GET of Ann's; the status, if there is an answer.
+    fn ask(&self, shown: Option<&Identity>, secret: Option<&str>) -> Option<u16> {
+        let config = shown.map_or_else(|| self.own.client(), |one| one.client(&self.own));
+        Asker::connect(config, &self.all).ask(&self.all.ann, secret)
+    }
+}
+
+/// A connection over TLS.
+struct Asker(StreamOwned<ClientConnection, TcpStream>);
+
+impl Asker {
+    fn connect(config: Arc<ClientConfig>, all: &Deployment) -> Self {
+        let stream = TcpStream::connect(&all.asked).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        let name = ServerName::try_from("127.0.0.1").unwrap();
+        Self(StreamOwned::new(ClientConnection::new(config, name).unwrap(), stream))
+    }
+
+    fn ask(&mut self, keys: &Keys, secret: Option<&str>) -> Option<u16> {
+        let mut sent = Sent { target: "/nginx".to_owned(), ..Sent::get(keys, "/lake/ann/k") };
+        for (name, value) in [
+            ("X-Original-Method", "GET"),
+            ("X-Original-URI", "/lake/ann/k"),
+            ("X-Forwarded-For", "192.0.2.7"),
+            ("X-Forwarded-Proto", "https"),
+        ] {
+            sent = sent.and(name, value);
+        }
+        if let Some(secret) = secret {
+            sent = sent.and("X-Daypass-Secret", secret);
+        }
+        self.0.write_all(sent.text().as_bytes()).ok()?;
+        let mut reader = BufReader::new(&mut self.0);
+        let mut head = Vec::new();
+        loop {
+            let mut line = String::new();
+            reader.read_line(&mut line).ok().filter(|read| *read > 0)?;
+            if line.trim().is_empty() {
+                break;
+            }
+            head.push(line.to_ascii_lowercase());
+        }
+        let length = head.iter().find_map(|line| line.strip_prefix("content-length:"));
+        let mut body = vec![0; length?.trim().parse().ok()?];
+        reader.read_exact(&mut body).ok()?;
+        head.first()?.split(' ').nth(1)?.parse().ok()
+    }
+}
+
+const CLIENT: ExtendedKeyUsagePurpose = ExtendedKeyUsagePurpose::ClientAuth;
+
+/// Whatever a proxy shows must hold and be of one service.
+#[test]
+fn a_certificate_stands_for_one_service() {
+    let stranger = Authority::new();
+    let foreign = stranger.identity(CLIENT, 2099);
+    let mut issued = Vec::new();
+    let certified = Certified::start(|proxies| {
+        issued = vec![
+            proxies.identity(CLIENT, 2099),
+            proxies.identity(CLIENT, 2099),
+            proxies.identity(CLIENT, 2021),
+            proxies.identity(ExtendedKeyUsagePurpose::ServerAuth, 2099),
+        ];
+        let of_lake = [0, 2, 3].map(|one: usize| format!("\"{}\"", issued[one].sha256)).join(", ");
+        let (of_notes, foreign) = (&issued[1].sha256, &foreign.sha256);
+        format!(
+            "[lake]\nsecret = \"{LAKE}\"\ncertificates = [{of_lake}, \"{foreign}\"]\n\
+             speaks = \"s3\"\n\
+             [notes]\nsecret = \"{NOTES}\"\ncertificates = [\"{of_notes}\"]\n\
+             speaks = \"s3\"\n"
+        )
+    });
+    let [lake, notes, expired, for_servers] = &issued[..] else { panic!("there are four") };
+    let unknown = certified.proxies.identity(CLIENT, 2099);
+    for (what, shown, secret, want) in [
+        ("the certificate", Some(lake), None, Some(200)),
+        ("the secret", None, Some(LAKE), Some(200)),
+        ("both", Some(lake), Some(LAKE), Some(200)),
+        ("neither", None, None, Some(403)),
+        ("a wrong secret", None, Some("EXAMPLE-0123456789abcdef0123456789abcdef"), Some(403)),
+        ("a wrong secret beside it", Some(lake), Some(""), Some(403)),
+        ("the secret of another", Some(lake), Some(NOTES), Some(403)),
+        ("the certificate of another", Some(notes), Some(LAKE), Some(403)),
+        // Whose requests are for another host.
+        ("another service", Some(notes), None, Some(403)),
+        ("a certificate of nobody", Some(&unknown), None, Some(403)),
+        ("a certificate of nobody beside it", Some(&unknown), Some(LAKE), Some(403)),
+        // These are named in the file, and yet the handshake fails.
+        ("an expired one", Some(expired), None, None),
+        ("an expired one beside the secret", Some(expired), Some(LAKE), None),
+        ("one of another authority", Some(&foreign), None, None),
+        ("one for servers", Some(for_servers), None, None),
+    ] {
+        assert_eq!(certified.ask(shown, secret), want, "{what}:\n{}", certified.all.server.log());
+    }
+    // Nothing is answered in the clear.
+    let mut wire = Wire::connect(certified.all.asked.parse().unwrap());
+    let reply = wire.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").reply();
+    assert!(reply.as_ref().is_none_or(|reply| reply.status / 100 == 4), "{reply:?}");
+    // Whom nobody is proven as is in the log of refusals.
+    let (code, log) = certified.all.server.stop();
+    assert_eq!(code, Some(0), "{log}");
+    let refusals = fs::read_to_string(certified.all.place.data().join("refusals.jsonl")).unwrap();
+    for cause in [
+        "a proxy with neither secret nor certificate",
+        "a proxy with a certificate that is no service's",
+        "a proxy with certificate and secret of two services",
+    ] {
+        assert!(refusals.contains(cause), "{cause}: {refusals}");
+    }
+}
+
+/// The files are read again on SIGHUP, and what was taken out of them ends at once, also for
+/// connections that there are.
+#[test]
+fn who_may_ask_is_read_again() {
+    let mut first = None;
+    let certified = Certified::start(|proxies| {
+        let identity = first.insert(proxies.identity(CLIENT, 2099));
+        format!("[lake]\ncertificates = [\"{}\"]\nspeaks = \"s3\"\n", identity.sha256)
+    });
+    let (first, second) = (first.unwrap(), certified.proxies.identity(CLIENT, 2099));
+    let (all, services) = (&certified.all, certified.all.place.beside("services.toml"));
+    let mut kept = Asker::connect(first.client(&certified.own), all);
+    assert_eq!(kept.ask(&all.ann, None), Some(200));
+    assert_eq!(certified.ask(Some(&second), None), Some(403));
+
+    // What is of no use changes nothing, and is said once.
+    fs::write(&services, "[lake]\nspeaks = \"s3\"\n").unwrap();
+    all.server.signal("HUP");
+    until("the file is complained about", || {
+        all.server.log().contains("what was read before stays in use").then_some(())
+    });
+    assert_eq!(kept.ask(&all.ann, None), Some(200));
+
+    let text = format!(
+        "[lake]\nsecret = \"{LAKE}\"\ncertificates = [\"{}\"]\nspeaks = \"s3\"\n",
+        second.sha256
+    );
+    fs::write(&services, text).unwrap();
+    all.server.signal("HUP");
+    until("the new certificate is taken", || {
+        (certified.ask(Some(&second), None) == Some(200)).then_some(())
+    });
+    assert_eq!(kept.ask(&all.ann, None), Some(403));
+    assert_eq!(certified.ask(Some(&first), None), Some(403));
+    assert_eq!(certified.ask(None, Some(LAKE)), Some(200));
+
+    // Another authority.
+    let other = Authority::new();
+    fs::write(all.place.beside("proxies.pem"), other.pem()).unwrap();
+    all.server.signal("HUP");
+    until("the old authority is not believed", || {
+        certified.ask(Some(&second), None).is_none().then_some(())
+    });
+    assert_eq!(certified.ask(None, Some(LAKE)), Some(200));
+}
+
+#[test]
+fn nginx_shows_a_certificate() {
+    let mut issued = None;
+    let certified = Certified::start(|proxies| {
+        let identity = issued.insert(proxies.identity(CLIENT, 2099));
+        format!("[lake]\ncertificates = [\"{}\"]\nspeaks = \"s3\"\n", identity.sha256)
+    });
+    let (identity, all) = (issued.unwrap(), &certified.all);
+    let service = all.upstream.address();
+    let start = |identity: &Identity| {
+        Proxy::start_with_certificate(&all.asked, service, identity, &certified.own)
+    };
+    let proxy = start(&identity);
+    for _ in 0..2 {
+        let got = Sent::get(&all.ann, "/lake/ann/k").send(proxy.connect());
+        assert_eq!(got.status, 200, "{got:?}\n{}\n{}", proxy.log(), all.server.log());
+        let arn = header(&got.body, "x-daypass-principal-arn");
+        assert_eq!(arn, ["arn:aws:iam::123456789012:user/ann"]);
+    }
+    let denied = Sent::get(&all.ann, "/lake/bob/k").send(proxy.connect());
+    assert_eq!(denied.outcome(), (403, "AccessDenied".to_owned()));
+    // What a client writes there reaches nobody.
+    let smuggled = Sent::get(&all.ann, "/lake/ann/k").and("X-Daypass-Secret", NOTES);
+    assert_eq!(smuggled.send(proxy.connect()).status, 200);
+
+    let before = all.upstream.heads().len();
+    let unknown = start(&certified.proxies.identity(CLIENT, 2099));
+    assert_eq!(Sent::get(&all.ann, "/lake/ann/k").send(unknown.connect()).status, 403);
+    let expired = start(&certified.proxies.identity(CLIENT, 2021));
+    assert_eq!(Sent::get(&all.ann, "/lake/ann/k").send(expired.connect()).status, 500);
+    assert_eq!(all.upstream.heads().len(), before);
+}
+
+/// A proxy that is not set up as it must be lets nothing through/// A proxy that is not set up as it must be lets nothing through, and the log says why.
 #[test]
 fn what_a_proxy_gets_wrong_lets_nobody_through() {
     let all = Deployment::start();
@@ -464,6 +700,12 @@ fn what_is_configured_is_checked_at_the_start() {
         let said = refused(text, listen);
         assert!(said.contains(want) && !said.contains(LAKE), "{said}");
     }
+    let certified = format!(
+        "[lake]\ncertificates = [\"{}\"]\nspeaks = \"s3\"\n",
+        Authority::new().identity(CLIENT, 2099).sha256
+    );
+    let said = refused(&certified, "127.0.0.1:0");
+    assert!(said.contains("nobody verifies without `forward_auth_client_ca`"), "{said}");
     let half = place.with(&["--forward-auth-listen", "127.0.0.1:0"]).refused();
     assert!(half.contains("`forward_auth_services`"), "{half}");
 }

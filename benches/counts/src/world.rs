@@ -225,6 +225,7 @@ impl World {
             at: self.now,
             source_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
             source_is_shared: true,
+            told_by: None,
             secure_transport: false,
             method: Method::POST,
             uri: Uri::from_static("/"),

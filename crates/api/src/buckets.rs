@@ -14,6 +14,8 @@ use crate::RateLimit;
 
 /// How many sets there are, a power of two.
 const SETS: u64 = 4096;
+/// How many there are for few keys.
+const FEW_SETS: u64 = 16;
 /// How many buckets a set has room for: 32,768 in all, 580 KiB.
 const WAYS: usize = 8;
 
@@ -48,9 +50,9 @@ impl Buckets {
         Self::with(limit, SETS)
     }
 
-    /// For very few keys: one set.
-    pub(crate) fn one(limit: RateLimit) -> Self {
-        Self::with(limit, 1)
+    /// For few keys: 128 buckets.
+    pub(crate) fn few(limit: RateLimit) -> Self {
+        Self::with(limit, FEW_SETS)
     }
 
     fn with(limit: RateLimit, sets: u64) -> Self {

@@ -8,6 +8,10 @@
 //! a credential is looked at is not counted, for it costs no more than to refuse it for its rate; nor
 //! is what is refused to the right signature, by a Region, a revocation or an expiry.
 //!
+//! An address that a registered service tells, of a request that was sent to it, is another one than
+//! the same address of a connection: so a service that is wrong about its clients, or means no good,
+//! stops none but those who come through it.
+//!
 //! What is refused here is counted and sampled in the log, and is not in the audit trail: the
 //! trail, too, is something that one tenant must not fill at the cost of others.
 
@@ -116,7 +120,7 @@ struct Addresses {
     sites: Buckets,
     /// The failures of one access key from one address, once the address is over its limit.
     keys: Buckets,
-    /// Those of all access keys that are over that limit.
+    /// Those of all access keys that are over that limit, for each service by itself.
     guesses: Buckets,
     /// From when on nobody owes anything, in nanoseconds since 1970: as long as all is well, no
     /// request looks further.
@@ -140,7 +144,7 @@ impl Addresses {
             all: Counted::new(limit),
             sites: Buckets::new(site),
             keys: Buckets::new(limit),
-            guesses: Buckets::one(GUESSES),
+            guesses: Buckets::few(GUESSES),
             settled_at: AtomicI64::new(i64::MIN),
         }
     }
@@ -246,7 +250,7 @@ impl Limits {
         if standing == Standing::Within || addresses.keys.has(self.key(received, claimed), now) {
             return Ok(standing);
         }
-        match addresses.guesses.has(0, now) {
+        match addresses.guesses.has(self.guessed_through(received), now) {
             true => Ok(Standing::Spent),
             false => Err(addresses.throttle()),
         }
@@ -287,7 +291,7 @@ impl Limits {
             return fault;
         }
         if standing == Standing::Spent {
-            addresses.guesses.take(0, now);
+            addresses.guesses.take(self.guessed_through(received), now);
             return addresses.throttle();
         }
         self.note(addresses, received, claimed, now);
@@ -347,19 +351,26 @@ impl Limits {
     }
 
     fn address(&self, received: &Received) -> u64 {
-        self.hashes.hash_one(subnet(received.source_ip))
+        self.hashes.hash_one((received.told_by, subnet(received.source_ip)))
     }
 
     /// Nothing for IPv4, of which nobody has many addresses.
     fn site(&self, received: &Received) -> Option<u64> {
         match received.source_ip.to_canonical() {
             IpAddr::V4(_) => None,
-            IpAddr::V6(address) => Some(self.hashes.hash_one(address.to_bits() >> 80)),
+            IpAddr::V6(address) => {
+                Some(self.hashes.hash_one((received.told_by, address.to_bits() >> 80)))
+            }
         }
+    }
+
+    /// Who looks at wrong signatures without end: this server, or it for one service.
+    fn guessed_through(&self, received: &Received) -> u64 {
+        received.told_by.map_or(0, |service| self.hashes.hash_one(service))
     }
 
     /// `claimed` is whose credential it is said to be.
     fn key(&self, received: &Received, claimed: impl Hash) -> u64 {
-        self.hashes.hash_one((subnet(received.source_ip), claimed))
+        self.hashes.hash_one((received.told_by, subnet(received.source_ip), claimed))
     }
 }

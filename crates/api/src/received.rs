@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use bytes::Bytes;
+use daypass_names::UniqueId;
 use http::{HeaderMap, Method, Uri};
 use jiff::Timestamp;
 
@@ -19,6 +20,10 @@ pub struct Received {
     /// connection is this machine's own, or that of a proxy that does not say whose request it hands
     /// over.
     pub source_is_shared: bool,
+    /// The registered service that tells of the request and of its address, if it was sent to one and
+    /// not to us. What fails then counts for the address as that service tells it, and not for the
+    /// address of whoever else comes from there.
+    pub told_by: Option<UniqueId>,
     /// Whether it came over TLS (`aws:SecureTransport`).
     pub secure_transport: bool,
     /// The method.

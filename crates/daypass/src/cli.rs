@@ -386,7 +386,8 @@ pub(crate) struct Serve {
     rate_limit_address: Option<String>,
 
     /// Address and port on which proxies (nginx, Caddy, Envoy) ask whether they may let a request
-    /// through; on this machine without TLS, elsewhere with the server's certificate [default: none]
+    /// through; TLS with the server's certificate, or none on this machine unless
+    /// --forward-auth-client-ca is given [default: none]
     #[arg(
         long,
         value_name = "ADDRESS",
@@ -395,7 +396,8 @@ pub(crate) struct Serve {
     )]
     forward_auth_listen: Option<String>,
 
-    /// TOML file with a secret and the rules of each service whose proxy asks there (keep it 0600)
+    /// TOML file with a secret or the certificates and the rules of each service whose proxy asks there
+    /// (keep it 0600)
     #[arg(
         long,
         value_name = "FILE",
@@ -403,6 +405,16 @@ pub(crate) struct Serve {
         hide_env_values = true
     )]
     forward_auth_services: Option<PathBuf>,
+
+    /// PEM file with the authorities of the client certificates that proxies may show there in place of
+    /// a secret [default: none]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "DAYPASS_FORWARD_AUTH_CLIENT_CA",
+        hide_env_values = true
+    )]
+    forward_auth_client_ca: Option<PathBuf>,
 
     /// Loopback address and port to serve metrics on, at /metrics in Prometheus text [default:
     /// none]
@@ -465,6 +477,7 @@ impl Serve {
             rate_limit_address: self.rate_limit_address,
             forward_auth_listen: self.forward_auth_listen,
             forward_auth_services: self.forward_auth_services,
+            forward_auth_client_ca: self.forward_auth_client_ca,
             metrics_listen: self.metrics_listen,
             log: self.log,
             log_format: self.log_format,

@@ -17,4 +17,4 @@ mod registration;
 
 pub use call::AuthoriseCall;
 pub use document::MAX_QUESTIONS;
-pub use forward::{ForwardAuth, ForwardFault, ForwardServices, ToldOrigin};
+pub use forward::{ClientCertificate, ForwardAuth, ForwardFault, ForwardServices, ToldOrigin};

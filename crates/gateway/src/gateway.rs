@@ -156,6 +156,7 @@ impl Gateway {
             at: self.app.clock().now(),
             source_ip: origin.address,
             source_is_shared: origin.is_shared,
+            told_by: None,
             secure_transport: origin.tls,
             method: head.method,
             uri: head.uri,

@@ -45,7 +45,8 @@ mod tags;
 mod xml;
 
 pub use authorise_call::{
-    AuthoriseCall, ForwardAuth, ForwardFault, ForwardServices, MAX_QUESTIONS, ToldOrigin,
+    AuthoriseCall, ClientCertificate, ForwardAuth, ForwardFault, ForwardServices, MAX_QUESTIONS,
+    ToldOrigin,
 };
 pub use backend::{BackendSettings, BackendUrl, BackendUrlFault, is_private};
 pub use chunk_memory::CHUNK_MEMORY_MIN_MIB;

@@ -16,7 +16,6 @@ use std::path::{Path, PathBuf};
 
 use daypass_api::{RateLimit, RateLimits, Regions, SamlAddresses};
 use daypass_directory::Quotas;
-use daypass_gateway::ForwardServices;
 use daypass_names::{AccessKeyId, AccountId, Region, SecretAccessKey};
 use jiff::SignedDuration;
 use serde::Deserialize;
@@ -24,6 +23,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::fetch::{FetchSettings, Networks};
+use crate::forward_auth_settings::ForwardAuthSettings;
 use crate::proxies::Proxies;
 use crate::regions;
 use crate::s3_settings::S3Settings;
@@ -49,7 +49,7 @@ const DEFAULT_TRAIL_KEEP_DAYS: u32 = 90;
 const DEFAULT_TRAIL_KEEP_MIB: u64 = 10 * 1024;
 
 /// The longest configuration file that is read, in bytes.
-const CONFIG_FILE_MAX: u64 = 1 << 20;
+pub(crate) const CONFIG_FILE_MAX: u64 = 1 << 20;
 /// The longest secret file that is read, in bytes: a secret has at most 128 characters.
 const SECRET_FILE_MAX: u64 = 4096;
 
@@ -154,6 +154,8 @@ pub struct Layer {
     pub forward_auth_listen: Option<String>,
     /// The file of the services whose proxies may ask there.
     pub forward_auth_services: Option<PathBuf>,
+    /// PEM file with the authorities of the certificates that those proxies may show.
+    pub forward_auth_client_ca: Option<PathBuf>,
     /// Address and port of the metrics listener.
     pub metrics_listen: Option<String>,
     /// What is logged, as a `tracing` filter.
@@ -184,6 +186,7 @@ impl Layer {
             &mut self.managed_policies,
             &mut self.federation_authorities,
             &mut self.forward_auth_services,
+            &mut self.forward_auth_client_ca,
         ];
         let s3 = [&mut self.s3_backend_credentials, &mut self.s3_backend_ca];
         for path in files.into_iter().chain(keks).chain(others).chain(s3) {
@@ -264,6 +267,7 @@ impl Layer {
             s3_chunk_memory_mib: self.s3_chunk_memory_mib.or(lower.s3_chunk_memory_mib),
             forward_auth_listen: self.forward_auth_listen.or(lower.forward_auth_listen),
             forward_auth_services: self.forward_auth_services.or(lower.forward_auth_services),
+            forward_auth_client_ca: self.forward_auth_client_ca.or(lower.forward_auth_client_ca),
             metrics_listen: self.metrics_listen.or(lower.metrics_listen),
             log: self.log.or(lower.log),
             log_format: self.log_format.or(lower.log_format),
@@ -378,15 +382,6 @@ pub struct Config {
     pub log_format: LogFormat,
 }
 
-/// The listener for proxies that ask before they let a request through.
-#[derive(Debug)]
-pub struct ForwardAuthSettings {
-    /// Where it listens: on this machine without TLS, elsewhere with the server's own certificate.
-    pub listen: SocketAddr,
-    /// The services whose proxies may ask.
-    pub services: ForwardServices,
-}
-
 /// Where the server keeps its files.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum DataPlace {
@@ -439,11 +434,7 @@ impl Config {
     /// Parses the merged settings.
     pub fn resolve(mut layer: Layer, home: &Home) -> Result<Self, ConfigFault> {
         let (s3, exposed_s3_file) = S3Settings::take(&mut layer)?.unzip();
-        let forward_auth = parse_forward_auth(
-            layer.forward_auth_listen.take(),
-            layer.forward_auth_services.take(),
-        )?;
-        let (forward_auth, exposed_forward_file) = forward_auth.unzip();
+        let (forward_auth, exposed_forward_file) = ForwardAuthSettings::take(&mut layer)?.unzip();
         let listen = parse_listen(layer.listen.as_deref().unwrap_or(DEFAULT_LISTEN))?;
         let ephemeral = layer.ephemeral.unwrap_or(false);
         let data = match layer.data {
@@ -585,16 +576,10 @@ impl Config {
             );
             return Err(ConfigFault::setting("metrics_listen", reason));
         }
-        let forward = self.forward_auth.as_ref().map(|settings| settings.listen);
-        if let Some(forward) = forward.filter(|address| !is_loopback(*address))
+        if let Some(forward) = &self.forward_auth
             && self.tls.is_none()
         {
-            let reason = format!(
-                "{forward} can be reached from other machines, and without TLS the secrets of \
-                 proxies would travel in the clear: give --tls-cert and --tls-key, or listen on \
-                 127.0.0.1"
-            );
-            return Err(ConfigFault::setting("forward_auth_listen", reason));
+            forward.refuse_cleartext()?;
         }
         if self.tls.is_some() || !self.trusted_proxies.is_empty() {
             return Ok(());
@@ -667,39 +652,9 @@ impl ConfigFault {
         Self::Setting { name, reason: reason.to_string() }
     }
 
-    fn not_text(path: &Path, line: usize) -> Self {
+    pub(crate) fn not_text(path: &Path, line: usize) -> Self {
         Self::File { path: path.to_owned(), line, message: "the line is not UTF-8 text".to_owned() }
     }
-}
-
-/// Both settings or none: an address without secrets would let nobody in, and secrets without an
-/// address are for nothing. Beside them the file of the secrets, when others can read it.
-fn parse_forward_auth(
-    listen: Option<String>,
-    services: Option<PathBuf>,
-) -> Result<Option<(ForwardAuthSettings, Option<PathBuf>)>, ConfigFault> {
-    const LISTEN: &str = "forward_auth_listen";
-    const SERVICES: &str = "forward_auth_services";
-    let (listen, path) = match (listen, services) {
-        (None, None) => return Ok(None),
-        (Some(listen), Some(path)) => (listen, path),
-        (Some(_), None) => {
-            return Err(ConfigFault::Half { has: LISTEN, lacks: "`forward_auth_services`" });
-        }
-        (None, Some(_)) => {
-            return Err(ConfigFault::Half { has: SERVICES, lacks: "`forward_auth_listen`" });
-        }
-    };
-    let listen = parse_address(LISTEN, "127.0.0.1:4703", &listen)?;
-    let unreadable = |cause| ConfigFault::Unreadable { path: path.clone(), cause };
-    let bytes = Zeroizing::new(read_at_most(&path, CONFIG_FILE_MAX).map_err(unreadable)?);
-    let text =
-        str::from_utf8(&bytes).map_err(|_| ConfigFault::not_text(&path, first_bad_line(&bytes)))?;
-    let services = ForwardServices::parse(text).map_err(|fault| {
-        ConfigFault::setting(SERVICES, format!("`{}`: {fault}", path.display()))
-    })?;
-    let exposed_file = readable_by_others(&path).then_some(path);
-    Ok(Some((ForwardAuthSettings { listen, services }, exposed_file)))
 }
 
 pub(crate) fn is_loopback(address: SocketAddr) -> bool {
@@ -735,7 +690,7 @@ fn line_of(text: &str, offset: usize) -> usize {
     text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
 }
 
-fn first_bad_line(bytes: &[u8]) -> usize {
+pub(crate) fn first_bad_line(bytes: &[u8]) -> usize {
     let lines = bytes.split(|byte| *byte == b'\n');
     lines.take_while(|line| str::from_utf8(line).is_ok()).count() + 1
 }

@@ -488,14 +488,26 @@ fn proxies_ask_with_secrets_and_not_in_the_clear() {
     let with = |listen: &str| format!("{services}forward_auth_listen = '{listen}'\n");
     let settings = resolve(&with("localhost:4703"), "").unwrap().forward_auth.unwrap();
     assert_eq!(settings.listen, "127.0.0.1:4703".parse().unwrap());
+    assert!(!settings.is_tls());
     assert!(!format!("{settings:?}").contains(secret));
     assert!(resolve("", "").unwrap().forward_auth.is_none());
+    let tls = "tls_cert = 'cert.pem'\ntls_key = 'key.pem'\n";
+    let elsewhere = format!("{tls}{}", with("192.0.2.1:4703"));
+    let shown = format!("{tls}{}forward_auth_client_ca = 'ca.pem'", with("localhost:4703"));
+    for text in [elsewhere, shown] {
+        assert!(resolve(&text, "").unwrap().forward_auth.unwrap().is_tls(), "{text}");
+    }
     for (text, says) in [
         (with("192.0.2.1:4703"), "the secrets of proxies would travel in the clear"),
         (with("nowhere"), "setting `forward_auth_listen`: `nowhere` is not an address"),
         (services.clone(), "`forward_auth_listen`"),
         ("forward_auth_listen = 'localhost:4703'".to_owned(), "`forward_auth_services`"),
         (with("localhost:4703").replace("services.toml", "none.toml"), "cannot be read"),
+        ("forward_auth_client_ca = 'ca.pem'".to_owned(), "`forward_auth_listen`"),
+        (
+            format!("{}forward_auth_client_ca = 'ca.pem'", with("localhost:4703")),
+            "proxies show certificates over TLS: give --tls-cert",
+        ),
     ] {
         let fault = resolve(&text, "").unwrap_err().to_string();
         assert!(fault.contains(says) && !fault.contains(secret), "{fault}");

@@ -28,7 +28,7 @@ fn connect(protocol: Protocol) -> Client {
 fn connect_to(edge: Arc<Edge<Recorder>>, protocol: Protocol) -> Client {
     let (stream, far) = duplex(1 << 20);
     let (stop, stopped) = watch::channel(false);
-    let peer = Origin { address: "192.0.2.7".parse().unwrap(), tls: false };
+    let peer = Origin::new("192.0.2.7".parse().unwrap(), false);
     let server = tokio::spawn(serve(far, protocol, peer, edge, stopped));
     Client { stream, server, stop, opened: Instant::now() }
 }
@@ -272,7 +272,7 @@ async fn who_reads_nothing_over_http_2_is_not_heard_for_long() {
         let edge = Arc::new(Edge::new(Arc::new(Recorder::default()), Proxies::default()));
         let (mut stream, far) = duplex(PIPE);
         let (stop, stopped) = watch::channel(false);
-        let peer = Origin { address: "192.0.2.7".parse().unwrap(), tls: false };
+        let peer = Origin::new("192.0.2.7".parse().unwrap(), false);
         let opened = Instant::now();
         let server = tokio::spawn(serve(far, Protocol::Http2, peer, Arc::clone(&edge), stopped));
         stream.write_all(&opening(0x7fff_ffff)).await.unwrap();

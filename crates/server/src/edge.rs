@@ -42,7 +42,12 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) trait Answer: Send + Sync + 'static {
     fn request_id(&self) -> RequestId;
     fn now(&self) -> Timestamp;
-    fn handle(&self, received: Received) -> impl Future<Output = Response<Bytes>> + Send;
+    /// Answers one request that came over a connection from `peer`.
+    fn handle(
+        &self,
+        received: Received,
+        peer: Origin,
+    ) -> impl Future<Output = Response<Bytes>> + Send;
     fn allowance(&self, received: &Received) -> impl Future<Output = Allowance> + Send {
         let _ = received;
         ready(Allowance::USUAL)
@@ -59,7 +64,11 @@ impl Answer for App {
         self.clock().now()
     }
 
-    fn handle(&self, received: Received) -> impl Future<Output = Response<Bytes>> + Send {
+    fn handle(
+        &self,
+        received: Received,
+        _: Origin,
+    ) -> impl Future<Output = Response<Bytes>> + Send {
         App::handle(self, received)
     }
 
@@ -127,7 +136,7 @@ impl<A: Answer> Edge<A> {
         let line = tracing::enabled!(tracing::Level::DEBUG)
             .then(|| (request.method().clone(), request.uri().path().to_owned()));
         let answered = match self.receive(id, peer, request).await {
-            Ok((received, turn)) => self.handle(received, turn).await,
+            Ok((received, turn)) => self.handle(received, peer, turn).await,
             Err(fault) => Err(fault),
         };
         let Handled { operation, outcome } = handled(&answered);
@@ -147,6 +156,7 @@ impl<A: Answer> Edge<A> {
     async fn handle(
         &self,
         received: Received,
+        peer: Origin,
         turn: Option<Turn>,
     ) -> Result<Response<Bytes>, Fault> {
         let place = self.place().await?;
@@ -156,12 +166,12 @@ impl<A: Answer> Edge<A> {
         let operation = CarriedThrough::new(async move {
             let _held = (place, turn);
             if !is_document {
-                return Ok(app.handle(received).await);
+                return Ok(app.handle(received, peer).await);
             }
             // To hash and parse tens of megabytes takes the tenth of a second: others on this thread
             // are not to wait for that.
             let runtime = Handle::current();
-            let working = spawn_blocking(move || runtime.block_on(app.handle(received)));
+            let working = spawn_blocking(move || runtime.block_on(app.handle(received, peer)));
             working.await.map_err(|_| Panicked)
         });
         operation.await.flatten().map_err(|Panicked| {
@@ -211,6 +221,7 @@ impl<A: Answer> Edge<A> {
             at,
             source_ip: origin.address,
             source_is_shared: self.proxies.stands_for_many(peer.address, &head.headers),
+            told_by: None,
             secure_transport: origin.tls,
             method: head.method,
             headers: with_host(head.headers, head.version, &head.uri),

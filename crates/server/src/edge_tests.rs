@@ -48,7 +48,7 @@ impl Answer for Recorder {
         Timestamp::from_second(1_767_322_984).unwrap()
     }
 
-    async fn handle(&self, received: Received) -> Response<Bytes> {
+    async fn handle(&self, received: Received, _: Origin) -> Response<Bytes> {
         self.received.lock().unwrap().push(received);
         self.begun.notify_one();
         if let Some(gate) = &self.gate {
@@ -82,7 +82,7 @@ fn edge() -> Edge<Recorder> {
 }
 
 fn peer(address: &str) -> Origin {
-    Origin { address: address.parse().unwrap(), tls: false }
+    Origin::new(address.parse().unwrap(), false)
 }
 
 async fn answer<B>(edge: &Edge<Recorder>, request: Request<B>) -> (u16, String)

@@ -13,12 +13,15 @@ mod body;
 mod body_shares;
 mod bootstrap;
 mod carried_through;
+mod client_authorities;
 mod config;
 mod connection;
 mod data_folder;
 mod durations;
 mod edge;
 mod fetch;
+mod forward_auth_settings;
+mod forward_port;
 mod found_once;
 mod founded;
 mod health;
@@ -26,6 +29,7 @@ mod http_service;
 mod kept;
 mod key_encryption;
 mod listener;
+mod main_port;
 mod managed_policies;
 mod metrics;
 mod metrics_listener;
@@ -34,11 +38,11 @@ pub mod operator;
 mod own_records;
 mod patience;
 mod per_address;
-mod ports;
 mod proxies;
 pub mod question;
 mod rate_limit_settings;
 mod regions;
+mod reload;
 mod running;
 mod s3_metrics;
 mod s3_port;
@@ -49,15 +53,19 @@ mod system;
 mod tasks;
 mod tls;
 mod upkeep;
+mod watched_file;
 
 pub use bootstrap::{ADMIN, BootstrapFault};
+pub use client_authorities::ClientAuthoritiesFault;
 pub use config::{
-    AdminKey, Config, ConfigFault, DEFAULT_LISTEN, DEFAULT_LOG, DEFAULT_REGION, DataPlace,
-    ForwardAuthSettings, Home, KekSource, Layer, LogFormat, SecretText, TlsFiles,
+    AdminKey, Config, ConfigFault, DEFAULT_LISTEN, DEFAULT_LOG, DEFAULT_REGION, DataPlace, Home,
+    KekSource, Layer, LogFormat, SecretText, TlsFiles,
 };
 pub use data_folder::FolderFault;
 pub use daypass_api::Clock;
 pub use fetch::{FetchSettings, NetworkFault, Networks, TrustFault};
+pub use forward_auth_settings::ForwardAuthSettings;
+pub use forward_port::ForwardAuthFault;
 pub use key_encryption::KeyFault;
 pub use managed_policies::ManagedPoliciesFault;
 pub use proxies::{Proxies, ProxyFault};

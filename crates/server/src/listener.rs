@@ -17,6 +17,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
+use crate::client_authorities::shown;
 use crate::connection::{self, Protocol};
 use crate::http_service::HttpService;
 use crate::per_address::PerAddress;
@@ -182,7 +183,7 @@ async fn serve<H: HttpService>(
     }
     let address = peer.ip().to_canonical();
     let Some(tls) = tls else {
-        let peer = Origin { address, tls: false };
+        let peer = Origin::new(address, false);
         return connection::serve(stream, Protocol::Http1, peer, service, stop).await;
     };
     let handshake = tokio::select! {
@@ -204,7 +205,17 @@ async fn serve<H: HttpService>(
         Some(b"h2") => Protocol::Http2,
         _ => Protocol::Http1,
     };
-    let peer = Origin { address, tls: true };
+    let certificate = match stream.get_ref().1.peer_certificates().and_then(<[_]>::first) {
+        None => None,
+        Some(certificate) => match shown(certificate) {
+            Some(shown) => Some(shown),
+            None => {
+                tracing::debug!(peer = %address, "a client's certificate cannot be read");
+                return;
+            }
+        },
+    };
+    let peer = Origin { certificate, ..Origin::new(address, true) };
     connection::serve(stream, protocol, peer, service, stop).await;
 }
 

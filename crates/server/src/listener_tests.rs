@@ -45,7 +45,7 @@ async fn start_with(with_tls: bool, app: Recorder, proxies: Proxies) -> Running 
         std::fs::write(&certificate, made.cert.pem()).unwrap();
         std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
         let loaded = Certificates::load(TlsFiles { certificate, key }).unwrap();
-        (Some(server_config(loaded).unwrap()), Some(made.cert.der().clone()))
+        (Some(server_config(loaded, None).unwrap()), Some(made.cert.der().clone()))
     } else {
         (None, None)
     };

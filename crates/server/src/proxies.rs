@@ -8,6 +8,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use daypass_gateway::ClientCertificate;
 use http::HeaderMap;
 use ipnet::IpNet;
 use thiserror::Error;
@@ -26,6 +27,16 @@ pub(crate) struct Origin {
     pub(crate) address: IpAddr,
     /// Whether the client spoke TLS.
     pub(crate) tls: bool,
+    /// What whoever made the connection has shown, where certificates are taken: of a connection alone,
+    /// as no header tells it.
+    pub(crate) certificate: Option<ClientCertificate>,
+}
+
+impl Origin {
+    /// Who has shown no certificate.
+    pub(crate) fn new(address: IpAddr, tls: bool) -> Self {
+        Self { address, tls, certificate: None }
+    }
 }
 
 impl Proxies {
@@ -50,7 +61,7 @@ impl Proxies {
         if !self.trusts(peer.address) {
             return Ok(peer);
         }
-        Ok(Origin { address: self.address(peer.address, headers)?, tls: tls(peer.tls, headers)? })
+        Ok(Origin::new(self.address(peer.address, headers)?, tls(peer.tls, headers)?))
     }
 
     /// Where a request came from that a proxy tells of which has proven itself, wherever that is: the
@@ -64,7 +75,7 @@ impl Proxies {
         }
         // Of which there is one, so that the proxy's own address never counts.
         let address = self.address(IpAddr::from([0; 4]), headers)?;
-        Ok(Origin { address, tls: tls(false, headers)? })
+        Ok(Origin::new(address, tls(false, headers)?))
     }
 
     /// Whether `address` may speak to us without TLS: only this machine and the named proxies.
@@ -196,9 +207,8 @@ mod tests {
         for (name, value) in fields {
             headers.append(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
         }
-        let peer = Origin { address: peer.parse().unwrap(), tls: false };
-        let expected =
-            expected.map(|(address, tls)| Origin { address: address.parse().unwrap(), tls });
+        let peer = Origin::new(peer.parse().unwrap(), false);
+        let expected = expected.map(|(address, tls)| Origin::new(address.parse().unwrap(), tls));
         assert_eq!(proxies.origin(peer, &headers), expected, "{fields:?}");
     }
 
@@ -289,7 +299,7 @@ mod tests {
     #[test]
     fn a_proxy_that_speaks_tls_to_us_is_not_a_client_that_does() {
         let proxies = proxies(&["10.0.0.1"]).unwrap();
-        let peer = Origin { address: "10.0.0.1".parse().unwrap(), tls: true };
+        let peer = Origin::new("10.0.0.1".parse().unwrap(), true);
         let mut headers = HeaderMap::new();
         assert_eq!(proxies.origin(peer, &headers), Ok(peer));
         headers.insert("x-forwarded-proto", HeaderValue::from_static("http"));
@@ -315,7 +325,7 @@ mod tests {
                     headers.insert(name, HeaderValue::from_static(value));
                 }
             }
-            let want = want.map(|(address, tls)| Origin { address: address.parse().unwrap(), tls });
+            let want = want.map(|(address, tls)| Origin::new(address.parse().unwrap(), tls));
             assert_eq!(proxies.told(&headers), want, "{forwarded:?} {proto:?}");
         }
     }

@@ -4,46 +4,40 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use daypass_api::{App, Clock, Parts, Random, Settings};
 use daypass_audit::TrailError;
 use daypass_directory::{DirectoryError, Founded, RevocationFault, RingsFault};
-use daypass_gateway::ForwardAuth;
 use daypass_names::{AccountId, Partition};
 use daypass_store::StoreError;
 use daypass_store::embedded::OpenFault;
 use thiserror::Error;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{MissedTickBehavior, interval};
 
 use crate::administrator;
 use crate::bootstrap::{self, BootstrapFault};
-use crate::config::{Config, ForwardAuthSettings, is_loopback};
+use crate::config::Config;
 use crate::data_folder::{DataFolder, FolderFault};
 use crate::edge::Edge;
 use crate::fetch::{Fetcher, TrustFault};
+use crate::forward_port::{self, ForwardAuthFault, ForwardListener};
 use crate::founded;
 use crate::kept::{self, Kept};
 use crate::key_encryption::{self, KeyFault};
 use crate::listener::Listener;
+use crate::main_port::MainPort;
 use crate::managed_policies::ManagedPoliciesFault;
 use crate::metrics_listener::MetricsListener;
 use crate::operator::{Deployment, Foundations, OperatorSocket, SocketFault};
 use crate::own_records::OwnRecords;
-use crate::ports::{ForwardPort, MainPort};
-use crate::proxies::Proxies;
+use crate::reload::{Reload, keep_fresh};
 use crate::s3_port::{Lent, S3Fault, S3Listener};
 use crate::shared_files::{Profile, SharedFileFault, SharedFiles};
 use crate::system::{SystemClock, SystemRandom};
 use crate::tls::{self, Certificates, TlsFault};
 use crate::upkeep::Upkeep;
-
-/// How often the files of the certificate and of the authorities of identity providers are looked at.
-const CERTIFICATE_CHECK: Duration = Duration::from_secs(60);
 
 /// The server before it starts.
 #[derive(Clone, Copy, Debug)]
@@ -53,7 +47,7 @@ pub struct Server;
 /// answered as soon as [`Running::serve_until`] runs.
 pub struct Running {
     listener: Listener<Edge<MainPort>>,
-    forward: Option<Listener<Edge<ForwardPort>>>,
+    forward: Option<ForwardListener>,
     s3: Option<S3Listener>,
     certificates: Option<Arc<Certificates>>,
     fetcher: Arc<Fetcher>,
@@ -81,7 +75,7 @@ impl Server {
             );
         }
         let certificates = config.tls.clone().map(Certificates::load).transpose()?;
-        let tls = certificates.clone().map(tls::server_config).transpose()?;
+        let tls = certificates.clone().map(|own| tls::server_config(own, None)).transpose()?;
         let folder = DataFolder::open(&config.data)?;
         let files = SharedFiles::in_folder(folder.path());
         files.refuse_foreign()?;
@@ -199,17 +193,14 @@ impl Server {
         let forward = match config.forward_auth {
             None => None,
             Some(settings) => {
-                let ForwardAuthSettings { listen, services } = settings;
-                let bind = |cause| StartFault::Bind { address: listen, cause };
-                let socket = TcpListener::bind(listen).await.map_err(bind)?;
-                let forward = ForwardAuth::new(Arc::clone(&app), services);
-                let port =
-                    ForwardPort::new(Arc::clone(&app), forward, config.trusted_proxies.clone());
-                // Nobody's word counts here before the secret was seen.
-                let edge = Edge::new(Arc::new(port), Proxies::default());
-                let edge = edge.observed(deployment.metrics.clone(), deployment.health.clone());
-                let tls = tls.clone().filter(|_| !is_loopback(listen));
-                Some(Listener { socket, tls, service: Arc::new(edge) })
+                let lent = forward_port::Lent {
+                    app: Arc::clone(&app),
+                    proxies: config.trusted_proxies.clone(),
+                    certificates: certificates.clone(),
+                    metrics: deployment.metrics.clone(),
+                    health: deployment.health.clone(),
+                };
+                Some(ForwardListener::bind(settings, lent).await?)
             }
         };
         let s3 = match config.s3 {
@@ -287,14 +278,6 @@ impl Running {
         self.metrics.as_ref().and_then(|metrics| metrics.address().ok())
     }
 
-    /// The URL at which proxies ask before they let a request through, if there is one.
-    fn forward_url(&self) -> Option<String> {
-        let forward = self.forward.as_ref()?;
-        let address = forward.socket.local_addr().ok()?;
-        let scheme = if forward.tls.is_some() { "https" } else { "http" };
-        Some(format!("{scheme}://{address}"))
-    }
-
     /// The address of the S3 gateway, if there is one.
     pub fn s3_address(&self) -> Option<SocketAddr> {
         self.s3.as_ref().map(|s3| s3.address)
@@ -334,8 +317,8 @@ impl Running {
                 }
                 None => String::new(),
             },
-            forward = match self.forward_url() {
-                Some(url) => format!("proxies ask on {url}\n"),
+            forward = match &self.forward {
+                Some(forward) => format!("proxies ask on {}\n", forward.url()),
                 None => String::new(),
             },
             files = self.file_lines(),
@@ -385,8 +368,8 @@ impl Running {
     }
 
     /// Answers requests until `shutdown` is done, then finishes what is under way within 10
-    /// seconds. SIGHUP and a change of the files replace the certificate and the authorities of identity
-    /// providers meanwhile.
+    /// seconds. SIGHUP and a change of the files replace the certificate, the authorities of identity
+    /// providers, and who may ask as a proxy meanwhile.
     pub async fn serve_until(self, shutdown: impl Future<Output = ()>) {
         let Self {
             listener,
@@ -417,10 +400,18 @@ impl Running {
             let watched = Arc::clone(&watched);
             async move { watched.keep_watch().await }
         });
-        if certificates.is_some() || fetcher.has_file() {
-            tasks.spawn(&mut background, "certificates", move || {
-                let (certificates, fetcher) = (certificates.clone(), Arc::clone(&fetcher));
-                async move { keep_fresh(certificates.as_ref(), &fetcher).await }
+        let certificate = certificates
+            .map(|certificates| Reload::new("certificate", move || certificates.reload()));
+        let authorities = fetcher
+            .has_file()
+            .then(|| Reload::new("authorities of identity providers", move || fetcher.reload()));
+        let of_proxies = forward.as_ref().map(ForwardListener::reloads).unwrap_or_default();
+        let reloads: Vec<_> =
+            certificate.into_iter().chain(authorities).chain(of_proxies).collect();
+        if !reloads.is_empty() {
+            tasks.spawn(&mut background, "reloads", move || {
+                let reloads = reloads.clone();
+                async move { keep_fresh(&reloads).await }
             });
         }
         if let Some(metrics) = metrics {
@@ -456,46 +447,6 @@ impl Running {
 impl std::fmt::Debug for Running {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Running").field("url", &self.url).finish_non_exhaustive()
-    }
-}
-
-/// Reloads the certificate and the authorities of identity providers on SIGHUP and when the files have
-/// changed; never ends.
-async fn keep_fresh(certificates: Option<&Arc<Certificates>>, fetcher: &Arc<Fetcher>) {
-    let mut hangup = signal(SignalKind::hangup())
-        .inspect_err(|error| tracing::warn!(%error, "SIGHUP will not reload the certificate"))
-        .ok();
-    let mut ticks = interval(CERTIFICATE_CHECK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        let asked = async {
-            match &mut hangup {
-                Some(hangup) => hangup.recv().await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            _ = asked => {}
-            _ = ticks.tick() => {}
-        }
-        if let Some(certificates) = certificates.cloned() {
-            reload("certificate", move || certificates.reload()).await;
-        }
-        let fetcher = Arc::clone(fetcher);
-        reload("authorities of identity providers", move || fetcher.reload()).await;
-    }
-}
-
-/// Reads a file again, and says what came of it.
-async fn reload<E>(what: &'static str, read: impl FnOnce() -> Result<bool, E> + Send + 'static)
-where
-    E: std::fmt::Display + Send + 'static,
-{
-    match tokio::task::spawn_blocking(read).await {
-        Ok(Ok(true)) => tracing::info!(what, "the new file is in use"),
-        Ok(Ok(false)) => {}
-        Ok(Err(error)) => tracing::warn!(what, %error, "what was read before stays in use"),
-        Err(error) => tracing::error!(what, %error, "a file could not be read again"),
     }
 }
 
@@ -586,6 +537,9 @@ pub enum StartFault {
     /// The shared files.
     #[error(transparent)]
     SharedFile(#[from] SharedFileFault),
+    /// The listener for proxies that ask.
+    #[error(transparent)]
+    ForwardAuth(#[from] ForwardAuthFault),
     /// The S3 gateway.
     #[error(transparent)]
     S3(#[from] S3Fault),

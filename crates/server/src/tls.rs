@@ -18,11 +18,12 @@ use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use crate::client_authorities::ClientAuthorities;
 use crate::config::TlsFiles;
 
 /// The longest PEM file that is read, in bytes: a chain of ten certificates has less than 64 KiB.
@@ -77,15 +78,27 @@ impl ResolvesServerCert for Certificates {
     }
 }
 
-/// What a listener speaks TLS with.
+/// What a listener speaks TLS with. Clients may show certificates of these authorities, if there are
+/// any.
 pub(crate) fn server_config(
     certificates: Arc<Certificates>,
+    clients: Option<Arc<ClientAuthorities>>,
 ) -> Result<Arc<ServerConfig>, TlsFault> {
-    let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+    let builder = ServerConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()
-        .map_err(TlsFault::Provider)?
-        .with_no_client_auth()
-        .with_cert_resolver(certificates);
+        .map_err(TlsFault::Provider)?;
+    let takes_certificates = clients.is_some();
+    let mut config = match clients {
+        None => builder.with_no_client_auth(),
+        Some(clients) => builder.with_client_cert_verifier(clients),
+    }
+    .with_cert_resolver(certificates);
+    if takes_certificates {
+        // SECURITY: a session that is resumed brings the certificate of the first connection, which
+        // nobody would verify again.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+    }
     config.alpn_protocols = ALPN.iter().map(|name| name.to_vec()).collect();
     Ok(Arc::new(config))
 }
@@ -276,7 +289,7 @@ mod tests {
         let files = files(&folder);
         let one = identity();
         put(&files, &one.certificate, &one.key);
-        let config = server_config(Certificates::load(files).unwrap()).unwrap();
+        let config = server_config(Certificates::load(files).unwrap(), None).unwrap();
         assert_eq!(config.alpn_protocols, [b"h2".to_vec(), b"http/1.1".to_vec()]);
     }
 }

@@ -1,6 +1,6 @@
 //! Who is refused for asking too often, and who is not for what others do.
 
-use daypass_names::{AccessKeyId, Constrained, SecretAccessKey};
+use daypass_names::{AccessKeyId, Constrained, SecretAccessKey, UniqueId};
 use daypass_sigv4::Credentials;
 use http::Method;
 
@@ -159,6 +159,65 @@ async fn over_its_limit_an_address_is_told_nothing_of_unknown_credentials() {
     world.pass(1);
     is_mismatch(&world.ask(NAT, &guessed(&ben)).await);
     is_throttled(&world.ask(NAT, &unknown(&ben)).await);
+}
+
+/// What a service tells of an address counts for nobody but who comes through that service.
+#[tokio::test]
+async fn a_service_locks_no_address_out_for_others() {
+    let mut world = World::new().await;
+    let ann = world.user("Ann", None).await;
+    world.limited(RateLimits { address: limit(1, 2), ..OFF });
+    let service = |rest: &str| Some(UniqueId::parse(&format!("ASVC{rest}")).unwrap());
+    let (one, other) = (service("EXAMPLEEXAMPLEEX1"), service("EXAMPLEEXAMPLEEX2"));
+    // The last one is the same /48.
+    for (address, near) in [(NAT, NAT), ("2001:db8:1:2::7", "2001:db8:1:2::9")] {
+        let ask = async |told_by, address: &str, credentials: &Credentials| {
+            world.send(Received { told_by, ..world.from(address, credentials) }).await
+        };
+        for _ in 0..2 {
+            assert_eq!(ask(one, address, &unknown(&ann)).await.status, 403);
+        }
+        is_throttled(&ask(one, near, &unknown(&ann)).await);
+        // Through another service, and from the address itself.
+        for told_by in [other, None] {
+            let told = ask(told_by, near, &unknown(&ann)).await;
+            assert_eq!((told.status, told.text("Code")), (403, Some("InvalidClientTokenId")));
+        }
+        // Who is somebody goes on through the service as well, until the key is guessed at there.
+        ask(one, address, &ann).await.ok();
+        for _ in 0..2 {
+            is_mismatch(&ask(one, address, &guessed(&ann)).await);
+        }
+        is_throttled(&ask(one, address, &guessed(&ann)).await);
+        is_mismatch(&ask(None, address, &guessed(&ann)).await);
+        world.ask(address, &ann).await.ok();
+        ask(one, address, &ann).await.ok();
+    }
+}
+
+/// The wrong signatures of all keys together that a service is told have a limit of their own.
+#[tokio::test]
+async fn what_a_service_is_guessed_at_stops_no_other_key() {
+    let mut world = World::new().await;
+    let (ann, ben) = (world.user("Ann", None).await, world.user("Ben", None).await);
+    world.limited(RateLimits { address: limit(1, 1), ..OFF });
+    let service = Some(UniqueId::parse("ASVCEXAMPLEEXAMPLEEX1").unwrap());
+    let through = async |told_by, credentials: &Credentials| {
+        world.send(Received { told_by, ..world.from(NAT, credentials) }).await
+    };
+    // Both ways the address and the keys are over their limits.
+    for told_by in [service, None] {
+        for guess in [&guessed(&ann), &guessed(&ann), &guessed(&ben)] {
+            is_mismatch(&through(told_by, guess).await);
+        }
+    }
+    for _ in 0..2000 {
+        is_throttled(&through(service, &guessed(&ann)).await);
+    }
+    // Through the service nobody's signature is looked at any more, and elsewhere everybody's is.
+    is_throttled(&through(service, &ben).await);
+    world.ask(NAT, &ben).await.ok();
+    world.ask(NAT, &ann).await.ok();
 }
 
 /// A flood stops nobody who is somebody behind the same address, seen here before or not.

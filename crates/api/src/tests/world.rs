@@ -240,6 +240,7 @@ impl World {
             at: self.now(),
             source_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
             source_is_shared: true,
+            told_by: None,
             secure_transport: false,
             method,
             uri: target.parse::<Uri>().unwrap(),

@@ -100,7 +100,7 @@ impl AuthoriseCall {
             return Err(Fault::new(Code::AccessDenied, text));
         }
         let policies = ResourcePolicies::of(&wanted)?;
-        let original = Original::of(original, received.id, received.at);
+        let original = Original::of(original, service, received.id, received.at);
         let outcome = match original.prove(&self.app, service).await {
             Ok(proven) => self.decided(asker, &proven, &wanted, &policies).await?,
             Err(fault) if fault.is_ours() => return Err(fault),

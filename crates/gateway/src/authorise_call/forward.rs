@@ -1,6 +1,6 @@
 //! The same question from a proxy that cannot sign: nginx, Caddy, Envoy.
 //!
-//! It proves itself by a secret, on a listener of its own, and tells the request that it holds back
+//! It proves itself by a secret or a client certificate, on a listener of its own, and tells the request that it holds back
 //! in headers. What is asked about that follows from the request: the operations of S3, or the rules
 //! that the operator wrote for the service.
 //!
@@ -15,13 +15,14 @@ mod services;
 mod told;
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
 use daypass_api::enforcement::CallEvent;
 use daypass_api::{App, Code, Fault, Handled, Received};
 use daypass_directory::Service;
 use http::{Response, StatusCode};
+use jiff::Timestamp;
 use serde_json::json;
 
 use self::ask::{Denied, NotAsked, permit};
@@ -43,27 +44,47 @@ pub struct ToldOrigin {
     pub tls: bool,
 }
 
+/// The certificate that a proxy has shown.
+///
+/// SECURITY: its chain was verified when the proxy connected, up to an authority that the operator
+/// named.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ClientCertificate {
+    /// The SHA-256 of the certificate.
+    pub sha256: [u8; 32],
+    /// Until when it holds. Connections last longer than certificates.
+    pub not_after: Timestamp,
+}
+
 /// Answers proxies.
 #[derive(Debug)]
 pub struct ForwardAuth {
     app: Arc<App>,
-    services: ForwardServices,
+    services: RwLock<Arc<ForwardServices>>,
 }
 
 impl ForwardAuth {
     /// What answers the proxies of these services.
     pub fn new(app: Arc<App>, services: ForwardServices) -> Self {
-        Self { app, services }
+        Self { app, services: RwLock::new(Arc::new(services)) }
     }
 
-    /// Answers one question. `origin` is what the proxy tells of its client, or why that cannot be
-    /// read; it is believed once the proxy has shown its secret.
+    /// From the next question on, others are the services whose proxies may ask.
+    pub fn replace_services(&self, services: ForwardServices) {
+        *self.services.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(services);
+    }
+
+    /// Answers one question, asked over a connection on which `certificate` was shown, if any was.
+    /// `origin` is what the proxy tells of its client, or why that cannot be read; it is believed once
+    /// the proxy has proven itself.
     pub async fn answer(
         &self,
         received: Received,
+        certificate: Option<ClientCertificate>,
         origin: Result<ToldOrigin, String>,
     ) -> Response<Bytes> {
-        let (outcome, mut response) = match self.asked_by(&received) {
+        let services = Arc::clone(&self.services.read().unwrap_or_else(PoisonError::into_inner));
+        let (outcome, mut response) = match asked_by(&services, &received, certificate) {
             Ok(asked_by) => self.answered(&received, asked_by, origin).await,
             Err(fault) => {
                 self.app.log_refusal(&received, &fault);
@@ -72,15 +93,6 @@ impl ForwardAuth {
         };
         response.extensions_mut().insert(Handled { operation: OPERATION, outcome });
         response
-    }
-
-    /// Whose proxy asks.
-    fn asked_by(&self, received: &Received) -> Result<&ForwardService, Fault> {
-        let refused = |cause: &'static str| Fault::new(Code::AccessDenied, "").because(cause);
-        let secret = sole(&received.headers, SECRET);
-        let secret = secret.map_err(|_| refused("a proxy without its secret"))?;
-        let found = self.services.of_secret(secret.as_bytes());
-        found.ok_or_else(|| refused("a proxy with a secret that is no service's"))
     }
 
     async fn answered(
@@ -109,9 +121,46 @@ impl ForwardAuth {
             Ok(None) => return misled("the service is not registered".to_owned()),
             Err(fault) => return misled(fault.cause().unwrap_or_default().to_owned()),
         };
-        let original = Original::of(request, received.id, received.at);
+        let original = Original::of(request, &service, received.id, received.at);
         let asking = Asking { app: &self.app, service: &service, asked_by, proxy };
         asking.answer(&original).await
+    }
+}
+
+/// Whose proxy asks.
+///
+/// SECURITY: whatever a proxy shows must be right, and of one service: who has a certificate of one and
+/// the secret of another is not set up as anybody meant.
+fn asked_by<'s>(
+    services: &'s ForwardServices,
+    received: &Received,
+    certificate: Option<ClientCertificate>,
+) -> Result<&'s ForwardService, Fault> {
+    let refused = |cause: &'static str| Fault::new(Code::AccessDenied, "").because(cause);
+    let by_certificate = match certificate {
+        None => None,
+        Some(shown) if shown.not_after < received.at => {
+            return Err(refused("a proxy whose certificate has expired since it connected"));
+        }
+        Some(shown) => {
+            let found = services.of_certificate(&shown.sha256);
+            Some(found.ok_or_else(|| refused("a proxy with a certificate that is no service's"))?)
+        }
+    };
+    let by_secret = match received.headers.contains_key(SECRET) {
+        false => None,
+        true => {
+            let secret = sole(&received.headers, SECRET);
+            let secret = secret.map_err(|_| refused("a proxy with two secrets"))?;
+            let found = services.of_secret(secret.as_bytes());
+            Some(found.ok_or_else(|| refused("a proxy with a secret that is no service's"))?)
+        }
+    };
+    match (by_certificate, by_secret) {
+        (None, None) => Err(refused("a proxy with neither secret nor certificate")),
+        (Some(service), None) | (None, Some(service)) => Ok(service),
+        (Some(one), Some(other)) if one.name == other.name => Ok(one),
+        (Some(_), Some(_)) => Err(refused("a proxy with certificate and secret of two services")),
     }
 }
 

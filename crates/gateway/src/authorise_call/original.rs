@@ -29,17 +29,24 @@ pub(super) struct Original {
 }
 
 impl Original {
-    /// The request, under the id of the call that tells of it.
-    pub(super) fn of(request: OriginalRequest, id: RequestId, at: Timestamp) -> Self {
+    /// The request, under the id of the call in which the service tells of it.
+    pub(super) fn of(
+        request: OriginalRequest,
+        service: &Service,
+        id: RequestId,
+        at: Timestamp,
+    ) -> Self {
         let OriginalRequest { method, uri, headers, payload_hash, source_ip, secure_transport } =
             request;
         let received = Received {
             id,
             at,
-            // What is wrong with it counts for the address that it came from: the service stands
-            // between, and must not pay for its clients.
+            // SECURITY: what is wrong with it counts for the address that it came from, as this service
+            // tells it: the service stands between, and must not pay for its clients; and what it
+            // tells of an address locks nobody out who comes another way.
             source_ip,
             source_is_shared: false,
+            told_by: Some(service.id),
             secure_transport,
             method,
             uri,

@@ -13,12 +13,12 @@
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
+use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use daypass_api::{Clock, FetchFault, FetchWanted};
 use daypass_federation::authorities::Authorities;
 use daypass_names::Thumbprint;
@@ -37,7 +37,7 @@ use thiserror::Error;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
-use crate::config::read_at_most;
+use crate::watched_file::WatchedFile;
 
 /// The longest file of authorities that is read, in bytes: Mozilla's have 230 KB.
 const MAX_FILE: u64 = 4 << 20;
@@ -48,11 +48,8 @@ const MAX_CHAIN: usize = 10;
 /// Whom a server's certificate must come from.
 #[derive(Debug)]
 pub(super) struct Trust {
-    file: Option<PathBuf>,
+    file: Option<WatchedFile>,
     known: ArcSwap<Known>,
-    /// The SHA-256 of the file when it was looked at last, so that one that cannot be used is
-    /// reported once.
-    seen: Mutex<Option<Vec<u8>>>,
     /// Another number whenever an authority is believed no longer.
     generation: AtomicU64,
     crypto: Arc<CryptoProvider>,
@@ -100,18 +97,16 @@ pub enum TrustFault {
 impl Trust {
     /// Trust in the authorities of a file, or in Mozilla's.
     pub(super) fn new(file: Option<&Path>, clock: Arc<dyn Clock>) -> Result<Self, TrustFault> {
-        let (roots, seen) = match file {
-            Some(path) => {
-                let bytes = bytes_of(path)?;
-                (roots_in(&bytes, path)?, Some(fingerprint(&bytes)))
-            }
-            None => (RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }, None),
+        let file = file.map(|path| WatchedFile::new(path.to_owned(), MAX_FILE));
+        let roots = match &file {
+            // A file that nobody has looked at yet has changed.
+            Some(file) => changed(file)?.unwrap_or_else(RootCertStore::empty),
+            None => RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() },
         };
         let crypto = Arc::new(default_provider());
         Ok(Self {
-            file: file.map(Path::to_owned),
+            file,
             known: ArcSwap::from_pointee(Known::new(roots, &crypto)?),
-            seen: Mutex::new(seen),
             generation: AtomicU64::new(0),
             crypto,
             time: Arc::new(ClockTime(clock)),
@@ -120,7 +115,7 @@ impl Trust {
 
     /// Where the authorities come from, unless they are Mozilla's.
     pub(super) fn file(&self) -> Option<&Path> {
-        self.file.as_deref()
+        self.file.as_ref().map(WatchedFile::path)
     }
 
     /// Another number whenever an authority that was known is so no longer: what was believed by it
@@ -131,17 +126,9 @@ impl Trust {
 
     /// Looks at the file again; true when others are believed now.
     pub(super) fn reload(&self) -> Result<bool, TrustFault> {
-        let Some(path) = &self.file else { return Ok(false) };
-        let bytes = bytes_of(path)?;
-        let fingerprint = Some(fingerprint(&bytes));
-        {
-            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-            if *seen == fingerprint {
-                return Ok(false);
-            }
-            *seen = fingerprint;
-        }
-        let new = Arc::new(Known::new(roots_in(&bytes, path)?, &self.crypto)?);
+        let roots = self.file.as_ref().map(changed).transpose()?.flatten();
+        let Some(roots) = roots else { return Ok(false) };
+        let new = Arc::new(Known::new(roots, &self.crypto)?);
         let old = self.known.swap(Arc::clone(&new));
         // SECURITY: only once nobody is believed any more by the old ones.
         if old.anchors.iter().any(|anchor| !new.anchors.contains(anchor)) {
@@ -200,13 +187,12 @@ pub(super) fn fault(host: &str, error: &io::Error) -> FetchFault {
     }
 }
 
-fn bytes_of(path: &Path) -> Result<Vec<u8>, TrustFault> {
-    read_at_most(path, MAX_FILE)
-        .map_err(|cause| TrustFault::Unreadable { path: path.to_owned(), cause })
-}
-
-fn fingerprint(bytes: &[u8]) -> Vec<u8> {
-    digest(&SHA256, bytes).as_ref().to_vec()
+/// The authorities of the file, if it has changed.
+fn changed(file: &WatchedFile) -> Result<Option<RootCertStore>, TrustFault> {
+    let path = file.path();
+    let unreadable = |cause| TrustFault::Unreadable { path: path.to_owned(), cause };
+    let bytes = file.changed().map_err(unreadable)?;
+    bytes.map(|bytes| roots_in(&bytes, path)).transpose()
 }
 
 fn roots_in(bytes: &[u8], path: &Path) -> Result<RootCertStore, TrustFault> {

@@ -66,7 +66,7 @@ impl Proxy {
 
 /// The request that a proxy tells of.
 ///
-/// SECURITY: the proxy's secret must have been seen. `source_ip` and `secure_transport` are what it
+/// SECURITY: the proxy must have proven itself. `source_ip` and `secure_transport` are what it
 /// says of its client.
 pub(super) fn told(
     (method, uri, headers): (&Method, &Uri, &HeaderMap),

@@ -1,16 +1,15 @@
-//! What answers on the ports beside plain HTTP: on the main one STS, IAM and the authorise call, on
-//! one of its own the proxies that ask before they let a request through.
+//! What answers on the main port: STS, IAM and the authorise call.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use daypass_api::{Allowance, App, Fault, Received, RequestId};
-use daypass_gateway::{AuthoriseCall, ForwardAuth, ToldOrigin};
+use daypass_gateway::AuthoriseCall;
 use http::Response;
 use jiff::Timestamp;
 
 use crate::edge::Answer;
-use crate::proxies::Proxies;
+use crate::proxies::Origin;
 
 /// STS, IAM, and the authorise call under its path.
 #[derive(Debug)]
@@ -34,7 +33,7 @@ impl Answer for MainPort {
         self.app.clock().now()
     }
 
-    async fn handle(&self, received: Received) -> Response<Bytes> {
+    async fn handle(&self, received: Received, _: Origin) -> Response<Bytes> {
         // The Query services live at the root, so that no request of theirs has this path.
         match received.uri.path() == AuthoriseCall::PATH {
             // On the heap: other requests are not to carry the room that this takes.
@@ -45,43 +44,6 @@ impl Answer for MainPort {
 
     fn allowance(&self, received: &Received) -> impl Future<Output = Allowance> + Send {
         self.app.allowance(received)
-    }
-
-    fn refuse(&self, id: &RequestId, fault: &Fault) -> Response<Bytes> {
-        self.app.refuse(id, fault)
-    }
-}
-
-/// The proxies that ask.
-#[derive(Debug)]
-pub(crate) struct ForwardPort {
-    app: Arc<App>,
-    forward: ForwardAuth,
-    /// Those that may stand between the client and the proxy that asks.
-    proxies: Proxies,
-}
-
-impl ForwardPort {
-    pub(crate) fn new(app: Arc<App>, forward: ForwardAuth, proxies: Proxies) -> Self {
-        Self { app, forward, proxies }
-    }
-}
-
-impl Answer for ForwardPort {
-    fn request_id(&self) -> RequestId {
-        self.app.request_id()
-    }
-
-    fn now(&self) -> Timestamp {
-        self.app.clock().now()
-    }
-
-    async fn handle(&self, received: Received) -> Response<Bytes> {
-        let told = self
-            .proxies
-            .told(&received.headers)
-            .map(|origin| ToldOrigin { address: origin.address, tls: origin.tls });
-        self.forward.answer(received, told.map_err(|fault| fault.to_string())).await
     }
 
     fn refuse(&self, id: &RequestId, fault: &Fault) -> Response<Bytes> {
