@@ -17,14 +17,14 @@ use hyper::body::Body;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
+use crate::classify::{classify_head, row_of};
 use crate::client_body::{ClientBody, ClientBodyFault, discard};
 use crate::event::Event;
 use crate::existing_tags::Tags;
 use crate::operation::Answer;
 use crate::{
     BodyUse, Classified, CopySource, Document, FormReader, Gateway, Need, Operation, ReplyBody,
-    RequestHead, S3Code, S3Fault, Shape, classify, digests, forward, keys, own, post_object, relay,
-    reply,
+    RequestHead, S3Code, S3Fault, Shape, digests, forward, keys, own, post_object, relay, reply,
 };
 
 /// A request whose head has come.
@@ -168,8 +168,10 @@ where
     event.proven(&proven, head)?;
     // SECURITY: a body without its check would go on unproven.
     let check = proven.body().ok_or_else(|| S3Fault::internal("a body has no check"))?;
-    let mut classified = classify(head, proven.now())?;
-    event.of_operation(classified.row);
+    // What is refused from here on is recorded under its name.
+    let row = row_of(head)?;
+    event.of_operation(row);
+    let mut classified = classify_head(row, head, proven.now())?;
     keys::check(head, gateway.settings.exact_keys)?;
     if proven.is_anonymous() && head.overrides_reply() {
         return Err(S3Fault::saying(S3Code::InvalidRequest, ANONYMOUS_OVERRIDE));

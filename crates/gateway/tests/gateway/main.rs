@@ -625,6 +625,74 @@ async fn what_is_not_signed_is_let_in_by_a_bucket_policy_and_the_operator_togeth
     }
 }
 
+/// What is refused as no operation, or as one that is not there, has its record all the same, of whom
+/// it was proven that they asked.
+#[tokio::test]
+async fn what_is_no_operation_is_recorded() {
+    let deployment = Deployment::start_with(|layer| {
+        layer.s3_anonymous = Some(true);
+        layer.s3_data_events = Some(vec!["photos/kept/".to_owned()]);
+    })
+    .await;
+    let admin = &deployment.admin;
+    for (method, target, status, code) in [
+        // No operation.
+        ("GET", "/photos/cat?prefix=secret", 501, "NotImplemented"),
+        ("PUT", "/photos?uploads=", 501, "NotImplemented"),
+        ("DELETE", "/", 501, "NotImplemented"),
+        ("PATCH", "/photos/cat", 405, "MethodNotAllowed"),
+        ("BREW", "/photos", 405, "MethodNotAllowed"),
+        // Operations that are refused before anything is decided, about a bucket and about objects.
+        ("PUT", "/photos?accelerate=&x-id=PutBucketAcl", 400, "InvalidArgument"),
+        ("GET", "/photos/kept/cat?partNumber=x", 400, "InvalidArgument"),
+        ("GET", "/photos/other/cat?partNumber=x", 400, "InvalidArgument"),
+        ("PUT", "/photos/kept/cat?encryption=", 501, "NotImplemented"),
+    ] {
+        let reply = deployment.ask(admin, method, target, &[], b"").await;
+        assert_eq!((reply.status, reply.code()), (status, code), "{method} {target}");
+    }
+    // Nobody signed these.
+    let fields = [("host".to_owned(), deployment.s3.to_string())];
+    let reply = deployment.raw(&Deployment::head("PUT", "/photos?uploads=", &fields), b"").await;
+    assert!(reply.starts_with("HTTP/1.1 501"), "{reply}");
+    let trail = deployment.finish().await;
+    let records: Vec<serde_json::Value> =
+        trail.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let refused = records.iter().filter(|record| {
+        record["eventSource"] == "s3.amazonaws.com" && record.get("errorCode").is_some()
+    });
+    let told: Vec<String> = refused
+        .map(|record| {
+            assert!(record["userIdentity"]["arn"].is_string(), "{record}");
+            format!(
+                "{} {} {} {}",
+                record["eventName"].as_str().unwrap(),
+                record["errorCode"].as_str().unwrap(),
+                if record["readOnly"] == true { "reads" } else { "writes" },
+                record["eventCategory"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "REST.GET.OBJECT NotImplemented reads Management",
+            "REST.PUT.BUCKET NotImplemented writes Management",
+            "REST.DELETE.SERVICE NotImplemented writes Management",
+            "REST.PATCH.OBJECT MethodNotAllowed writes Management",
+            "REST.UNKNOWN.BUCKET MethodNotAllowed writes Management",
+            "PutBucketAccelerateConfiguration InvalidArgument writes Management",
+            "GetObject InvalidArgument reads Data",
+            "UpdateObjectEncryption NotImplemented writes Data",
+        ],
+        "{trail}"
+    );
+    let unnamed = records.iter().find(|record| record["eventName"] == "REST.GET.OBJECT").unwrap();
+    assert_eq!(unnamed["requestParameters"]["bucketName"], "photos");
+    assert_eq!(unnamed["requestParameters"]["key"], "cat");
+    assert!(!trail.contains("secret"), "what is unknown may be anything");
+}
+
 #[tokio::test]
 async fn requests_to_objects_are_recorded_where_the_operator_says() {
     let deployment = Deployment::start_with(|layer| {
