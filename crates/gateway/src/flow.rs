@@ -35,6 +35,21 @@ pub(crate) struct Call {
     place: Option<OwnedSemaphorePermit>,
 }
 
+/// A request whose head was read, until it is answered.
+pub(crate) struct Exchange<'a, B>
+where
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    pub(crate) gateway: &'a Arc<Gateway>,
+    pub(crate) received: &'a Received,
+    pub(crate) head: &'a RequestHead<'a>,
+    /// What the client still sends.
+    pub(crate) incoming: &'a mut Incoming<B>,
+    /// What is recorded of it.
+    pub(crate) event: &'a mut Event,
+}
+
 /// What is known of a request once its caller may do what it needs.
 pub(crate) struct Allowed<'a> {
     pub(crate) gateway: &'a Arc<Gateway>,
@@ -121,11 +136,16 @@ impl Call {
                 return ending(event.refused(None, fault, is_head).await, waits);
             }
         };
+        let exchange = Exchange {
+            gateway: &gateway,
+            received: &received,
+            head: &head,
+            incoming: &mut incoming,
+            event: &mut event,
+        };
         let answered = match post_object::is_form(&head, &received.headers) {
-            true => {
-                post_object::answer(&gateway, &received, &head, &mut incoming, &mut event).await
-            }
-            false => answer(&gateway, &received, &head, &mut incoming, &mut event).await,
+            true => post_object::answer(exchange).await,
+            false => answer(exchange).await,
         };
         let (waits, is_unread) = (incoming.awaits_continue, !incoming.is_empty());
         // What of the body nobody wanted is read for a while from here on.
@@ -153,17 +173,12 @@ pub(crate) fn ending(mut response: Response<ReplyBody>, is_last: bool) -> Respon
     response
 }
 
-async fn answer<B>(
-    gateway: &Arc<Gateway>,
-    received: &Received,
-    head: &RequestHead<'_>,
-    incoming: &mut Incoming<B>,
-    event: &mut Event,
-) -> Result<Answered, S3Fault>
+async fn answer<B>(exchange: Exchange<'_, B>) -> Result<Answered, S3Fault>
 where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
+    let Exchange { gateway, received, head, incoming, event } = exchange;
     let mut proven = prove(gateway, received, head).await?;
     event.proven(&proven, head)?;
     // SECURITY: a body without its check would go on unproven.
