@@ -127,7 +127,15 @@ impl Classified {
 /// `NotImplemented` for what is no operation, or one that the gateway refuses; `MethodNotAllowed`
 /// for a method that S3 has nowhere; `InvalidArgument` for a parameter or header out of place.
 pub fn classify(head: &RequestHead<'_>, now: Timestamp) -> Result<Classified, S3Fault> {
-    let row = row_of(head)?;
+    classify_head(row_of(head)?, head, now)
+}
+
+/// The same for a head of which it is known what operation it is.
+pub(crate) fn classify_head(
+    row: &'static OperationRow,
+    head: &RequestHead<'_>,
+    now: Timestamp,
+) -> Result<Classified, S3Fault> {
     let mut classified = classify_as(row, head, now)?;
     // What a body tells is still to be read.
     if matches!(row.body, BodyUse::Document { .. } | BodyUse::Form) {
@@ -137,7 +145,7 @@ pub fn classify(head: &RequestHead<'_>, now: Timestamp) -> Result<Classified, S3
     Ok(classified)
 }
 
-/// The same for a request whose operation is known.
+/// What a request needs whose operation is known, before its body is read.
 pub(crate) fn classify_as(
     row: &'static OperationRow,
     head: &RequestHead<'_>,
@@ -241,7 +249,11 @@ pub(crate) fn push_needs(classified: &mut Classified, head: &RequestHead<'_>, se
     }
 }
 
-fn row_of(head: &RequestHead<'_>) -> Result<&'static OperationRow, S3Fault> {
+/// The operation that a request is, refused or not.
+///
+/// # Errors
+/// `MethodNotAllowed` and `NotImplemented` when it is none.
+pub(crate) fn row_of(head: &RequestHead<'_>) -> Result<&'static OperationRow, S3Fault> {
     let method = head.method().as_str();
     let shape = head.shape();
     let fits = |row: &&OperationRow| {

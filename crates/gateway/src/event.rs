@@ -16,7 +16,7 @@ use crate::backend::SendProgress;
 use crate::gateway::Answered;
 use crate::operation::OperationRow;
 use crate::shares::Share;
-use crate::{DeleteList, Gateway, Operation, ReplyBody, RequestHead, S3Fault, reply};
+use crate::{DeleteList, Gateway, Operation, ReplyBody, RequestHead, S3Fault, Shape, reply};
 
 /// The outcome of what was granted.
 const OK: &str = "ok";
@@ -30,6 +30,8 @@ pub(crate) struct Event {
     held: Held,
     witness: Option<Witness>,
     row: Option<&'static OperationRow>,
+    /// What it is recorded as while no row says that.
+    unnamed: Option<Unnamed>,
     bucket: Option<Arc<Bucket>>,
     named: Option<daypass_names::BucketName>,
     key: Option<String>,
@@ -76,6 +78,7 @@ impl Event {
             held: Held::default(),
             witness: None,
             row: None,
+            unnamed: None,
             bucket: None,
             named: None,
             key: None,
@@ -111,10 +114,12 @@ impl Event {
         proven: &Proven<'_>,
         head: &RequestHead<'_>,
     ) -> Result<(), S3Fault> {
+        // Who is over it is refused as often as it likes, which is not to fill the trail.
+        self.held.share = Some(self.gateway.share_of_request(proven.account())?);
         self.witness = Some(proven.witness());
+        self.unnamed = Some(Unnamed::of(head));
         self.named = head.bucket().cloned();
         self.key = head.key().map(|key| key.as_str().to_owned());
-        self.held.share = Some(self.gateway.share_of_request(proven.account())?);
         Ok(())
     }
 
@@ -233,25 +238,30 @@ impl Event {
         reply::refusal(&id, resource, &fault, is_head)
     }
 
-    /// Who is named in its record and what it asked for, unless it is in the trail already or is not
-    /// to be.
-    fn to_record(&self) -> Option<(&Witness, &'static OperationRow)> {
+    /// What its record begins with, and whose it is, unless it is in the trail already or is not to be.
+    fn to_record(&self) -> Option<(&Witness, S3Event)> {
         if self.is_recorded {
             return None;
         }
-        // Who asks for what is no operation is refused, and that is a management event of no name.
-        let (witness, row) = (self.witness.as_ref()?, self.row?);
+        let witness = self.witness.as_ref()?;
+        let (name, is_write, is_data) = match (self.row, self.unnamed) {
+            (Some(row), _) => (Cow::Borrowed(row.event_name), row.is_write, row.is_object_level),
+            // SECURITY: of those who sign nothing there are any number, and none is to fill the trail
+            // with what nobody's bucket is asked for.
+            (None, None) => return None,
+            (None, Some(_)) if witness.is_anonymous() => return None,
+            (None, Some(unnamed)) => (unnamed.name().into(), unnamed.is_write(), false),
+        };
         let key = self.key.as_deref().unwrap_or_default();
         let bucket = self.named.as_ref().map(|bucket| bucket.as_str()).unwrap_or_default();
         let selected = &self.gateway.settings.data_events;
-        let is_wanted = !row.is_object_level || selected.cover(bucket, key, row.is_write);
-        is_wanted.then_some((witness, row))
+        let is_wanted = !is_data || selected.cover(bucket, key, is_write);
+        is_wanted.then(|| (witness, S3Event::new(name, !is_write, is_data)))
     }
 
     /// Puts it into the trail, unless it is there or is not to be.
     pub(crate) async fn record(&mut self, end: &End) -> Result<(), Fault> {
-        let Some((witness, row)) = self.to_record() else { return Ok(()) };
-        let mut event = S3Event::new(row.event_name, !row.is_write, row.is_object_level);
+        let Some((witness, mut event)) = self.to_record() else { return Ok(()) };
         event.bucket.clone_from(&self.named);
         event.owner = self.bucket.as_ref().map(|bucket| bucket.account);
         event.key.clone_from(&self.key);
@@ -298,6 +308,39 @@ impl Event {
     }
 }
 
+/// A request of which nobody knows what operation it is.
+#[derive(Clone, Copy, Debug)]
+struct Unnamed {
+    method: &'static str,
+    shape: Shape,
+}
+
+/// The methods that a record names: its name is not for the client to choose.
+const METHODS: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
+
+impl Unnamed {
+    fn of(head: &RequestHead<'_>) -> Self {
+        let method = METHODS.into_iter().find(|method| *method == head.method().as_str());
+        Self { method: method.unwrap_or("UNKNOWN"), shape: head.shape() }
+    }
+
+    /// What it is recorded as, in the words of S3's access logs: `REST`, the method, and what it is
+    /// about (S3 user guide, "Amazon S3 server access log format"). No event of CloudTrail has such a
+    /// name.
+    fn name(self) -> String {
+        let about = match self.shape {
+            Shape::Service => "SERVICE",
+            Shape::Bucket => "BUCKET",
+            Shape::Object => "OBJECT",
+        };
+        format!("REST.{}.{about}", self.method)
+    }
+
+    fn is_write(self) -> bool {
+        !matches!(self.method, "GET" | "HEAD" | "OPTIONS")
+    }
+}
+
 /// The operation of requests that are none.
 const NO_OPERATION: &str = "none";
 
@@ -312,7 +355,7 @@ impl Drop for Event {
             return;
         }
         self.count(HUNG_UP, 0);
-        if self.is_recorded || self.witness.is_none() || self.row.is_none() {
+        if self.is_recorded || self.witness.is_none() {
             return;
         }
         let event = Event {
@@ -322,6 +365,7 @@ impl Drop for Event {
             held: std::mem::take(&mut self.held),
             witness: self.witness.take(),
             row: self.row,
+            unnamed: self.unnamed,
             bucket: self.bucket.take(),
             named: self.named.take(),
             key: self.key.take(),

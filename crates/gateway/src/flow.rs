@@ -17,14 +17,15 @@ use hyper::body::Body;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
+use crate::classify::{classify_head, row_of};
 use crate::client_body::{ClientBody, ClientBodyFault, discard};
 use crate::event::Event;
 use crate::existing_tags::Tags;
 use crate::operation::Answer;
 use crate::{
     BodyUse, Classified, CopySource, Document, FormReader, Gateway, Need, Operation, ReplyBody,
-    RequestHead, S3Code, S3Fault, Shape, classify, cors, digests, forward, keys, own, post_object,
-    relay, reply,
+    RequestHead, S3Code, S3Fault, Shape, cors, digests, forward, keys, own, post_object, relay,
+    reply,
 };
 
 /// A request whose head has come.
@@ -33,6 +34,21 @@ pub(crate) struct Call {
     received: Received,
     begun: Instant,
     place: Option<OwnedSemaphorePermit>,
+}
+
+/// A request whose head was read, until it is answered.
+pub(crate) struct Exchange<'a, B>
+where
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    pub(crate) gateway: &'a Arc<Gateway>,
+    pub(crate) received: &'a Received,
+    pub(crate) head: &'a RequestHead<'a>,
+    /// What the client still sends.
+    pub(crate) incoming: &'a mut Incoming<B>,
+    /// What is recorded of it.
+    pub(crate) event: &'a mut Event,
 }
 
 /// What is known of a request once its caller may do what it needs.
@@ -125,13 +141,20 @@ impl Call {
                 return ending(event.refused(None, fault, is_head).await, waits);
             }
         };
+        let exchange = Exchange {
+            gateway: &gateway,
+            received: &received,
+            head: &head,
+            incoming: &mut incoming,
+            event: &mut event,
+        };
         let is_preflight = *head.method() == Method::OPTIONS && head.shape() != Shape::Service;
         let answered = if is_preflight {
             cors::preflight(&gateway, &received, &head).await.map(Answered::Own)
         } else if post_object::is_form(&head, &received.headers) {
-            post_object::answer(&gateway, &received, &head, &mut incoming, &mut event).await
+            post_object::answer(exchange).await
         } else {
-            answer(&gateway, &received, &head, &mut incoming, &mut event).await
+            answer(exchange).await
         };
         // Whatever came of it: the bucket may be another one now, or have other rules.
         if let (Some(operation), Some(bucket)) = (event.operation(), head.bucket()) {
@@ -167,23 +190,20 @@ pub(crate) fn ending(mut response: Response<ReplyBody>, is_last: bool) -> Respon
     response
 }
 
-async fn answer<B>(
-    gateway: &Arc<Gateway>,
-    received: &Received,
-    head: &RequestHead<'_>,
-    incoming: &mut Incoming<B>,
-    event: &mut Event,
-) -> Result<Answered, S3Fault>
+async fn answer<B>(exchange: Exchange<'_, B>) -> Result<Answered, S3Fault>
 where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
+    let Exchange { gateway, received, head, incoming, event } = exchange;
     let mut proven = prove(gateway, received, head).await?;
     event.proven(&proven, head)?;
     // SECURITY: a body without its check would go on unproven.
     let check = proven.body().ok_or_else(|| S3Fault::internal("a body has no check"))?;
-    let mut classified = classify(head, proven.now())?;
-    event.of_operation(classified.row);
+    // What is refused from here on is recorded under its name.
+    let row = row_of(head)?;
+    event.of_operation(row);
+    let mut classified = classify_head(row, head, proven.now())?;
     keys::check(head, gateway.settings.exact_keys)?;
     if proven.is_anonymous() && head.overrides_reply() {
         return Err(S3Fault::saying(S3Code::InvalidRequest, ANONYMOUS_OVERRIDE));

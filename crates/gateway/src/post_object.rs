@@ -3,7 +3,6 @@
 //! its file.
 
 use std::error::Error;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use daypass_api::Received;
@@ -14,8 +13,7 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use hyper::body::Body;
 
 use crate::backend::BackendReply;
-use crate::event::Event;
-use crate::flow::{Allowed, Answered, Deciding, Incoming, bucket_of, check_owners, log_unproven};
+use crate::flow::{Allowed, Answered, Deciding, Exchange, bucket_of, check_owners, log_unproven};
 use crate::{
     Form, FormAnswer, FormReader, Gateway, Operation, Posted, ReplyBody, RequestHead, S3Code,
     S3Fault, Shape, forward, is_returned, keys, post_response, reply,
@@ -48,17 +46,12 @@ pub(crate) fn require_form(head: &RequestHead<'_>, headers: &HeaderMap) -> Resul
 }
 
 /// Stores the file of a form.
-pub(crate) async fn answer<B>(
-    gateway: &Arc<Gateway>,
-    received: &Received,
-    head: &RequestHead<'_>,
-    incoming: &mut Incoming<B>,
-    event: &mut Event,
-) -> Result<Answered, S3Fault>
+pub(crate) async fn answer<B>(exchange: Exchange<'_, B>) -> Result<Answered, S3Fault>
 where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
+    let Exchange { gateway, received, head, incoming, event } = exchange;
     event.of_operation(Operation::PostObject.row());
     let name = head.bucket().ok_or_else(|| S3Fault::internal("a form for no bucket"))?;
     let length = forward::content_length(&received.headers)?;

@@ -52,6 +52,13 @@ pub struct Witness {
     pub(super) host: Option<Box<str>>,
 }
 
+impl Witness {
+    /// Whether nobody signed the request.
+    pub fn is_anonymous(&self) -> bool {
+        self.caller.is_none()
+    }
+}
+
 /// What a body must be, of a request whose head was verified.
 enum Checked {
     Streams(BodyCheck),

@@ -219,6 +219,18 @@ fn chunked(head: &[(String, String)], admin: &Credentials, chunks: &[(&[u8], boo
     body
 }
 
+/// The head of an upload whose body is not in its signature.
+fn unchecked(deployment: &Deployment) -> Vec<(String, String)> {
+    let payload = Some("UNSIGNED-PAYLOAD");
+    deployment.signed(&deployment.admin, "PUT", "/photos/big", &[], payload, b"")
+}
+
+/// Uploads a body with a head that says everything of it but its length.
+async fn upload(deployment: &Deployment, mut fields: Vec<(String, String)>, body: &[u8]) -> String {
+    fields.push(("content-length".to_owned(), body.len().to_string()));
+    deployment.raw(&Deployment::head("PUT", "/photos/big", &fields), body).await
+}
+
 fn put(
     deployment: &Deployment,
     decoded: usize,
@@ -248,10 +260,9 @@ async fn an_upload_whose_chunk_was_changed_ends_and_is_never_complete() {
             let place: usize = changed;
             chunks[place].1 = true;
         }
-        let mut fields = put(&deployment, data.len(), CHUNKS, &[]);
+        let fields = put(&deployment, data.len(), CHUNKS, &[]);
         let body = chunked(&fields, &deployment.admin, &chunks);
-        fields.push(("content-length".to_owned(), body.len().to_string()));
-        let reply = deployment.raw(&Deployment::head("PUT", "/photos/big", &fields), &body).await;
+        let reply = upload(&deployment, fields, &body).await;
         assert!(reply.starts_with(&format!("HTTP/1.1 {status}")), "{changed:?}: {reply}");
         let came = deployment.backend.one().await;
         assert_eq!(came.is_whole, changed.is_none(), "{changed:?}");
@@ -262,10 +273,9 @@ async fn an_upload_whose_chunk_was_changed_ends_and_is_never_complete() {
         }
     }
     // Without its final chunk it is not whole either.
-    let mut fields = put(&deployment, data.len(), CHUNKS, &[]);
+    let fields = put(&deployment, data.len(), CHUNKS, &[]);
     let body = chunked(&fields, &deployment.admin, &whole[..3]);
-    fields.push(("content-length".to_owned(), body.len().to_string()));
-    let reply = deployment.raw(&Deployment::head("PUT", "/photos/big", &fields), &body).await;
+    let reply = upload(&deployment, fields, &body).await;
     assert!(reply.contains("<Code>IncompleteBody</Code>"), "{reply}");
     assert!(!deployment.backend.one().await.is_whole);
 }
@@ -277,7 +287,7 @@ async fn a_body_that_has_another_hash_is_never_complete() {
         [(0, false), (10, false), (65_536, false), (65_537, true), (1 << 20, true)]
     {
         let body = vec![1_u8; length];
-        let mut fields = deployment.signed(
+        let fields = deployment.signed(
             &deployment.admin,
             "PUT",
             "/photos/big",
@@ -285,8 +295,7 @@ async fn a_body_that_has_another_hash_is_never_complete() {
             Some(&"0".repeat(64)),
             b"",
         );
-        fields.push(("content-length".to_owned(), length.to_string()));
-        let reply = deployment.raw(&Deployment::head("PUT", "/photos/big", &fields), &body).await;
+        let reply = upload(&deployment, fields, &body).await;
         assert!(reply.starts_with("HTTP/1.1 400"), "{length}: {reply}");
         assert!(reply.contains("<Code>XAmzContentSHA256Mismatch</Code>"), "{length}: {reply}");
         if reaches {
@@ -308,12 +317,11 @@ async fn a_checksum_in_a_trailer_is_checked_and_handed_on() {
     for (length, checksum, is_right) in
         [(100_000, &right, true), (100_000, &wrong, false), (50_000, &wrong, false)]
     {
-        let mut fields = put(&deployment, length, FRAMES, &trailer);
+        let fields = put(&deployment, length, FRAMES, &trailer);
         let mut body = format!("{length:x}\r\n").into_bytes();
         body.extend(&data[..length]);
         body.extend(format!("\r\n0\r\nx-amz-checksum-sha256:{checksum}\r\n\r\n").bytes());
-        fields.push(("content-length".to_owned(), body.len().to_string()));
-        let reply = deployment.raw(&Deployment::head("PUT", "/photos/big", &fields), &body).await;
+        let reply = upload(&deployment, fields, &body).await;
         if is_right {
             assert!(reply.starts_with("HTTP/1.1 200"), "{reply}");
             let came = deployment.backend.one().await;
@@ -337,14 +345,7 @@ async fn a_checksum_in_a_trailer_is_checked_and_handed_on() {
 #[tokio::test]
 async fn a_client_that_hangs_up_ends_the_upload_at_the_backend() {
     let deployment = Deployment::start().await;
-    let mut fields = deployment.signed(
-        &deployment.admin,
-        "PUT",
-        "/photos/big",
-        &[],
-        Some("UNSIGNED-PAYLOAD"),
-        b"",
-    );
+    let mut fields = unchecked(&deployment);
     fields.push(("content-length".to_owned(), "1000000".to_owned()));
     let head = Deployment::head("PUT", "/photos/big", &fields);
     let mut stream = tokio::net::TcpStream::connect(deployment.s3).await.unwrap();
@@ -359,14 +360,7 @@ async fn a_client_that_hangs_up_ends_the_upload_at_the_backend() {
 async fn a_success_that_comes_before_the_body_is_none() {
     let deployment = Deployment::start().await;
     deployment.backend_does(Does::SendsEarly("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"));
-    let mut fields = deployment.signed(
-        &deployment.admin,
-        "PUT",
-        "/photos/big",
-        &[],
-        Some("UNSIGNED-PAYLOAD"),
-        b"",
-    );
+    let mut fields = unchecked(&deployment);
     fields.push(("content-length".to_owned(), (8 << 20).to_string()));
     let head = Deployment::head("PUT", "/photos/big", &fields);
     let reply = deployment.raw(&head, &vec![5; 8 << 20]).await;
@@ -376,14 +370,7 @@ async fn a_success_that_comes_before_the_body_is_none() {
 #[tokio::test]
 async fn a_body_without_a_length_is_refused() {
     let deployment = Deployment::start().await;
-    let mut fields = deployment.signed(
-        &deployment.admin,
-        "PUT",
-        "/photos/big",
-        &[],
-        Some("UNSIGNED-PAYLOAD"),
-        b"",
-    );
+    let mut fields = unchecked(&deployment);
     fields.push(("transfer-encoding".to_owned(), "chunked".to_owned()));
     let head = Deployment::head("PUT", "/photos/big", &fields);
     let reply = deployment.raw(&head, b"5\r\nhello\r\n0\r\n\r\n").await;
@@ -653,6 +640,74 @@ async fn what_is_not_signed_is_let_in_by_a_bucket_policy_and_the_operator_togeth
         }
         assert_eq!(deployment.backend.came().len(), usize::from(allowed));
     }
+}
+
+/// What is refused as no operation, or as one that is not there, has its record all the same, of whom
+/// it was proven that they asked.
+#[tokio::test]
+async fn what_is_no_operation_is_recorded() {
+    let deployment = Deployment::start_with(|layer| {
+        layer.s3_anonymous = Some(true);
+        layer.s3_data_events = Some(vec!["photos/kept/".to_owned()]);
+    })
+    .await;
+    let admin = &deployment.admin;
+    for (method, target, status, code) in [
+        // No operation.
+        ("GET", "/photos/cat?prefix=secret", 501, "NotImplemented"),
+        ("PUT", "/photos?uploads=", 501, "NotImplemented"),
+        ("DELETE", "/", 501, "NotImplemented"),
+        ("PATCH", "/photos/cat", 405, "MethodNotAllowed"),
+        ("BREW", "/photos", 405, "MethodNotAllowed"),
+        // Operations that are refused before anything is decided, about a bucket and about objects.
+        ("PUT", "/photos?accelerate=&x-id=PutBucketAcl", 400, "InvalidArgument"),
+        ("GET", "/photos/kept/cat?partNumber=x", 400, "InvalidArgument"),
+        ("GET", "/photos/other/cat?partNumber=x", 400, "InvalidArgument"),
+        ("PUT", "/photos/kept/cat?encryption=", 501, "NotImplemented"),
+    ] {
+        let reply = deployment.ask(admin, method, target, &[], b"").await;
+        assert_eq!((reply.status, reply.code()), (status, code), "{method} {target}");
+    }
+    // Nobody signed these.
+    let fields = [("host".to_owned(), deployment.s3.to_string())];
+    let reply = deployment.raw(&Deployment::head("PUT", "/photos?uploads=", &fields), b"").await;
+    assert!(reply.starts_with("HTTP/1.1 501"), "{reply}");
+    let trail = deployment.finish().await;
+    let records: Vec<serde_json::Value> =
+        trail.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let refused = records.iter().filter(|record| {
+        record["eventSource"] == "s3.amazonaws.com" && record.get("errorCode").is_some()
+    });
+    let told: Vec<String> = refused
+        .map(|record| {
+            assert!(record["userIdentity"]["arn"].is_string(), "{record}");
+            format!(
+                "{} {} {} {}",
+                record["eventName"].as_str().unwrap(),
+                record["errorCode"].as_str().unwrap(),
+                if record["readOnly"] == true { "reads" } else { "writes" },
+                record["eventCategory"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "REST.GET.OBJECT NotImplemented reads Management",
+            "REST.PUT.BUCKET NotImplemented writes Management",
+            "REST.DELETE.SERVICE NotImplemented writes Management",
+            "REST.PATCH.OBJECT MethodNotAllowed writes Management",
+            "REST.UNKNOWN.BUCKET MethodNotAllowed writes Management",
+            "PutBucketAccelerateConfiguration InvalidArgument writes Management",
+            "GetObject InvalidArgument reads Data",
+            "UpdateObjectEncryption NotImplemented writes Data",
+        ],
+        "{trail}"
+    );
+    let unnamed = records.iter().find(|record| record["eventName"] == "REST.GET.OBJECT").unwrap();
+    assert_eq!(unnamed["requestParameters"]["bucketName"], "photos");
+    assert_eq!(unnamed["requestParameters"]["key"], "cat");
+    assert!(!trail.contains("secret"), "what is unknown may be anything");
 }
 
 #[tokio::test]
