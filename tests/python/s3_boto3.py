@@ -281,6 +281,31 @@ def tags():
     assert s3.get_object_tagging(Bucket=BUCKET, Key="tagged")["TagSet"] == []
 
 
+def browsers():
+    refused("NoSuchCORSConfiguration", 404, s3.get_bucket_cors, Bucket=BUCKET)
+    page = "https://app.example.com"
+    put = signer.generate_presigned_url("put_object", Params={"Bucket": BUCKET, "Key": "from a page"})
+    preflight = {"Origin": page, "Access-Control-Request-Method": "PUT",
+                 "Access-Control-Request-Headers": "content-type"}
+    status, _, body = fetch(put, method="OPTIONS", headers=preflight)
+    assert (status, b"CORS is not enabled for this bucket" in body) == (403, True), body
+    rule = {"AllowedOrigins": [page], "AllowedMethods": ["GET", "PUT"], "AllowedHeaders": ["*"],
+            "ExposeHeaders": ["ETag"], "MaxAgeSeconds": 600}
+    s3.put_bucket_cors(Bucket=BUCKET, CORSConfiguration={"CORSRules": [rule]})
+    status, headers, body = fetch(put, method="OPTIONS", headers=preflight)
+    told = headers["Access-Control-Allow-Origin"], headers["Access-Control-Allow-Headers"]
+    assert (status, *told) == (200, page, "content-type"), (status, headers, body)
+    status, headers, body = fetch(put, b"x", "PUT", {"Origin": page})
+    told = headers["Access-Control-Allow-Origin"], headers["Access-Control-Expose-Headers"]
+    assert (status, *told) == (200, page, "ETag"), (status, headers, body)
+    # Of another page nothing is said, though the URL is good.
+    status, headers, _ = fetch(put, b"x", "PUT", {"Origin": "https://evil.example.org"})
+    assert (status, headers["Access-Control-Allow-Origin"]) == (200, None), headers
+    s3.delete_bucket_cors(Bucket=BUCKET)
+    status, _, _ = fetch(put, method="OPTIONS", headers=preflight)
+    assert status == 403, status
+
+
 def emptied():
     # Asked for by hand, the encoding is left to be undone, which the folder has only claimed.
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, EncodingType="url"):
@@ -306,6 +331,8 @@ def main():
     # The backends' own forms are not what is tested.
     if DIRECT is None:
         forms()
+        if not IS_FOLDER:
+            browsers()
     emptied()
     print("all checks passed")
 
