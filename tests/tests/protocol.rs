@@ -6,8 +6,7 @@
 use std::fmt::Write as _;
 use std::fs;
 
-use daypass_names::{AccessKeyId, Constrained, SecretAccessKey};
-use daypass_sigv4::{Credentials, Request, sign};
+use daypass_sigv4::{Request, sign};
 use daypass_tests::{ACCOUNT, Call, Client, Keys, REGION, Reply, Server, Wire, now, trail};
 use serde_json::Value;
 
@@ -26,11 +25,7 @@ fn request(
     let mut headers = vec![("host", server.host().as_bytes())];
     headers.extend(fields.iter().map(|(name, value)| (*name, value.as_bytes())));
     let unsigned = Request { method, path, query, headers: &headers };
-    let credentials = Credentials {
-        access_key_id: AccessKeyId::parse(&keys.id).unwrap(),
-        secret_access_key: SecretAccessKey::parse(&keys.secret).unwrap(),
-        session_token: keys.token.clone(),
-    };
+    let credentials = keys.credentials();
     let added = sign(&unsigned, body.as_bytes(), &credentials, REGION, "sts", now());
     let mut text = format!("{method} {target} HTTP/1.1\r\nhost: {}\r\n", server.host());
     let fields = fields.iter().map(|(name, value)| (*name, (*value).to_owned()));

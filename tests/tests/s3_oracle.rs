@@ -14,9 +14,9 @@ use aws_sigv4::sign::v4::{SigningParams, sign_chunk, sign_trailer};
 use aws_smithy_runtime_api::http::Headers;
 use bytes::Bytes;
 use data_encoding::BASE64;
-use daypass_names::{AccessKeyId, Constrained, SecretAccessKey};
+use daypass_names::SecretAccessKey;
 use daypass_sigv4::{
-    Checksum, Credentials, Payload, Regions, Request, Rules, SigningKey, presented, sign_chunked,
+    Checksum, Credentials, Payload, Request, Rules, SigningKey, presented, sign_chunked,
     verify_head,
 };
 use jiff::Timestamp;
@@ -95,11 +95,7 @@ fn ours(
     token: Option<&str>,
     now: Timestamp,
 ) -> (Vec<(String, String)>, Vec<u8>) {
-    let credentials = Credentials {
-        access_key_id: AccessKeyId::parse(KEY_ID).unwrap(),
-        secret_access_key: SecretAccessKey::parse(SECRET).unwrap(),
-        session_token: token.map(str::to_owned),
-    };
+    let credentials = Credentials::parse(KEY_ID, SECRET, token).unwrap();
     let headers: [(&str, &[u8]); 1] = [("host", HOST.as_bytes())];
     let request = Request { method: "PUT", path: PATH, query: "", headers: &headers };
     let length = chunks.iter().map(|chunk| chunk.len() as u64).sum();
@@ -138,12 +134,7 @@ proptest! {
         let presented = presented(&request).unwrap().unwrap();
         let secret = SecretAccessKey::parse(SECRET).unwrap();
         let key = SigningKey::derive(&secret, presented.scope());
-        let rules = Rules {
-            service: "s3",
-            regions: Regions::AnyNonEmpty,
-            normalize_path: false,
-            skew_seconds: 0,
-        };
+        let rules = Rules { skew_seconds: 0, ..Rules::of("s3") };
         let (_, mut check) = verify_head(&presented, &request, &key, &rules, now).unwrap();
         prop_assert_eq!(check.payload(), Payload::SignedChunks { trailer: true });
         let mut out = Vec::new();

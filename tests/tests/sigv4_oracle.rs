@@ -11,10 +11,8 @@ use aws_sigv4::http_request::{
     SigningSettings, UriPathNormalizationMode, sign as their_sign,
 };
 use aws_sigv4::sign::v4::SigningParams;
-use daypass_names::{AccessKeyId, Constrained, SecretAccessKey};
-use daypass_sigv4::{
-    Credentials, Regions, Request, Rules, SigningKey, presented, presign, sign, verify,
-};
+use daypass_names::SecretAccessKey;
+use daypass_sigv4::{Credentials, Request, Rules, SigningKey, presented, presign, sign, verify};
 use jiff::Timestamp;
 use proptest::prelude::*;
 
@@ -149,11 +147,7 @@ impl Case {
     }
 
     fn credentials(&self) -> Credentials {
-        Credentials {
-            access_key_id: AccessKeyId::parse(KEY_ID).unwrap(),
-            secret_access_key: SecretAccessKey::parse(SECRET).unwrap(),
-            session_token: self.token.clone(),
-        }
+        Credentials::parse(KEY_ID, SECRET, self.token.as_deref()).unwrap()
     }
 
     /// What the vendor's signer adds: headers, or query parameters.
@@ -210,12 +204,7 @@ impl Case {
         assert_eq!(presented.session_token(), self.token.as_deref());
         let secret = SecretAccessKey::parse(SECRET).unwrap();
         let key = SigningKey::derive(&secret, presented.scope());
-        let rules = Rules {
-            service: self.service,
-            regions: Regions::AnyNonEmpty,
-            normalize_path: !self.is_s3(),
-            skew_seconds: 0,
-        };
+        let rules = Rules { skew_seconds: 0, ..Rules::of(self.service) };
         verify(&presented, &request, &self.body, &key, &rules, self.now())
             .map(drop)
             .map_err(|fault| format!("{fault:?}"))

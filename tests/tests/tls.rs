@@ -8,8 +8,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use daypass_names::{AccessKeyId, Constrained, SecretAccessKey};
-use daypass_sigv4::{Credentials, Request, sign};
+use daypass_sigv4::{Request, sign};
 use daypass_tests::{ACCOUNT, Authority, Client, Program, REGION, Server, now, scratch};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
@@ -185,11 +184,7 @@ fn list_policies(server: &Server) -> Vec<u8> {
     let admin = server.admin();
     let headers = [("host", server.host().as_bytes())];
     let unsigned = Request { method: "GET", path: "/", query: QUERY, headers: &headers };
-    let credentials = Credentials {
-        access_key_id: AccessKeyId::parse(&admin.id).unwrap(),
-        secret_access_key: SecretAccessKey::parse(&admin.secret).unwrap(),
-        session_token: None,
-    };
+    let credentials = admin.credentials();
     // GET, https, and the target and the host by the names of the static table.
     let mut fields = vec![0x82, 0x87, 0x04];
     fields.extend(hpack(&format!("/?{QUERY}")));
