@@ -13,7 +13,8 @@ use anyhow::{Context, bail};
 use crate::{place, process};
 
 /// One per parser that reads what strangers send; each is a file in `fuzz/targets`.
-const TARGETS: [&str; 11] = [
+const TARGETS: [&str; 12] = [
+    "authorise_call",
     "oidc_token",
     "policy",
     "query",

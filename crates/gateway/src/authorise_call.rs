@@ -16,5 +16,5 @@ mod original;
 mod registration;
 
 pub use call::AuthoriseCall;
-pub use document::MAX_QUESTIONS;
+pub use document::{Asked, CallDocument, DocumentFault, MAX_QUESTIONS, OriginalRequest};
 pub use forward::{ClientCertificate, ForwardAuth, ForwardFault, ForwardServices, ToldOrigin};

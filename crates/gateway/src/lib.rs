@@ -45,8 +45,8 @@ mod tags;
 mod xml;
 
 pub use authorise_call::{
-    AuthoriseCall, ClientCertificate, ForwardAuth, ForwardFault, ForwardServices, MAX_QUESTIONS,
-    ToldOrigin,
+    Asked, AuthoriseCall, CallDocument, ClientCertificate, DocumentFault, ForwardAuth,
+    ForwardFault, ForwardServices, MAX_QUESTIONS, OriginalRequest, ToldOrigin,
 };
 pub use backend::{BackendSettings, BackendUrl, BackendUrlFault, is_private};
 pub use chunk_memory::CHUNK_MEMORY_MIN_MIB;

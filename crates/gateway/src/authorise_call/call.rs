@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::answer::{AnswerDocument, OutcomeDocument};
 use super::decisions::{ALLOWED, ResourcePolicies, caller, decide, questions};
-use super::document::{Asked, Call, DocumentFault, parse};
+use super::document::{Asked, CallDocument, DocumentFault};
 use super::forward::sha256;
 use super::original::Original;
 
@@ -93,7 +93,7 @@ impl AuthoriseCall {
         if received.uri.query().is_some() {
             return Err(Fault::new(Code::ValidationError, "The call has no query string."));
         }
-        let Call { original, questions: wanted } = parse(&received.body)
+        let CallDocument { original, questions: wanted } = CallDocument::parse(&received.body)
             .map_err(|DocumentFault(text)| Fault::new(Code::ValidationError, text))?;
         if service.hosts.is_empty() || service.signing_names.is_empty() {
             let text = "The service is registered for no host or no service of signatures.";

@@ -29,43 +29,58 @@ const MAX_VALUES: usize = 100;
 /// Most characters of a name of an action.
 const MAX_ACTION: usize = 128;
 
-/// A call: of whom something is asked, and what.
-#[derive(Debug)]
-pub(super) struct Call {
-    pub(super) original: OriginalRequest,
-    pub(super) questions: Vec<Asked>,
+/// The body of a call: of whom something is asked, and what.
+#[derive(Debug, Eq, PartialEq)]
+pub struct CallDocument {
+    /// The request that the service was sent.
+    pub original: OriginalRequest,
+    /// What it wants to know; 1 to [`MAX_QUESTIONS`].
+    pub questions: Vec<Asked>,
 }
 
 /// A request as the service received it.
-#[derive(Debug)]
-pub(super) struct OriginalRequest {
-    pub(super) method: Method,
+#[derive(Eq, PartialEq)]
+pub struct OriginalRequest {
+    /// The method.
+    pub method: Method,
     /// Path and query, byte for byte.
-    pub(super) uri: Uri,
-    pub(super) headers: HeaderMap,
+    pub uri: Uri,
+    /// The header fields, at most 200.
+    pub headers: HeaderMap,
     /// The SHA-256 of the body that the service has seen.
-    pub(super) payload_hash: Option<[u8; 32]>,
-    /// Where it came from.
-    pub(super) source_ip: IpAddr,
+    pub payload_hash: Option<[u8; 32]>,
+    /// Where it came from; never an IPv4 address in IPv6 clothes.
+    pub source_ip: IpAddr,
     /// Whether it came over TLS.
-    pub(super) secure_transport: bool,
+    pub secure_transport: bool,
+}
+
+/// Without query and header fields: they carry signatures and tokens.
+impl fmt::Debug for OriginalRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OriginalRequest")
+            .field("method", &self.method)
+            .field("path", &self.uri.path())
+            .field("source_ip", &self.source_ip)
+            .finish_non_exhaustive()
+    }
 }
 
 /// One question.
-#[derive(Debug)]
-pub(super) struct Asked {
+#[derive(Debug, Eq, PartialEq)]
+pub struct Asked {
     /// Such as `notes:Read`.
-    pub(super) action: String,
+    pub action: String,
     /// An ARN, or `*`.
-    pub(super) resource: String,
+    pub resource: String,
     /// Whose the resource is, as far as that was told or stands in the ARN.
-    pub(super) resource_account: Option<AccountId>,
-    /// Keys with one value.
-    pub(super) keys: Vec<(String, String)>,
+    pub resource_account: Option<AccountId>,
+    /// Keys with one value; no key is there twice, in whatever case, here or in `lists`.
+    pub keys: Vec<(String, String)>,
     /// Keys with several.
-    pub(super) lists: Vec<(String, Vec<String>)>,
+    pub lists: Vec<(String, Vec<String>)>,
     /// The text of the resource's policy.
-    pub(super) resource_policy: Option<String>,
+    pub resource_policy: Option<String>,
 }
 
 impl Asked {
@@ -87,7 +102,7 @@ impl Asked {
 
 /// Why a document is refused: in words for the service.
 #[derive(Debug, Eq, PartialEq)]
-pub(super) struct DocumentFault(pub(super) String);
+pub struct DocumentFault(pub String);
 
 impl DocumentFault {
     fn new(text: impl fmt::Display) -> Self {
@@ -162,25 +177,28 @@ impl<'de> Deserialize<'de> for RawContext {
     }
 }
 
-/// Reads the body of a call.
-///
-/// # Errors
-/// [`DocumentFault`] for everything that is not exactly as described.
-pub(super) fn parse(body: &[u8]) -> Result<Call, DocumentFault> {
-    let raw: RawCall = serde_json::from_slice(body).map_err(|error| {
-        let text: String = without_texts(&error.to_string()).chars().take(200).collect();
-        DocumentFault(format!("The body is not as the call takes it: {text}"))
-    })?;
-    let RawCall { request, source_ip, secure_transport, questions } = raw;
-    if questions.is_empty() || questions.len() > MAX_QUESTIONS {
-        return Err(DocumentFault(format!("A call has 1 to {MAX_QUESTIONS} questions")));
+impl CallDocument {
+    /// Reads the body of a call.
+    ///
+    /// # Errors
+    /// [`DocumentFault`] for everything that is not exactly as described.
+    pub fn parse(body: &[u8]) -> Result<Self, DocumentFault> {
+        let raw: RawCall = serde_json::from_slice(body).map_err(|error| {
+            let text: String = without_texts(&error.to_string()).chars().take(200).collect();
+            DocumentFault(format!("The body is not as the call takes it: {text}"))
+        })?;
+        let RawCall { request, source_ip, secure_transport, questions } = raw;
+        if questions.is_empty() || questions.len() > MAX_QUESTIONS {
+            return Err(DocumentFault(format!("A call has 1 to {MAX_QUESTIONS} questions")));
+        }
+        let original = original(request, source_ip.to_canonical(), secure_transport)?;
+        let questions = questions.into_iter().enumerate().map(|(index, raw)| {
+            question(raw).map_err(|DocumentFault(text)| {
+                DocumentFault(format!("Question {}: {text}", index + 1))
+            })
+        });
+        Ok(Self { original, questions: questions.collect::<Result<_, _>>()? })
     }
-    let original = original(request, source_ip.to_canonical(), secure_transport)?;
-    let questions = questions.into_iter().enumerate().map(|(index, raw)| {
-        question(raw)
-            .map_err(|DocumentFault(text)| DocumentFault(format!("Question {}: {text}", index + 1)))
-    });
-    Ok(Call { original, questions: questions.collect::<Result<_, _>>()? })
 }
 
 /// What the parser says of a document, but for the text that it stumbled over.

@@ -21,7 +21,7 @@ const GOOD: &str = r#"{
 
 #[test]
 fn a_call_is_read_whole() {
-    let call = parse(GOOD.as_bytes()).unwrap();
+    let call = CallDocument::parse(GOOD.as_bytes()).unwrap();
     let original = &call.original;
     assert_eq!(original.method, Method::PUT);
     assert_eq!(original.uri.to_string(), "/notes/a%2Fb//c?x=1&y=%2F");
@@ -45,7 +45,7 @@ fn what_the_documentation_shows_is_a_call() {
     let page = include_str!("../../../../docs/authorize.md");
     let (_, behind) = page.split_once("```json\n").unwrap();
     let (example, _) = behind.split_once("```").unwrap();
-    let call = parse(example.as_bytes()).unwrap();
+    let call = CallDocument::parse(example.as_bytes()).unwrap();
     assert_eq!(call.questions[0].action, "notes:WriteNote");
     assert!(call.original.payload_hash.is_some());
 }
@@ -60,7 +60,7 @@ fn a_refusal_repeats_no_text_of_the_client() {
                 r#"{{"request": {{"method": "GET", "uri": "/", "headers": {headers}}},
                     "sourceIp": "192.0.2.7", "secureTransport": true, "questions": []}}"#
             );
-            let DocumentFault(said) = parse(call.as_bytes()).unwrap_err();
+            let DocumentFault(said) = CallDocument::parse(call.as_bytes()).unwrap_err();
             assert!(said.contains("invalid type: string, expected"), "{said}");
             assert!(!said.contains("EXAMPLETOKEN"), "{said}");
         }
@@ -111,11 +111,11 @@ fn what_is_not_as_described_is_refused() {
     ] {
         assert!(GOOD.contains(what), "{what}");
         let body = GOOD.replacen(what, by, 1);
-        let refused = parse(body.as_bytes()).map(|_| ()).expect_err(by);
+        let refused = CallDocument::parse(body.as_bytes()).map(|_| ()).expect_err(by);
         assert!(refused.0.contains(want), "{by}: {}", refused.0);
     }
     let none = GOOD.replace("[\n        {\"action\"", "[], \"x\": [{\"action\"");
-    assert!(parse(none.as_bytes()).is_err());
+    assert!(CallDocument::parse(none.as_bytes()).is_err());
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn a_call_has_one_to_a_hundred_questions() {
             r#"{{"request": {{"method": "GET", "uri": "/", "headers": []}},
                  "sourceIp": "192.0.2.7", "secureTransport": false, "questions": [{questions}]}}"#
         );
-        assert_eq!(parse(body.as_bytes()).is_ok(), taken, "{count}");
+        assert_eq!(CallDocument::parse(body.as_bytes()).is_ok(), taken, "{count}");
     }
 }
 
@@ -143,7 +143,7 @@ proptest! {
                 *place = byte;
             }
         }
-        if let Ok(call) = parse(&body) {
+        if let Ok(call) = CallDocument::parse(&body) {
             prop_assert!(call.original.uri.path().starts_with('/'));
             prop_assert!(call.questions.iter().all(|one| action_prefix(&one.action).is_some()));
         }
