@@ -86,7 +86,7 @@ fn bucket_policies_take_what_the_documentation_has() {
         [(on_bucket, &[objects][..]), (on_objects, &[bucket]), (elsewhere, &[bucket, objects])]
     {
         for action in actions {
-            let reply = put(&[action.clone()], resources, &json!({}));
+            let reply = put(std::slice::from_ref(&action), resources, &json!({}));
             assert_eq!(reply.outcome(), (400, "MalformedPolicy".to_owned()), "{action}");
             assert_eq!(reply.text("Message").as_deref(), Some(not_on_any), "{action}");
         }
