@@ -656,7 +656,7 @@ async fn what_is_no_operation_is_recorded() {
         // No operation.
         ("GET", "/photos/cat?prefix=secret", 501, "NotImplemented"),
         ("PUT", "/photos?uploads=", 501, "NotImplemented"),
-        ("DELETE", "/", 501, "NotImplemented"),
+        ("DELETE", "/", 405, "MethodNotAllowed"),
         ("PATCH", "/photos/cat", 405, "MethodNotAllowed"),
         ("BREW", "/photos", 405, "MethodNotAllowed"),
         // Operations that are refused before anything is decided, about a bucket and about objects.
@@ -695,7 +695,7 @@ async fn what_is_no_operation_is_recorded() {
         [
             "REST.GET.OBJECT NotImplemented reads Management",
             "REST.PUT.BUCKET NotImplemented writes Management",
-            "REST.DELETE.SERVICE NotImplemented writes Management",
+            "REST.DELETE.SERVICE MethodNotAllowed writes Management",
             "REST.PATCH.OBJECT MethodNotAllowed writes Management",
             "REST.UNKNOWN.BUCKET MethodNotAllowed writes Management",
             "PutBucketAccelerateConfiguration InvalidArgument writes Management",
