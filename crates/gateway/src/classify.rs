@@ -13,7 +13,7 @@ use crate::condition_keys::{self, Facts, Keys, Lists, boolean};
 use crate::copy_source::{self, CopySource};
 use crate::head::RequestHead;
 use crate::object_key::ObjectKey;
-use crate::operation::{Answer, BodyUse, NeedRow, On, Operation, OperationRow, Shape, When};
+use crate::operation::{Answer, BodyUse, NeedRow, On, Operation, OperationRow, When};
 use crate::operations::OPERATIONS;
 use crate::{S3Code, S3Fault};
 
@@ -284,14 +284,9 @@ fn no_operation(method: &str, head: &RequestHead<'_>) -> S3Fault {
     // Whatever the method, with nothing beside it, is for on such a resource.
     let has_plain = rows.any(|row| row.requires.is_empty());
     if !is_known || !has_plain && head.parameters().next().is_none() {
-        let resource = match shape {
-            Shape::Service => "SERVICE",
-            Shape::Bucket => "BUCKET",
-            Shape::Object => "OBJECT",
-        };
         return S3Fault::new(S3Code::MethodNotAllowed)
             .with("Method", method)
-            .with("ResourceType", resource);
+            .with("ResourceType", shape.resource_type());
     }
     let is_resource = |name: &&str| {
         // What stands first in a row says which it is, but for parts of an upload.

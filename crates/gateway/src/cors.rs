@@ -5,6 +5,10 @@
 //! gateway asks for them when a request has an `Origin`, and remembers them for a while. They grant
 //! nothing here: whoever is let in is decided as without them, and a browser is told whether its page
 //! may read the reply.
+//!
+//! SECURITY: nobody signs a preflight request. What strangers can make the backend do by them is one
+//! question for a bucket that is here, in [`KEPT_FOR`] or [`FAILED_FOR`], whatever the answer; they wait
+//! for it in the share of those who sign nothing.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,11 +25,13 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use tokio::time::Instant;
 
 use crate::backend::BackendRequest;
-use crate::{Gateway, Operation, ReplyBody, RequestHead, S3Code, S3Fault, Shape, reply, xml};
+use crate::{Gateway, Operation, ReplyBody, RequestHead, S3Code, S3Fault, reply, xml};
 
 /// How long the rules of a bucket are remembered: for so long a change made beside the gateway is
 /// unknown here.
 const KEPT_FOR: Duration = Duration::from_secs(30);
+/// How long it is remembered that they cannot be had.
+const FAILED_FOR: Duration = Duration::from_secs(5);
 /// Most buckets whose rules are remembered.
 const KEPT_MAX: usize = 1024;
 /// Most bytes of a configuration: S3 takes 64 KB.
@@ -43,9 +49,9 @@ const VARIES: HeaderValue = HeaderValue::from_static(
     "Origin, Access-Control-Request-Headers, Access-Control-Request-Method",
 );
 
-/// What a bucket says of pages of other origins.
+/// What a bucket says of pages of other origins. Headers are in lower case.
 #[derive(Debug, Eq, PartialEq)]
-struct Rule {
+pub(crate) struct Rule {
     origins: Vec<String>,
     methods: Vec<String>,
     headers: Vec<String>,
@@ -53,32 +59,68 @@ struct Rule {
     max_age: Option<u32>,
 }
 
-/// The rules of a bucket, in order: the first that fits counts. None where there are none.
-type Rules = Option<Arc<[Rule]>>;
+/// What is known of the rules of a bucket.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Known {
+    /// In order: the first that fits counts.
+    Rules(Arc<[Rule]>),
+    /// There are none.
+    None,
+    /// They cannot be had, for this reason.
+    Unreadable(Arc<str>),
+}
+
+/// The rules of one bucket.
+#[derive(Debug, Default)]
+struct OfBucket {
+    /// Held by who asks the backend: all others wait for that answer.
+    asking: tokio::sync::Mutex<()>,
+    known: Mutex<Option<(Instant, Known)>>,
+}
+
+impl OfBucket {
+    fn known(&self) -> Option<Known> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let (since, known) = known.as_ref()?;
+        let kept_for = match known {
+            Known::Unreadable(_) => FAILED_FOR,
+            Known::Rules(_) | Known::None => KEPT_FOR,
+        };
+        (since.elapsed() < kept_for).then(|| known.clone())
+    }
+
+    fn keep(&self, known: Known) {
+        let mut kept = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        *kept = Some((Instant::now(), known));
+    }
+}
 
 /// The rules that are remembered.
 #[derive(Debug, Default)]
-pub(crate) struct CorsRules(Mutex<HashMap<BucketName, (Instant, Rules)>>);
+pub(crate) struct CorsRules(Mutex<HashMap<BucketName, Arc<OfBucket>>>);
 
 impl CorsRules {
-    fn known(&self, bucket: &BucketName) -> Option<Rules> {
+    /// What is known without asking.
+    pub(crate) fn known(&self, bucket: &BucketName) -> Option<Known> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (since, rules) = kept.get(bucket)?;
-        (since.elapsed() < KEPT_FOR).then(|| rules.clone())
+        kept.get(bucket)?.known()
     }
 
-    fn keep(&self, bucket: &BucketName, rules: Rules) {
+    fn of_bucket(&self, bucket: &BucketName) -> Arc<OfBucket> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(of_bucket) = kept.get(bucket) {
+            return Arc::clone(of_bucket);
+        }
         if kept.len() >= KEPT_MAX {
-            kept.retain(|_, (since, _)| since.elapsed() < KEPT_FOR);
+            kept.retain(|_, of_bucket| of_bucket.known().is_some());
         }
         if kept.len() >= KEPT_MAX {
             kept.clear();
         }
-        kept.insert(bucket.clone(), (Instant::now(), rules));
+        Arc::clone(kept.entry(bucket.clone()).or_default())
     }
 
-    /// Forgets what an operation may have changed.
+    /// Forgets what an operation may have changed. An answer that is under way is remembered by nobody.
     pub(crate) fn note(&self, operation: Operation, bucket: &BucketName) {
         let changes = matches!(
             operation,
@@ -99,8 +141,6 @@ pub(crate) async fn preflight(
     received: &Received,
     head: &RequestHead<'_>,
 ) -> Result<Response<ReplyBody>, S3Fault> {
-    // Whoever proves nothing has a rate limit.
-    drop(gateway.app.anonymous(received)?);
     let text = |name: HeaderName| received.headers.get(name).and_then(|v| v.to_str().ok());
     let told = |message: String| S3Fault::saying(S3Code::BadRequest, message);
     let origin = text(ORIGIN).ok_or_else(|| {
@@ -110,22 +150,36 @@ pub(crate) async fn preflight(
     let method = method.filter(|method| METHODS.contains(method)).ok_or_else(|| {
         told(format!("Invalid Access-Control-Request-Method: {}", method.unwrap_or("null")))
     })?;
-    let requested: Vec<&str> = text(ACCESS_CONTROL_REQUEST_HEADERS)
-        .unwrap_or_default()
-        .split(',')
-        .map(str::trim)
-        .filter(|name| !name.is_empty())
-        .collect();
+    let requested = text(ACCESS_CONTROL_REQUEST_HEADERS).unwrap_or_default().to_ascii_lowercase();
+    let requested: Vec<&str> =
+        requested.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
     let refused = |message: &'static str| {
-        let resource = if head.shape() == Shape::Object { "OBJECT" } else { "BUCKET" };
+        let resource = head.shape().resource_type();
         let fault = S3Fault::saying(S3Code::AccessForbidden, message);
         fault.with("Method", method).with("ResourceType", resource)
     };
     let name = head.bucket().ok_or_else(|| S3Fault::internal("a preflight names no bucket"))?;
-    if gateway.app.bucket(name).await?.is_none() {
-        return Err(refused(NO_BUCKET));
-    }
-    let rules = rules_of(gateway, name).await?.ok_or_else(|| refused(NOT_ENABLED))?;
+    let known = match gateway.cors.known(name) {
+        // Who gets what is remembered is under no limit: wrong requests of neighbours behind the same
+        // address are not to keep browsers out.
+        Some(known) => known,
+        None => {
+            let nobody = gateway.app.anonymous(received)?;
+            let _share = gateway.share_of_request(None)?;
+            if gateway.app.bucket(name).await?.is_none() {
+                nobody.count_refused("a preflight request for a bucket that there is not");
+                return Err(refused(NO_BUCKET));
+            }
+            learn(gateway, name).await
+        }
+    };
+    let rules = match known {
+        Known::Rules(rules) => rules,
+        Known::None => return Err(refused(NOT_ENABLED)),
+        Known::Unreadable(cause) => {
+            return Err(S3Fault::new(S3Code::BadGateway).because(cause.to_string()));
+        }
+    };
     let fits = |rule: &&Rule| {
         rule.lets(origin, method)
             && requested.len() <= REQUESTED_MAX
@@ -136,7 +190,7 @@ pub(crate) async fn preflight(
     let headers = response.headers_mut();
     rule.tell(origin, headers);
     if !requested.is_empty() {
-        put(headers, ACCESS_CONTROL_ALLOW_HEADERS, &requested.join(", ").to_ascii_lowercase());
+        put(headers, ACCESS_CONTROL_ALLOW_HEADERS, &requested.join(", "));
     }
     Ok(response)
 }
@@ -145,48 +199,49 @@ pub(crate) async fn preflight(
 const METHODS: [&str; 5] = ["DELETE", "GET", "HEAD", "POST", "PUT"];
 
 /// Adds to the head of a reply what the rules of the bucket say to the page that asked. Where they
-/// cannot be had nothing is said, and the browser keeps the reply from the page.
-pub(crate) async fn tell(
-    gateway: &Gateway,
-    (method, bucket): (&Method, Option<&BucketName>),
-    asked: &HeaderMap,
-    headers: &mut HeaderMap,
-) {
+/// are not known nothing is said, and the browser keeps the reply from the page.
+pub(crate) fn tell(known: Option<Known>, method: &Method, asked: &HeaderMap, to: &mut HeaderMap) {
     let origin = asked.get(ORIGIN).and_then(|origin| origin.to_str().ok());
-    let (Some(origin), Some(bucket)) = (origin, bucket) else { return };
-    let is_ours = matches!(gateway.app.bucket(bucket).await, Ok(Some(_)));
-    let rules = match is_ours {
-        true => rules_of(gateway, bucket).await.ok().flatten(),
-        false => None,
-    };
-    let Some(rules) = rules else { return };
+    let (Some(origin), Some(Known::Rules(rules))) = (origin, known) else { return };
     match rules.iter().find(|rule| rule.lets(origin, method.as_str())) {
-        Some(rule) => rule.tell(origin, headers),
+        Some(rule) => rule.tell(origin, to),
         // Another origin could get something else.
         None => {
-            headers.append(VARY, VARIES);
+            to.append(VARY, VARIES);
         }
     }
 }
 
-/// The rules of a bucket that is ours: as they are known, or as the backend tells them.
-async fn rules_of(gateway: &Gateway, bucket: &BucketName) -> Result<Rules, S3Fault> {
-    if let Some(rules) = gateway.cors.known(bucket) {
-        return Ok(rules);
+/// The rules of a bucket that is here: as they are known, or as the backend tells them. To be asked for
+/// before anything else is asked of the backend: who has a place there must not wait for another.
+pub(crate) async fn learn(gateway: &Gateway, bucket: &BucketName) -> Known {
+    let of_bucket = gateway.cors.of_bucket(bucket);
+    let _asking = of_bucket.asking.lock().await;
+    if let Some(known) = of_bucket.known() {
+        return known;
     }
+    let known = ask(gateway, bucket).await.unwrap_or_else(|fault| {
+        let cause = fault.cause().unwrap_or_default();
+        tracing::warn!(%bucket, cause, "the CORS rules of a bucket cannot be had");
+        Known::Unreadable(cause.into())
+    });
+    of_bucket.keep(known.clone());
+    known
+}
+
+async fn ask(gateway: &Gateway, bucket: &BucketName) -> Result<Known, S3Fault> {
     let request = BackendRequest::bare(Method::GET, format!("/{bucket}"), "cors=".to_owned());
     let mut reply = gateway.backend.send(request, gateway.app.clock().now()).await?;
-    let rules = match reply.status {
-        StatusCode::OK => Some(parse(&reply.body.whole(CONFIGURATION_MAX).await?)?),
+    let document = reply.body.whole(CONFIGURATION_MAX).await?;
+    match reply.status {
+        StatusCode::OK => Ok(Known::Rules(parse(&document)?)),
         // No rules, or a backend that has none.
-        StatusCode::NOT_FOUND | StatusCode::NOT_IMPLEMENTED => None,
+        StatusCode::NOT_FOUND | StatusCode::NOT_IMPLEMENTED => Ok(Known::None),
         status => {
             let cause = format!("asked for CORS rules, the backend answers {status}");
-            return Err(S3Fault::new(S3Code::BadGateway).because(cause));
+            Err(S3Fault::new(S3Code::BadGateway).because(cause))
         }
-    };
-    gateway.cors.keep(bucket, rules.clone());
-    Ok(rules)
+    }
 }
 
 /// The rules of a document `CORSConfiguration`.
@@ -208,7 +263,7 @@ fn parse(document: &[u8]) -> Result<Arc<[Rule]>, S3Fault> {
             Ok(Rule {
                 origins: all("AllowedOrigin")?,
                 methods: all("AllowedMethod")?,
-                headers: all("AllowedHeader")?,
+                headers: all("AllowedHeader")?.iter().map(|h| h.to_ascii_lowercase()).collect(),
                 exposed: all("ExposeHeader")?,
                 // Some backends write it whether it was set or not.
                 max_age: max_age.and_then(|text| text.trim().parse().ok()).filter(|age| *age > 0),
@@ -230,10 +285,9 @@ impl Rule {
             && self.origins.iter().any(|allowed| is_like(allowed, origin))
     }
 
-    /// Whether such a request may have that header.
+    /// Whether such a request may have that header, in lower case.
     fn takes(&self, header: &str) -> bool {
-        let header = header.to_ascii_lowercase();
-        self.headers.iter().any(|allowed| is_like(&allowed.to_ascii_lowercase(), &header))
+        self.headers.iter().any(|allowed| is_like(allowed, header))
     }
 
     /// Says it.

@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use daypass_api::enforcement::{Proven, S3Event, S3Transfer, Witness};
-use daypass_api::{Fault, RequestId};
+use daypass_api::{Fault, Received, RequestId};
 use daypass_directory::Bucket;
 use daypass_names::AccountId;
 use http::Response;
+use http::header::ORIGIN;
 use hyper::body::Body;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
@@ -16,7 +17,7 @@ use crate::backend::SendProgress;
 use crate::gateway::Answered;
 use crate::operation::OperationRow;
 use crate::shares::Share;
-use crate::{DeleteList, Gateway, Operation, ReplyBody, RequestHead, S3Fault, Shape, reply};
+use crate::{DeleteList, Gateway, Operation, ReplyBody, RequestHead, S3Fault, Shape, cors, reply};
 
 /// The outcome of what was granted.
 const OK: &str = "ok";
@@ -33,6 +34,7 @@ pub(crate) struct Event {
     /// What it is recorded as while no row says that.
     unnamed: Option<Unnamed>,
     bucket: Option<Arc<Bucket>>,
+    cors_rules: Option<cors::Known>,
     named: Option<daypass_names::BucketName>,
     key: Option<String>,
     bytes_in: u64,
@@ -80,6 +82,7 @@ impl Event {
             row: None,
             unnamed: None,
             bucket: None,
+            cors_rules: None,
             named: None,
             key: None,
             bytes_in: 0,
@@ -146,6 +149,19 @@ impl Event {
     /// It is known whose bucket it is about.
     pub(crate) fn of_bucket(&mut self, bucket: Option<&Arc<Bucket>>) {
         self.bucket = bucket.cloned();
+    }
+
+    /// What the bucket says of pages of other origins is found out for a request of one.
+    pub(crate) async fn learn_cors_rules(&mut self, received: &Received) {
+        if let Some(bucket) = self.bucket.as_ref().filter(|_| received.headers.contains_key(ORIGIN))
+        {
+            self.cors_rules = Some(cors::learn(&self.gateway, &bucket.name).await);
+        }
+    }
+
+    /// What was found out.
+    pub(crate) fn take_cors_rules(&mut self) -> Option<cors::Known> {
+        self.cors_rules.take()
     }
 
     /// That many bytes of its body have come.
@@ -328,12 +344,7 @@ impl Unnamed {
     /// about (S3 user guide, "Amazon S3 server access log format"). No event of CloudTrail has such a
     /// name.
     fn name(self) -> String {
-        let about = match self.shape {
-            Shape::Service => "SERVICE",
-            Shape::Bucket => "BUCKET",
-            Shape::Object => "OBJECT",
-        };
-        format!("REST.{}.{about}", self.method)
+        format!("REST.{}.{}", self.method, self.shape.resource_type())
     }
 
     fn is_write(self) -> bool {
@@ -367,6 +378,7 @@ impl Drop for Event {
             row: self.row,
             unnamed: self.unnamed,
             bucket: self.bucket.take(),
+            cors_rules: None,
             named: self.named.take(),
             key: self.key.take(),
             bytes_in: self.bytes_in,

@@ -107,7 +107,7 @@ impl Call {
 
     fn changes_a_bucket(&self) -> bool {
         let Received { method, uri, headers, .. } = &self.received;
-        !matches!(*method, Method::GET | Method::HEAD)
+        !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
             && RequestHead::read(method, uri, headers, &self.gateway.settings.domains)
                 .is_ok_and(|head| head.shape() == Shape::Bucket)
     }
@@ -156,10 +156,14 @@ impl Call {
         } else {
             answer(exchange).await
         };
-        // Whatever came of it: the bucket may be another one now, or have other rules.
-        if let (Some(operation), Some(bucket)) = (event.operation(), head.bucket()) {
+        // The bucket may be another one now, or have other rules; who is refused changes nothing.
+        let is_refused = answered.as_ref().is_err_and(|fault| fault.status().is_client_error());
+        if let (Some(operation), Some(bucket), false) =
+            (event.operation(), head.bucket(), is_refused)
+        {
             gateway.cors.note(operation, bucket);
         }
+        let rules = event.take_cors_rules();
         let (waits, is_unread) = (incoming.awaits_continue, !incoming.is_empty());
         // What of the body nobody wanted is read for a while from here on.
         drop(incoming);
@@ -169,8 +173,8 @@ impl Call {
             Err(fault) => event.refused(Some(&head.resource()), fault, is_head).await,
         };
         if !is_preflight {
-            let asked = (head.method(), head.bucket());
-            cors::tell(&gateway, asked, &received.headers, response.headers_mut()).await;
+            let rules = rules.or_else(|| gateway.cors.known(head.bucket()?));
+            cors::tell(rules, head.method(), &received.headers, response.headers_mut());
         }
         // Where it failed, nobody knows here whether anything was read before that.
         let has_failed = response.status().is_client_error() || response.status().is_server_error();
@@ -233,6 +237,7 @@ where
     let policies = proven.policies().await?;
     let bucket = bucket_of(gateway, head, classified.operation()).await?;
     event.of_bucket(bucket.as_ref());
+    event.learn_cors_rules(received).await;
     check_owners(gateway, head, &classified, bucket.as_ref()).await?;
     let deciding = Deciding { gateway, proven: &proven, policies: &policies, now: proven.now() };
     deciding.require_classified(&classified).await?;
@@ -503,12 +508,10 @@ async fn hide_absence(
     if status != StatusCode::NOT_FOUND || needs_no_object {
         return Ok(());
     }
-    let mut buckets = vec![&bucket.name];
-    buckets.extend(allowed.classified.source.as_ref().map(|source| &source.bucket));
-    for name in buckets {
-        deciding.require(&keys::listing(name)).await?;
-    }
-    Ok(())
+    // Of a copy it is the source that is missing.
+    let source = allowed.classified.source.as_ref();
+    let name = source.map_or(&bucket.name, |source| &source.bucket);
+    deciding.require(&keys::listing(name)).await
 }
 
 /// A client's body until somebody wants it.

@@ -147,6 +147,17 @@ pub enum Shape {
     Object,
 }
 
+impl Shape {
+    /// As errors, in `ResourceType`, and S3's access logs name it.
+    pub(crate) fn resource_type(self) -> &'static str {
+        match self {
+            Self::Service => "SERVICE",
+            Self::Bucket => "BUCKET",
+            Self::Object => "OBJECT",
+        }
+    }
+}
+
 /// How the body of a request is used.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum BodyUse {

@@ -60,11 +60,12 @@ where
     let mut body = incoming.form(reader)?;
     let (form, file_length) = body.form(length).await?;
     // Who puts the file first has put the signature behind it as well.
-    form.key()?;
+    form.key().inspect_err(|fault| log_unproven(gateway, received, fault))?;
     let proven = prove(gateway, received, &form).await?;
     event.proven(&proven, head)?;
     let bucket = bucket_of(gateway, head, Operation::PostObject).await?;
     event.of_bucket(bucket.as_ref());
+    event.learn_cors_rules(received).await;
     match form.policy()? {
         Some(policy) => policy.check(&form, name, proven.now())?.check(file_length)?,
         // What is signed is the policy: only who signs nothing can do without.

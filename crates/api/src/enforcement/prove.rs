@@ -360,6 +360,11 @@ impl Proven<'_> {
         self.app.log_refusal(self.received, &fault);
     }
 
+    /// Counts a refusal that no policy decided against the address of who signs nothing.
+    pub fn count_refused(&self, cause: &str) {
+        self.count_anonymous(cause);
+    }
+
     /// Notes what a write is decided on.
     pub(super) fn see(&self, seen: impl IntoIterator<Item = Seen>) {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).extend(seen);

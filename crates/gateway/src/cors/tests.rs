@@ -33,7 +33,7 @@ fn rules_are_read_or_refused() {
     let read = rules(one).unwrap();
     assert!(read[0].lets("https://a", "PUT") && !read[0].lets("https://a", "DELETE"));
     assert!(!read[0].lets("https://b", "PUT"));
-    assert!(read[0].takes("x-amz-date") && read[0].takes("X-Other") && !read[0].takes("range"));
+    assert!(read[0].takes("x-amz-date") && read[0].takes("x-other") && !read[0].takes("range"));
     assert_eq!(read[0].max_age, Some(3000));
     for text in ["<Other/>", "text", &one.repeat(RULES_MAX + 1), "<CORSRule><B/></CORSRule>"] {
         assert_eq!(rules(text).unwrap_err().code(), S3Code::BadGateway, "{text:.80}");
@@ -84,16 +84,24 @@ async fn what_is_remembered_is_bounded_and_ends() {
     let kept = CorsRules::default();
     let name = |number: usize| BucketName::parse(&format!("bucket-{number}")).unwrap();
     for number in 0..KEPT_MAX + 10 {
-        kept.keep(&name(number), None);
-        assert_eq!(kept.known(&name(number)), Some(None));
+        kept.of_bucket(&name(number)).keep(Known::None);
+        assert_eq!(kept.known(&name(number)), Some(Known::None));
     }
     assert!(kept.0.lock().unwrap().len() <= KEPT_MAX);
     let last = name(KEPT_MAX + 9);
     kept.note(Operation::GetBucketCors, &last);
     assert!(kept.known(&last).is_some());
+    // What was asked before a change is not remembered when it is answered after it.
+    let asked = kept.of_bucket(&last);
     kept.note(Operation::PutBucketCors, &last);
     assert!(kept.known(&last).is_none());
-    kept.keep(&last, None);
+    asked.keep(Known::None);
+    assert!(kept.known(&last).is_none());
+    kept.of_bucket(&last).keep(Known::None);
     tokio::time::advance(KEPT_FOR).await;
+    assert!(kept.known(&last).is_none());
+    kept.of_bucket(&last).keep(Known::Unreadable("no reason".into()));
+    assert!(kept.known(&last).is_some());
+    tokio::time::advance(FAILED_FOR).await;
     assert!(kept.known(&last).is_none());
 }

@@ -79,7 +79,8 @@ async fn replies_tell_a_page_whether_it_may_read_them() {
     // Who is no page of another origin costs no question.
     deployment.ask(admin, "GET", "/photos/cat", &[], b"").await;
     assert_eq!(deployment.backend.came().len(), 1);
-    deployment.backend.does(&[NOT_FOUND, RULES]);
+    // The rules first: who has a place at the backend never waits for another.
+    deployment.backend.does(&[RULES, NOT_FOUND]);
     let reply = deployment.ask(admin, "GET", "/photos/cat", &page, b"").await;
     assert_eq!((reply.status, reply.code()), (404, "NoSuchKey"), "{reply:?}");
     assert_eq!(told(&reply, "access-control-allow-origin"), Some(PAGE), "{reply:?}");
@@ -103,17 +104,37 @@ async fn replies_tell_a_page_whether_it_may_read_them() {
 }
 
 #[tokio::test]
-async fn rules_that_cannot_be_read_let_nobody_in() {
-    let deployment = Deployment::start().await;
+async fn rules_that_cannot_be_read_let_nobody_in_and_are_not_asked_for_each_time() {
     let get = [("origin", PAGE), ("access-control-request-method", "GET")];
     for does in [Does::Answers("200 OK", "", "<Other/>"), Does::Answers("403 Forbidden", "", "")] {
+        let deployment = Deployment::start().await;
         deployment.backend_does(does);
-        let reply = deployment.unsigned("OPTIONS", "/photos/cat", &get).await;
-        assert_eq!((reply.status, reply.code()), (502, "BadGateway"), "{reply:?}");
+        for _ in 0..20 {
+            let reply = deployment.unsigned("OPTIONS", "/photos/cat", &get).await;
+            assert_eq!((reply.status, reply.code()), (502, "BadGateway"), "{reply:?}");
+        }
+        assert_eq!(deployment.backend.came().len(), 1);
+        deployment.backend_does(NOT_FOUND);
+        let page = [("origin", PAGE)];
+        let reply = deployment.ask(&deployment.admin, "GET", "/photos/cat", &page, b"").await;
+        assert_eq!((reply.status, told(&reply, "access-control-allow-origin")), (404, None));
+        assert_eq!(deployment.backend.came().len(), 1);
     }
-    deployment.backend.came();
-    deployment.backend.does(&[NOT_FOUND, Does::Ends]);
+}
+
+/// Who is refused cannot have the rules of others forgotten, nor ask the backend anything.
+#[tokio::test]
+async fn strangers_ask_the_backend_once_at_most() {
+    let deployment = Deployment::start().await;
+    let get = [("origin", PAGE), ("access-control-request-method", "GET")];
+    // Not proven, and nothing is known: nothing is asked.
     let page = [("origin", PAGE)];
-    let reply = deployment.ask(&deployment.admin, "GET", "/photos/cat", &page, b"").await;
-    assert_eq!((reply.status, told(&reply, "access-control-allow-origin")), (404, None));
+    let reply = deployment.unsigned("GET", "/photos/cat", &page).await;
+    assert_eq!((reply.status, told(&reply, "access-control-allow-origin")), (403, None));
+    assert!(deployment.backend.came().is_empty());
+    deployment.backend_does(RULES);
+    assert_eq!(deployment.unsigned("OPTIONS", "/photos/cat", &get).await.status, 200);
+    assert_eq!(deployment.unsigned("PUT", "/photos?cors", &[]).await.status, 403);
+    assert_eq!(deployment.unsigned("OPTIONS", "/photos/cat", &get).await.status, 200);
+    assert_eq!(deployment.backend.came().len(), 1);
 }
