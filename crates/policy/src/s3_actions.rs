@@ -19,8 +19,7 @@ pub(crate) enum On {
     Elsewhere,
 }
 
-/// The actions that a pattern such as `s3:Get*` matches: what each is on. None for what is no
-/// pattern.
+/// What each action is on that a pattern such as `s3:Get*` matches; none for what is no pattern.
 pub(crate) fn matched(pattern: &str) -> impl Iterator<Item = On> {
     // In lower case, as actions are compared.
     static ACTIONS: LazyLock<Vec<(String, On)>> = LazyLock::new(|| {

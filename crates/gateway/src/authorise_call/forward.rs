@@ -1,8 +1,8 @@
 //! The same question from a proxy that cannot sign: nginx, Caddy, Envoy.
 //!
-//! It proves itself by a secret or a client certificate, on a listener of its own, and tells the request that it holds back
-//! in headers. What is asked about that follows from the request: the operations of S3, or the rules
-//! that the operator wrote for the service.
+//! It proves itself by a secret or a client certificate, on a listener of its own, and tells the
+//! request that it holds back in headers. What is asked about that follows from the request: the
+//! operations of S3, or the rules that the operator wrote for the service.
 //!
 //! SECURITY: no proxy hands on the body, so that a hash which the request states is believed, and the
 //! chunks of a body that is signed in chunks are not verified. Whoever needs that needs the S3

@@ -37,7 +37,8 @@ impl Classified {
     /// Reads the body of an operation that has a [`BodyUse::Document`], which completes its needs.
     ///
     /// # Errors
-    /// `MaxMessageLengthExceeded`, `MissingRequestBodyError`, and what each document is refused for: mostly `MalformedXML`.
+    /// `MaxMessageLengthExceeded`, `MissingRequestBodyError`, and what each document is refused for:
+    /// mostly `MalformedXML`.
     pub fn read_body(
         &mut self,
         head: &RequestHead<'_>,
