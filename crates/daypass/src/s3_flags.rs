@@ -61,7 +61,9 @@ pub(crate) struct S3Flags {
 
     /// Seconds that the backend may take to begin its answer, and rest within it, 1 to 900 [default: 60]
     ///
-    /// Copies, the end of multipart uploads and DeleteObjects have 15 minutes whatever this says.
+    /// The time counts from the last byte of the request's body on, and while the backend takes nothing
+    /// of the body; clients that are slow are not its fault. Copies, the end of multipart uploads and
+    /// DeleteObjects have 15 minutes whatever this says.
     #[arg(
         long,
         value_name = "SECONDS",

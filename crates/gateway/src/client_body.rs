@@ -273,7 +273,7 @@ where
 /// Whether an upload that is whole may still be completed: much may have changed since it was begun.
 pub(crate) type LastLook = Pin<Box<dyn Future<Output = bool> + Send>>;
 
-type GivenUp = Poll<Option<Result<Frame<Bytes>, Box<dyn Error + Send + Sync>>>>;
+type Next = Poll<Option<Result<Frame<Bytes>, Box<dyn Error + Send + Sync>>>>;
 
 /// A client's body on its way to the backend.
 pub(crate) struct Sent<B> {
@@ -294,7 +294,7 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     /// Ends the upload, and says why.
-    fn give_up(&self, fault: ClientBodyFault) -> GivenUp {
+    fn give_up(&self, fault: ClientBodyFault) -> Next {
         *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault.clone());
         Poll::Ready(Some(Err(Box::new(fault))))
     }
@@ -323,20 +323,9 @@ where
         self.ready.push_back(end);
         Poll::Ready(Ok(true))
     }
-}
 
-impl<B> Body for Sent<B>
-where
-    B: Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
-{
-    type Data = Bytes;
-    type Error = Box<dyn Error + Send + Sync>;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+    /// The next of the body, when it is proven.
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Next {
         loop {
             if self.from.check.is_none()
                 && let Some(look) = &mut self.last_look
@@ -371,6 +360,25 @@ where
             };
             return self.give_up(fault);
         }
+    }
+}
+
+impl<B> Body for Sent<B>
+where
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    type Data = Bytes;
+    type Error = Box<dyn Error + Send + Sync>;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let polled = self.poll_next(context);
+        // The backend is not the one that is late then.
+        self.progress.wait(polled.is_pending());
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
