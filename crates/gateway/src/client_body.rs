@@ -24,7 +24,7 @@ use crate::patience::Patience;
 use crate::{Form, FormReader, S3Fault};
 
 /// How long a client may send nothing, and what slower ones than a kibibyte a second have in all.
-const REST_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const REST_TIMEOUT: Duration = Duration::from_secs(30);
 /// How much of a body is read that nobody wants, so that the client gets to read the reply, and for
 /// how long.
 const DISCARD_MAX: usize = 1 << 20;
@@ -244,6 +244,9 @@ where
                     // What HTTP has behind a body is no part of it.
                     let Ok(data) = frame.into_data() else { continue };
                     self.patience.came(data.len());
+                    if let Some(room) = &mut self.room {
+                        room.came(data.len());
+                    }
                     check.push(data, &mut self.out)?;
                     // The end of a form is looked for only when its fields were read.
                     if matches!(check, Decoder::Form(_)) || !self.body.is_end_stream() {
@@ -260,9 +263,12 @@ where
                     return Poll::Ready(Ok(Some(trailers)));
                 }
                 Poll::Pending => {
-                    return match self.patience.poll_spent(context) {
-                        Poll::Ready(()) => Poll::Ready(Err(ClientBodyFault::TooSlow)),
-                        Poll::Pending => Poll::Pending,
+                    let room = self.room.as_mut();
+                    let is_overdue = room.is_some_and(|room| room.poll_overdue(context).is_ready());
+                    let is_spent = self.patience.poll_spent(context).is_ready();
+                    return match is_overdue || is_spent {
+                        true => Poll::Ready(Err(ClientBodyFault::TooSlow)),
+                        false => Poll::Pending,
                     };
                 }
             }
