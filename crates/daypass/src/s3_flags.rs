@@ -61,7 +61,9 @@ pub(crate) struct S3Flags {
 
     /// Seconds that the backend may take to begin its answer, and rest within it, 1 to 900 [default: 60]
     ///
-    /// Copies, the end of multipart uploads and DeleteObjects have 15 minutes whatever this says.
+    /// The time counts from the last byte of the request's body on, and while the backend takes nothing
+    /// of the body; clients that are slow are not its fault. Copies, the end of multipart uploads and
+    /// DeleteObjects have 15 minutes whatever this says.
     #[arg(
         long,
         value_name = "SECONDS",
@@ -128,8 +130,9 @@ pub(crate) struct S3Flags {
     /// Mebibytes that chunks of uploads may take which are held until their signature is verified,
     /// 16 to 65536 [default: 256]
     ///
-    /// One account has a quarter of it, but 16 at least. Uploads that find no room wait for it, and
-    /// are refused with `SlowDown` after ten seconds.
+    /// One account has a quarter of it, but 16 at least. An eighth, as far as 16 remain, is for chunks
+    /// of at most 1 MiB alone. Uploads that find no room wait for it, and are refused with `SlowDown`
+    /// after ten seconds; those that hold room and send less than 64 KiB a second are given up.
     #[arg(long, value_name = "MIB", env = "DAYPASS_S3_CHUNK_MEMORY_MIB", hide_env_values = true)]
     s3_chunk_memory_mib: Option<u32>,
 }

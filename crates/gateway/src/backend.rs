@@ -56,8 +56,8 @@ pub struct BackendSettings {
     pub tls: Option<Arc<ClientConfig>>,
     /// Whether plain HTTP may go to private networks, and not to this machine only.
     pub private_plain_http: bool,
-    /// How long it may take from the end of a request to the head of its reply, and rest within a
-    /// body.
+    /// How long it may take from the end of a request to the head of its reply, and rest within
+    /// either body.
     pub timeout: Duration,
 }
 

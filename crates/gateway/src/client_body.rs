@@ -24,7 +24,7 @@ use crate::patience::Patience;
 use crate::{Form, FormReader, S3Fault};
 
 /// How long a client may send nothing, and what slower ones than a kibibyte a second have in all.
-const REST_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const REST_TIMEOUT: Duration = Duration::from_secs(30);
 /// How much of a body is read that nobody wants, so that the client gets to read the reply, and for
 /// how long.
 const DISCARD_MAX: usize = 1 << 20;
@@ -244,6 +244,9 @@ where
                     // What HTTP has behind a body is no part of it.
                     let Ok(data) = frame.into_data() else { continue };
                     self.patience.came(data.len());
+                    if let Some(room) = &mut self.room {
+                        room.came(data.len());
+                    }
                     check.push(data, &mut self.out)?;
                     // The end of a form is looked for only when its fields were read.
                     if matches!(check, Decoder::Form(_)) || !self.body.is_end_stream() {
@@ -260,9 +263,12 @@ where
                     return Poll::Ready(Ok(Some(trailers)));
                 }
                 Poll::Pending => {
-                    return match self.patience.poll_spent(context) {
-                        Poll::Ready(()) => Poll::Ready(Err(ClientBodyFault::TooSlow)),
-                        Poll::Pending => Poll::Pending,
+                    let room = self.room.as_mut();
+                    let is_overdue = room.is_some_and(|room| room.poll_overdue(context).is_ready());
+                    let is_spent = self.patience.poll_spent(context).is_ready();
+                    return match is_overdue || is_spent {
+                        true => Poll::Ready(Err(ClientBodyFault::TooSlow)),
+                        false => Poll::Pending,
                     };
                 }
             }
@@ -273,7 +279,7 @@ where
 /// Whether an upload that is whole may still be completed: much may have changed since it was begun.
 pub(crate) type LastLook = Pin<Box<dyn Future<Output = bool> + Send>>;
 
-type GivenUp = Poll<Option<Result<Frame<Bytes>, Box<dyn Error + Send + Sync>>>>;
+type Next = Poll<Option<Result<Frame<Bytes>, Box<dyn Error + Send + Sync>>>>;
 
 /// A client's body on its way to the backend.
 pub(crate) struct Sent<B> {
@@ -294,7 +300,7 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     /// Ends the upload, and says why.
-    fn give_up(&self, fault: ClientBodyFault) -> GivenUp {
+    fn give_up(&self, fault: ClientBodyFault) -> Next {
         *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault.clone());
         Poll::Ready(Some(Err(Box::new(fault))))
     }
@@ -323,20 +329,9 @@ where
         self.ready.push_back(end);
         Poll::Ready(Ok(true))
     }
-}
 
-impl<B> Body for Sent<B>
-where
-    B: Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
-{
-    type Data = Bytes;
-    type Error = Box<dyn Error + Send + Sync>;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+    /// The next of the body, when it is proven.
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Next {
         loop {
             if self.from.check.is_none()
                 && let Some(look) = &mut self.last_look
@@ -371,6 +366,25 @@ where
             };
             return self.give_up(fault);
         }
+    }
+}
+
+impl<B> Body for Sent<B>
+where
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    type Data = Bytes;
+    type Error = Box<dyn Error + Send + Sync>;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let polled = self.poll_next(context);
+        // The backend is not the one that is late then.
+        self.progress.wait(polled.is_pending());
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

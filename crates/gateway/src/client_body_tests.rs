@@ -2,12 +2,11 @@
 
 use std::collections::VecDeque;
 
-use daypass_names::{AccessKeyId, Constrained, SecretAccessKey};
 use daypass_sigv4::{
-    Credentials, Regions, Request, Rules, SigningKey, presented, sign_chunked, verify_head,
+    Credentials, Request, Rules, SigningKey, presented, sign_chunked, verify_head,
 };
 use http_body_util::{BodyExt, Full};
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep, sleep};
 
 use super::*;
 use crate::chunk_memory::ChunkMemory;
@@ -117,12 +116,8 @@ async fn a_form_is_read_up_to_its_file() {
 
 /// A body of two signed chunks, each of `size` bytes, and its check.
 fn signed_chunks(size: usize) -> (BodyCheck, [Vec<u8>; 3]) {
-    let secret = SecretAccessKey::parse("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY").unwrap();
-    let credentials = Credentials {
-        access_key_id: AccessKeyId::parse("AKIAIOSFODNN7EXAMPLE").unwrap(),
-        secret_access_key: secret.clone(),
-        session_token: None,
-    };
+    let (id, secret) = ("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY");
+    let credentials = Credentials::parse(id, secret, None).unwrap();
     let now = "2026-01-01T00:00:00Z".parse().unwrap();
     let mut headers: Vec<(&str, &[u8])> = vec![("host", b"s3.example.com")];
     let request = Request { method: "PUT", path: "/bucket/key", query: "", headers: &headers };
@@ -133,22 +128,27 @@ fn signed_chunks(size: usize) -> (BodyCheck, [Vec<u8>; 3]) {
     headers.extend(added.iter().map(|(name, value)| (*name, value.as_bytes())));
     let request = Request { method: "PUT", path: "/bucket/key", query: "", headers: &headers };
     let presented = presented(&request).unwrap().unwrap();
-    let key = SigningKey::derive(&secret, presented.scope());
-    let rules = Rules {
-        service: "s3",
-        regions: Regions::AnyNonEmpty,
-        normalize_path: false,
-        skew_seconds: 900,
-    };
-    let (_, check) = verify_head(&presented, &request, &key, &rules, now).unwrap();
+    let key = SigningKey::derive(&credentials.secret_access_key, presented.scope());
+    let (_, check) = verify_head(&presented, &request, &key, &Rules::of("s3"), now).unwrap();
     (check, body)
 }
 
 /// An upload of two chunks, which come in pieces, as it is sent on.
 fn upload(memory: &ChunkMemory, size: usize) -> (Pin<Box<Sent<Pieces>>>, FaultSlot) {
+    upload_in(memory, size, |pieces| Pieces { pieces, ends: true })
+}
+
+fn upload_in<B>(
+    memory: &ChunkMemory,
+    size: usize,
+    made_of: impl FnOnce(VecDeque<Bytes>) -> B,
+) -> (Pin<Box<Sent<B>>>, FaultSlot)
+where
+    B: Body<Data = Bytes, Error = std::convert::Infallible> + Send + 'static,
+{
     let (check, body) = signed_chunks(size);
     let pieces = body.iter().flat_map(|part| part.chunks(1 << 20)).map(Bytes::copy_from_slice);
-    let body = ClientBody::new(Pieces { pieces: pieces.collect(), ends: true }, check);
+    let body = ClientBody::new(made_of(pieces.collect()), check);
     let room = memory.room(None, Duration::from_secs(10));
     let length = u64::try_from(2 * size).unwrap();
     let looked = Box::pin(std::future::ready(true));
@@ -181,6 +181,51 @@ async fn a_chunk_is_read_on_when_there_is_memory_for_it() {
     drop(first);
     let (sent, _) = upload(&memory, SIZE);
     assert_eq!(sent.collect().await.unwrap().to_bytes().len(), 2 * SIZE);
+}
+
+/// Pieces, of which each comes some time after the one before.
+struct Slowly {
+    pieces: VecDeque<Bytes>,
+    rest: Duration,
+    resting: Pin<Box<Sleep>>,
+}
+
+impl Body for Slowly {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        std::task::ready!(self.resting.as_mut().poll(context));
+        self.resting = Box::pin(sleep(self.rest));
+        Poll::Ready(self.pieces.pop_front().map(|piece| Ok(Frame::data(piece))))
+    }
+}
+
+/// A client that never rests for long, and yet would hold the memory for long, is given up.
+#[tokio::test(start_paused = true)]
+async fn a_chunk_that_memory_is_held_for_has_to_come() {
+    const SIZE: usize = 4 << 20;
+    let memory = ChunkMemory::new(16);
+    // Two chunks of five pieces each: at 64 KiB a second each had 64 seconds, and 30.
+    for (rest, is_late) in [(9, false), (29, true)] {
+        let rest = Duration::from_secs(rest);
+        let (sent, slot) = upload_in(&memory, SIZE, |pieces| Slowly {
+            pieces,
+            rest,
+            resting: Box::pin(sleep(rest)),
+        });
+        let begun = Instant::now();
+        let collected = sent.collect().await;
+        assert_eq!(collected.is_err(), is_late, "{rest:?}");
+        assert_eq!(fault_in(&slot), is_late.then_some(ClientBodyFault::TooSlow));
+        if is_late {
+            // The memory was taken with the first piece.
+            assert!(begun.elapsed() < rest + Duration::from_secs(95), "{:?}", begun.elapsed());
+        }
+    }
 }
 
 /// What is announced as too long is not held to find that out.

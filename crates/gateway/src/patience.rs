@@ -20,14 +20,12 @@ pub(crate) struct Patience {
     whole: Duration,
     left: Duration,
     waiting_since: Option<Instant>,
-    /// Registered for an instant that may be earlier than what is due: moving it costs more than
-    /// looking again.
-    timer: Option<Pin<Box<Sleep>>>,
+    alarm: Alarm,
 }
 
 impl Patience {
     pub(crate) fn new(whole: Duration) -> Self {
-        Self { whole, left: whole, waiting_since: None, timer: None }
+        Self { whole, left: whole, waiting_since: None, alarm: Alarm::default() }
     }
 
     /// That much has come.
@@ -43,7 +41,21 @@ impl Patience {
     /// Nothing has come: ready when that has lasted too long.
     pub(crate) fn poll_spent(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let since = *self.waiting_since.get_or_insert_with(Instant::now);
-        let due = since + self.left;
+        self.alarm.poll(since + self.left, context)
+    }
+}
+
+/// A timer for an instant that moves, mostly to a later one.
+#[derive(Debug, Default)]
+pub(crate) struct Alarm {
+    /// Registered for an instant that may be earlier than what is due: moving it costs more than
+    /// looking again.
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Alarm {
+    /// Ready when the instant has come.
+    pub(crate) fn poll(&mut self, due: Instant, context: &mut Context<'_>) -> Poll<()> {
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(due)));
         if due < timer.deadline() {
             timer.as_mut().reset(due);

@@ -11,11 +11,12 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use super::BackendFault;
 use super::connect::Stream;
 use super::sent::SentBody;
+use crate::patience::Alarm;
 
 /// Largest head of a reply, in bytes, and most fields of it.
 const HEAD_MAX: usize = 64 << 10;
@@ -34,6 +35,7 @@ pub(super) struct Link {
 pub(crate) struct Progress {
     bytes: AtomicU64,
     proven: AtomicBool,
+    waits: AtomicBool,
 }
 
 impl Progress {
@@ -55,6 +57,34 @@ impl Progress {
     /// Whether it is.
     pub(crate) fn is_proven(&self) -> bool {
         self.proven.load(Ordering::Acquire)
+    }
+
+    /// Whether there is nothing to hand on, because of whoever the body comes from.
+    pub(crate) fn wait(&self, waits: bool) {
+        self.waits.store(waits, Ordering::Relaxed);
+    }
+}
+
+/// Since when the backend is waited for: not while a body that is sent waits itself, and anew with
+/// each piece of it.
+struct Waiting {
+    since: Instant,
+    progress: Option<Arc<Progress>>,
+    bytes: u64,
+}
+
+impl Waiting {
+    fn new(progress: Option<Arc<Progress>>) -> Self {
+        Self { since: Instant::now(), progress, bytes: 0 }
+    }
+
+    /// Looks how far the body is now.
+    fn look(&mut self) {
+        let Some(progress) = &self.progress else { return };
+        let bytes = progress.bytes();
+        if bytes != self.bytes || progress.waits.load(Ordering::Relaxed) {
+            (self.since, self.bytes) = (Instant::now(), bytes);
+        }
     }
 }
 
@@ -87,7 +117,8 @@ impl Link {
     }
 
     /// Sends a request and waits for the head of the reply, `patience` from the last byte of the
-    /// request's body on.
+    /// request's body on. A backend that takes none of the body has as long; what the body itself is
+    /// waited for is bounded by whoever makes it.
     pub(super) async fn exchange(
         &mut self,
         request: Request<SentBody>,
@@ -101,36 +132,22 @@ impl Link {
         let Self { sender, connection, .. } = self;
         let mut sending = pin!(sender.send_request(request));
         let mut is_open = true;
+        let mut waiting = Waiting::new(progress.clone());
+        let mut timer = Alarm::default();
         let exchanged = poll_fn(|context| {
             if let Poll::Ready(sent) = sending.as_mut().poll(context) {
-                return Poll::Ready(sent);
+                return Poll::Ready(Ok(sent));
             }
             if is_open && connection.as_mut().poll(context).is_ready() {
                 is_open = false;
             }
-            sending.as_mut().poll(context)
-        });
-        let mut exchanged = pin!(exchanged);
-        let mut timer = pin!(sleep(patience));
-        let bytes = |progress: &Option<Arc<Progress>>| {
-            progress.as_ref().map_or(0, |progress| progress.bytes())
-        };
-        let mut seen = bytes(&progress);
-        let response = loop {
-            tokio::select! {
-                biased;
-                response = &mut exchanged => break response,
-                () = &mut timer => {
-                    let now = bytes(&progress);
-                    if now == seen {
-                        return Err(BackendFault::TooSlow);
-                    }
-                    seen = now;
-                    timer.as_mut().reset(Instant::now() + patience);
-                }
+            if let Poll::Ready(sent) = sending.as_mut().poll(context) {
+                return Poll::Ready(Ok(sent));
             }
-        };
-        let response = response.map_err(|error| fault(&error))?;
+            waiting.look();
+            timer.poll(waiting.since + patience, context).map(|()| Err(BackendFault::TooSlow))
+        });
+        let response = exchanged.await?.map_err(|error| fault(&error))?;
         // SECURITY: a success that is told before the body was proven would stand although the proof
         // fails.
         let is_early = progress.is_some_and(|progress| !progress.is_proven());

@@ -1,24 +1,36 @@
 //! What is waited for and for how long. The runtime's clock is paused: it jumps to the next timer as
 //! soon as nothing else can happen.
 
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use daypass_sigv4::BodyCheck;
+use hyper::body::{Body, Frame};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep, sleep};
 
 use super::*;
+use crate::chunk_memory::ChunkMemory;
+use crate::client_body::ClientBody;
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-fn backend(port: u16) -> Backend {
-    Backend::new(BackendSettings {
+fn settings(port: u16) -> BackendSettings {
+    BackendSettings {
         url: BackendUrl::parse(&format!("http://127.0.0.1:{port}")).unwrap(),
         region: "us-east-1".to_owned(),
         credentials: ForeignCredentials::parse("admin", "backend-example", None).unwrap(),
         tls: None,
         private_plain_http: false,
         timeout: TIMEOUT,
-    })
-    .unwrap()
+    }
+}
+
+fn backend(port: u16) -> Backend {
+    Backend::new(settings(port)).unwrap()
 }
 
 async fn get(backend: &Backend) -> Result<BackendReply, BackendFault> {
@@ -99,4 +111,87 @@ async fn a_body_beyond_its_limit_is_none() {
     let mut reply = get(&backend).await.unwrap();
     let fault = reply.body.whole(4).await.unwrap_err();
     assert!(matches!(fault, BackendFault::Nonsense(_)), "{fault:?}");
+}
+
+/// A client that rests before each piece of its body, and before its end.
+struct Resting {
+    pieces: VecDeque<&'static [u8]>,
+    rest: Duration,
+    resting: Pin<Box<Sleep>>,
+}
+
+impl Body for Resting {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        std::task::ready!(self.resting.as_mut().poll(context));
+        self.resting = Box::pin(sleep(self.rest));
+        Poll::Ready(self.pieces.pop_front().map(|piece| Ok(Frame::data(Bytes::from_static(piece)))))
+    }
+}
+
+/// An upload of 100 bytes by such a client; what was changed meanwhile is looked for as long.
+fn upload(rest: Duration) -> BackendRequest {
+    let pieces = [&[b'x'; 40][..], &[b'x'; 60]].into();
+    let resting = Resting { pieces, rest, resting: Box::pin(sleep(rest)) };
+    let progress = Arc::<SendProgress>::default();
+    let room = ChunkMemory::new(16).room(None, Duration::ZERO);
+    let last_look = Box::pin(async move {
+        sleep(rest).await;
+        true
+    });
+    let body = ClientBody::new(resting, BodyCheck::unsigned());
+    let (sent, _) = body.streamed(room, 100, None, Arc::clone(&progress), last_look);
+    BackendRequest {
+        payload: "UNSIGNED-PAYLOAD".to_owned(),
+        body: SentBody::Stream { body: Box::pin(sent), length: 100, progress },
+        ..BackendRequest::bare(Method::PUT, "/photos/cat".to_owned(), String::new())
+    }
+}
+
+/// A server that reads an upload of 100 bytes, and then sends `reply` and nothing more.
+async fn storing(reply: &'static str) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        stream.read_exact(&mut [0; 100]).await.unwrap();
+        stream.write_all(reply.as_bytes()).await.unwrap();
+        // Until the other side gives up.
+        let _ = stream.read(&mut [0]).await;
+    });
+    port
+}
+
+/// However long a client rests, it is not the backend that is late.
+#[tokio::test(start_paused = true)]
+async fn who_is_waited_for_is_late() {
+    const TIMEOUT: Duration = Duration::from_secs(2);
+    // Both pieces, the end of the body, and the last look.
+    const RESTS: u32 = 4;
+    for rest in [TIMEOUT / 4, TIMEOUT * 3] {
+        let mut settings = settings(storing("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await);
+        settings.timeout = TIMEOUT;
+        let backend = Backend::new(settings).unwrap();
+        let reply = backend.send(upload(rest), Timestamp::UNIX_EPOCH).await.unwrap();
+        assert_eq!(reply.status, 200);
+
+        let mut settings = self::settings(storing("").await);
+        settings.timeout = TIMEOUT;
+        let backend = Backend::new(settings).unwrap();
+        let begun = Instant::now();
+        let fault = backend.send(upload(rest), Timestamp::UNIX_EPOCH).await.unwrap_err();
+        assert_eq!(fault, BackendFault::TooSlow);
+        // From the last byte on.
+        let late = begun.elapsed().checked_sub(rest * RESTS).unwrap();
+        assert!((TIMEOUT..TIMEOUT + TIMEOUT / 10).contains(&late), "{rest:?}: {late:?}");
+    }
 }
