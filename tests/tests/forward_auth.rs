@@ -624,7 +624,7 @@ fn nginx_shows_a_certificate() {
     assert_eq!(all.upstream.heads().len(), before);
 }
 
-/// A proxy that is not set up as it must be lets nothing through/// A proxy that is not set up as it must be lets nothing through, and the log says why.
+/// A proxy that is not set up as it must be lets nothing through, and the log says why.
 #[test]
 fn what_a_proxy_gets_wrong_lets_nobody_through() {
     let all = Deployment::start();

@@ -64,7 +64,10 @@ impl ClientAuthorities {
 /// read here, so that nobody knows until when it holds.
 pub(crate) fn shown(certificate: &CertificateDer<'_>) -> Option<ClientCertificate> {
     let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
-    let not_after = Timestamp::from_second(parsed.validity().not_after.timestamp()).ok()?;
+    // Certificates without an end have the last second of 9999 (RFC 5280, section 4.1.2.5), which is
+    // later than any instant here can be.
+    let not_after = Timestamp::from_second(parsed.validity().not_after.timestamp());
+    let not_after = not_after.unwrap_or(Timestamp::MAX);
     let sha256 = digest(&SHA256, certificate).as_ref().try_into().ok()?;
     Some(ClientCertificate { sha256, not_after })
 }
@@ -188,11 +191,20 @@ mod tests {
 
     /// A certificate for 2030.
     fn leaf(authority: &Authority, purpose: Option<Purpose>) -> CertificateDer<'static> {
+        until(2030, authority, purpose)
+    }
+
+    /// One until the last second of that year.
+    fn until(
+        year: i32,
+        authority: &Authority,
+        purpose: Option<Purpose>,
+    ) -> CertificateDer<'static> {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(vec!["proxy.example.com".to_owned()]).unwrap();
         params.extended_key_usages = purpose.into_iter().collect();
-        (params.not_before, params.not_after) =
-            (date_time_ymd(2030, 1, 1), date_time_ymd(2031, 1, 1));
+        params.not_before = date_time_ymd(2030, 1, 1);
+        params.not_after = date_time_ymd(year, 12, 31) + Duration::from_secs(24 * 60 * 60 - 1);
         params.signed_by(&key, &authority.issuer).unwrap().der().clone()
     }
 
@@ -221,9 +233,15 @@ mod tests {
         assert!(!takes(&good, "2031-01-01T00:00:01Z"));
         assert!(!authorities.client_auth_mandatory() && authorities.offer_client_auth());
 
-        let shown = shown(&good).unwrap();
-        assert_eq!(shown.not_after, "2031-01-01T00:00:00Z".parse().unwrap());
-        assert_eq!(shown.sha256, digest(&SHA256, &good).as_ref());
+        let endless = until(9999, &ours, None);
+        assert!(takes(&endless, summer));
+        for (leaf, not_after) in
+            [(&good, "2030-12-31T23:59:59Z".parse().unwrap()), (&endless, Timestamp::MAX)]
+        {
+            let shown = shown(leaf).unwrap();
+            assert_eq!(shown.not_after, not_after);
+            assert_eq!(shown.sha256, digest(&SHA256, leaf).as_ref());
+        }
 
         // Other authorities take the place of the old ones, what is of no use does not.
         assert!(!authorities.reload().unwrap(), "nothing has changed");

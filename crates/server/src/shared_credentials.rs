@@ -1,6 +1,7 @@
 //! The file with the credentials for the backend of the S3 gateway: the AWS shared credentials format
 //! (AWS SDKs and Tools reference guide, "Shared config and credentials files"), or two lines, the id
-//! and the secret.
+//! and the secret. Lines that begin with `#` or `;` are comments, but for the second of two: secrets may
+//! begin so, too, or with the `[` of a profile.
 
 use daypass_gateway::ForeignCredentials;
 
@@ -9,9 +10,15 @@ use daypass_gateway::ForeignCredentials;
 /// # Errors
 /// What is wrong. Nothing of the file's content is in it but names of keys.
 pub(crate) fn parse(text: &str) -> Result<ForeignCredentials, &'static str> {
-    let lines = || {
-        text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with(['#', ';']))
-    };
+    let is_comment = |line: &str| line.starts_with(['#', ';']);
+    let written = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let written: Vec<&str> = written.skip_while(|line| is_comment(line)).collect();
+    if let [id, secret] = *written
+        && !id.starts_with('[')
+    {
+        return ForeignCredentials::parse(id, secret, None);
+    }
+    let lines = || written.iter().copied().filter(|line| !is_comment(line));
     let (id, secret, session_token) = if lines().any(|line| line.starts_with('[')) {
         profile(lines())?
     } else {
@@ -98,6 +105,17 @@ mod tests {
             assert_eq!(read.expose_secret(), SECRET, "{text}");
             assert_eq!(read.expose_token(), token, "{text}");
         }
+        for first in ["#", ";", "["] {
+            let secret = format!("{first}{SECRET}");
+            for before in ["", "\n", "# backend\n; of the lake\n\n"] {
+                let text = format!("{before}{ID}\n{secret}\n");
+                assert_eq!(parse(&text).unwrap().expose_secret(), secret, "{text}");
+            }
+            // With more than that it is not clear which line is what.
+            assert!(parse(&format!("{ID}\n{secret}\n# backend")).is_err());
+        }
+        let text = format!("{ID}\n# the secret\n{SECRET}\n; the end");
+        assert_eq!(parse(&text).unwrap().expose_secret(), SECRET);
         // As S3 servers come from their makers.
         assert_eq!(parse("minioadmin\nminioadmin").unwrap().access_key_id(), "minioadmin");
     }
@@ -107,6 +125,9 @@ mod tests {
         for text in [
             "".to_owned(),
             ID.to_owned(),
+            format!("# backend\n{ID}"),
+            format!("{ID}\n# the secret"),
+            format!("aws_access_key_id={ID}\naws_secret_access_key={SECRET}"),
             format!("{ID}\n{SECRET}\nthird"),
             "two words\nshort".to_owned(),
             format!("[a]\naws_access_key_id={ID}"),

@@ -238,3 +238,46 @@ impl Asking<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use daypass_api::RequestId;
+    use http::{HeaderMap, Method, Uri};
+    use jiff::SignedDuration;
+
+    use super::*;
+
+    /// Connections last longer than the certificates that were shown when they began.
+    #[test]
+    fn a_certificate_holds_until_its_last_second() {
+        let sha256 = [0x0f; 32];
+        let text = format!("[lake]\ncertificates = [\"{}\"]\nspeaks = \"s3\"", "0f".repeat(32));
+        let services = ForwardServices::parse(&text).unwrap();
+        let received = Received {
+            id: RequestId::from_random([0; 16]),
+            at: "2026-01-01T00:00:00Z".parse().unwrap(),
+            source_ip: Ipv4Addr::LOCALHOST.into(),
+            source_is_shared: true,
+            told_by: None,
+            secure_transport: true,
+            method: Method::GET,
+            uri: Uri::from_static("/nginx"),
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+        };
+        let second = SignedDuration::from_secs(1);
+        for (not_after, is_taken) in
+            [(received.at - second, false), (received.at, true), (received.at + second, true)]
+        {
+            let shown = ClientCertificate { sha256, not_after };
+            let by = asked_by(&services, &received, Some(shown));
+            assert_eq!(by.is_ok(), is_taken, "{not_after}");
+            match by {
+                Ok(service) => assert_eq!(service.name.as_str(), "lake"),
+                Err(fault) => assert!(fault.cause().unwrap().contains("expired"), "{fault:?}"),
+            }
+        }
+    }
+}

@@ -196,7 +196,15 @@ fn service(name: &str, raw: RawService) -> Result<ForwardService, String> {
     if certificates.len() > MAX_CERTIFICATES {
         return Err(format!("`certificates` has at most {MAX_CERTIFICATES}"));
     }
-    let certificates = certificates.iter().map(|text| fingerprint(text));
+    let certificates = certificates.iter().zip(1..).map(|(text, number)| {
+        // Without the text: it may be the secret, in the wrong place.
+        fingerprint(text).ok_or_else(|| {
+            format!(
+                "number {number} of `certificates` is not the SHA-256 of a certificate, 64 \
+                 hexadecimal digits"
+            )
+        })
+    });
     let certificates = certificates.collect::<Result<Vec<_>, _>>()?;
     let account = account.as_deref().map(AccountId::parse).transpose();
     let account = account.map_err(|_| "`account` is not twelve digits".to_owned())?;
@@ -225,17 +233,13 @@ fn digest_of(secret: &str) -> Result<[u8; 32], String> {
 }
 
 /// The SHA-256 of a certificate, as `openssl x509 -fingerprint -sha256` writes it, or without colons.
-fn fingerprint(text: &str) -> Result<[u8; 32], String> {
+fn fingerprint(text: &str) -> Option<[u8; 32]> {
     let digits: String = text.split(':').collect();
     let has_colons = text.contains(':');
     let in_pairs = || text.split(':').all(|pair| pair.len() == 2);
     let bytes = HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).ok();
     let all = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-    all.filter(|_| !has_colons || in_pairs()).ok_or_else(|| {
-        format!(
-            "`{text}` in `certificates` is not the SHA-256 of a certificate, 64 hexadecimal digits"
-        )
-    })
+    all.filter(|_| !has_colons || in_pairs())
 }
 
 /// The line, from 1, that the byte at `offset` lies in.
@@ -342,6 +346,10 @@ mod tests {
             (
                 with_certificates(&format!("\"{}\"", vec!["0f0f"; 16].join(":"))),
                 "is not the SHA-256",
+            ),
+            (
+                with_certificates(&format!("\"{}\", \"{SECRET}\"", "0f".repeat(32))),
+                "number 2 of `certificates` is not the SHA-256",
             ),
             (with_certificates(&many.join(", ")), "at most 32"),
         ] {
