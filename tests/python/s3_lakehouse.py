@@ -25,7 +25,11 @@ table = pyarrow.table({
 
 def by_pyarrow():
     scheme, _, address = ENDPOINT.partition("://")
-    store = pyarrow.fs.S3FileSystem(endpoint_override=address, scheme=scheme, region=REGION)
+    # Its own patience is 3 seconds: then it completes a large upload a second time, while the store is
+    # still joining the parts of the first.
+    store = pyarrow.fs.S3FileSystem(
+        endpoint_override=address, scheme=scheme, region=REGION, request_timeout=120
+    )
     with store.open_output_stream(f"{BUCKET}/arrow/bytes") as out:
         data = content(LARGE)
         out.write(data)
