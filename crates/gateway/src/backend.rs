@@ -18,6 +18,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use daypass_sigv4::{ForeignCredentials, Request, Signer};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
@@ -25,18 +26,16 @@ use jiff::Timestamp;
 use rustls::ClientConfig;
 use thiserror::Error;
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
 
 pub use self::address::{BackendUrl, BackendUrlFault, is_private};
 use self::link::{Link, Progress};
 use self::pool::Pool;
 pub(crate) use self::reply::{BackendBody, BackendReply};
 pub(crate) use self::sent::SentBody;
+use crate::shares::turn;
 
 /// Most requests at the backend at a time.
 const REQUESTS_MAX: usize = 1024;
-/// How long a request waits until it is among them.
-const TURN_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the backend may take to answer where it copies, joins or deletes whole objects before.
 pub(crate) const LONG_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 /// The header fields of a request that are signed, beside all that begin with `x-amz-`: those that
@@ -140,12 +139,7 @@ impl Backend {
         request: BackendRequest,
         now: Timestamp,
     ) -> Result<BackendReply, BackendFault> {
-        let turn = Arc::clone(&self.turns).acquire_owned();
-        let turn = match timeout(TURN_TIMEOUT, turn).await {
-            Ok(Ok(turn)) => turn,
-            // Late; the semaphore is never closed.
-            _ => return Err(BackendFault::Busy),
-        };
+        let turn = turn(&self.turns).await.ok_or(BackendFault::Busy)?;
         let rest = self.settings.timeout;
         let is_head = request.method == Method::HEAD;
         let (mut signed, patience) = self.signed(request, now)?;
@@ -164,10 +158,15 @@ impl Backend {
                 Err(fault) => return Err(fault),
             }
         }
-        let mut link = Link::open(connect::connect(&self.settings).await?).await?;
+        let mut link = Box::pin(self.open()).await?;
         let response = link.exchange(signed, patience).await?;
         let pool = Arc::clone(&self.pool);
         BackendReply::new(response, link, (pool, turn), is_head, rest).await
+    }
+
+    /// A new connection.
+    async fn open(&self) -> Result<Link, BackendFault> {
+        Link::open(connect::connect(&self.settings).await?).await
     }
 
     /// The request as it is sent, and how long its reply may take.
@@ -190,7 +189,8 @@ impl Backend {
         };
         let internal = |what: &str| BackendFault::Internal(format!("{what} cannot be sent"));
         for (name, value) in added {
-            let mut value = HeaderValue::from_str(&value).map_err(|_| internal(name))?;
+            let value = HeaderValue::from_maybe_shared(Bytes::from(value));
+            let mut value = value.map_err(|_| internal(name))?;
             value.set_sensitive(name != "x-amz-date");
             headers.insert(name, value);
         }
@@ -200,8 +200,9 @@ impl Backend {
                 headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
             }
         }
-        let target = if query.is_empty() { path } else { format!("{path}?{query}") };
-        let uri: Uri = target.parse().map_err(|_| internal("the target"))?;
+        let target = if query.is_empty() { path } else { [&*path, "?", &query].concat() };
+        let uri = Uri::from_maybe_shared(Bytes::from(target));
+        let uri = uri.map_err(|_| internal("the target"))?;
         let mut signed = http::Request::new(body);
         *signed.method_mut() = method;
         *signed.uri_mut() = uri;

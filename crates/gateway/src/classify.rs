@@ -97,8 +97,10 @@ impl Classified {
         };
         let resource = match (bucket, &object) {
             (None, _) => "*".to_owned(),
-            (Some(bucket), None) => format!("arn:aws:s3:::{bucket}"),
-            (Some(bucket), Some(object)) => format!("arn:aws:s3:::{bucket}/{}", object.key),
+            (Some(bucket), None) => ["arn:aws:s3:::", bucket.as_str()].concat(),
+            (Some(bucket), Some(object)) => {
+                ["arn:aws:s3:::", bucket.as_str(), "/", object.key.as_str()].concat()
+            }
         };
         let mut keys = self.facts.keys_of(action);
         if let Some(version) = version

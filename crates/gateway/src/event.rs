@@ -155,7 +155,7 @@ impl Event {
     pub(crate) async fn learn_cors_rules(&mut self, received: &Received) {
         if let Some(bucket) = self.bucket.as_ref().filter(|_| received.headers.contains_key(ORIGIN))
         {
-            self.cors_rules = Some(cors::learn(&self.gateway, &bucket.name).await);
+            self.cors_rules = Some(Box::pin(cors::learn(&self.gateway, &bucket.name)).await);
         }
     }
 
@@ -288,7 +288,8 @@ impl Event {
             host_id: Some(reply::host_id(&self.id).into()),
             cipher_suite: None,
         };
-        self.gateway.app.record_s3(witness, event).await?;
+        // Boxed: most requests are not recorded, and their futures stay small.
+        Box::pin(self.gateway.app.record_s3(witness, event)).await?;
         self.is_recorded = true;
         Ok(())
     }

@@ -37,7 +37,8 @@ impl Tags<'_> {
         };
         match (&need.bucket, &need.object) {
             (Some(bucket), Some(object)) if need.wants_existing_tags && is_asked_for() => {
-                self.of(bucket, &object.key, object.version.as_deref()).await
+                // Boxed, as most that is seldom asked for: the futures of other requests stay small.
+                Box::pin(self.of(bucket, &object.key, object.version.as_deref())).await
             }
             _ => Ok(Vec::new()),
         }

@@ -11,7 +11,7 @@ use daypass_api::{Code, Fault, Received};
 use daypass_directory::Bucket;
 use daypass_names::BucketName;
 use daypass_sigv4::BodyCheck;
-use http::header::{AUTHORIZATION, CONNECTION, EXPECT, HeaderValue};
+use http::header::{AUTHORIZATION, CONNECTION, EXPECT, HeaderValue, ORIGIN};
 use http::{HeaderMap, Method, Response, StatusCode};
 use hyper::body::Body;
 use tokio::sync::OwnedSemaphorePermit;
@@ -107,7 +107,13 @@ impl Call {
 
     fn changes_a_bucket(&self) -> bool {
         let Received { method, uri, headers, .. } = &self.received;
+        // Whatever the host says, a path of two segments names an object.
+        let names_object = |path: &str| {
+            let segments = path.strip_prefix('/').and_then(|path| path.split_once('/'));
+            segments.is_some_and(|(_, key)| !key.is_empty())
+        };
         !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+            && !names_object(uri.path())
             && RequestHead::read(method, uri, headers, &self.gateway.settings.domains)
                 .is_ok_and(|head| head.shape() == Shape::Bucket)
     }
@@ -150,9 +156,9 @@ impl Call {
         };
         let is_preflight = *head.method() == Method::OPTIONS && head.shape() != Shape::Service;
         let answered = if is_preflight {
-            cors::preflight(&gateway, &received, &head).await.map(Answered::Own)
+            Box::pin(cors::preflight(&gateway, &received, &head)).await.map(Answered::Own)
         } else if post_object::is_form(&head, &received.headers) {
-            post_object::answer(exchange).await
+            Box::pin(post_object::answer(exchange)).await
         } else {
             answer(exchange).await
         };
@@ -172,7 +178,7 @@ impl Call {
             Ok(Answered::Relayed(reply)) => relay::relay(event, &received, &head, reply).await,
             Err(fault) => event.refused(Some(&head.resource()), fault, is_head).await,
         };
-        if !is_preflight {
+        if !is_preflight && received.headers.contains_key(ORIGIN) {
             let rules = rules.or_else(|| gateway.cors.known(head.bucket()?));
             cors::tell(rules, head.method(), &received.headers, response.headers_mut());
         }
@@ -219,7 +225,7 @@ where
         BodyUse::Document { max } => {
             // SECURITY: a document is read before it is decided, since it says what is asked for; but
             // only once the caller is known, and within its limit.
-            let (bytes, trailers) = incoming.body(check)?.whole(max).await?;
+            let (bytes, trailers) = Box::pin(incoming.body(check)?.whole(max)).await?;
             event.received(bytes.len());
             let is_proven = trailers.iter().next().is_some();
             digests::check(head, classified.operation(), &bytes, is_proven)?;
@@ -239,7 +245,13 @@ where
     event.of_bucket(bucket.as_ref());
     event.learn_cors_rules(received).await;
     check_owners(gateway, head, &classified, bucket.as_ref()).await?;
-    let deciding = Deciding { gateway, proven: &proven, policies: &policies, now: proven.now() };
+    let deciding = Deciding {
+        gateway,
+        proven: &proven,
+        policies: &policies,
+        bucket: bucket.as_ref(),
+        now: proven.now(),
+    };
     deciding.require_classified(&classified).await?;
     if let Some(refused) = &classified.refused {
         return Err(refused.clone());
@@ -262,7 +274,7 @@ where
             Err(S3Fault::not_implemented(format!("{}: {why}", classified.row.name)))
         }
         // It is the gateway that knows where buckets are.
-        Answer::Gateway => match own::answer(&allowed, document, event).await {
+        Answer::Gateway => match Box::pin(own::answer(&allowed, document, event)).await {
             Ok(response) => Ok(Answered::Own(response)),
             Err(fault) => {
                 hide_absence(&deciding, &allowed, fault.status()).await?;
@@ -270,11 +282,13 @@ where
             }
         },
         Answer::Backend if allowed.classified.operation() == Operation::GetBucketLocation => {
-            own::answer(&allowed, document, event).await.map(Answered::Own)
+            Box::pin(own::answer(&allowed, document, event)).await.map(Answered::Own)
         }
         Answer::Backend => {
             let reply = match document {
-                Some(Document::Forward(text)) => forward::document(&allowed, text).await?,
+                Some(Document::Forward(text)) => {
+                    Box::pin(forward::document(&allowed, text)).await?
+                }
                 Some(_) => return Err(S3Fault::internal("a document for the backend is none")),
                 None => forward::forward(&allowed, incoming, event).await?,
             };
@@ -381,6 +395,8 @@ pub(crate) struct Deciding<'a> {
     pub(crate) gateway: &'a Arc<Gateway>,
     pub(crate) proven: &'a Proven<'a>,
     pub(crate) policies: &'a Policies<'a>,
+    /// A bucket that was just looked up.
+    pub(crate) bucket: Option<&'a Arc<Bucket>>,
     pub(crate) now: jiff::Timestamp,
 }
 
@@ -432,10 +448,13 @@ impl Deciding<'_> {
     pub(crate) async fn require(&self, need: &Need) -> Result<(), S3Fault> {
         let bucket = match &need.bucket {
             None => None,
-            Some(name) => {
-                let found = self.gateway.app.bucket(name).await?;
-                Some(found.ok_or_else(|| no_such_bucket(name))?)
-            }
+            Some(name) => match self.bucket.filter(|bucket| bucket.name == *name) {
+                Some(bucket) => Some(Arc::clone(bucket)),
+                None => {
+                    let found = self.gateway.app.bucket(name).await?;
+                    Some(found.ok_or_else(|| no_such_bucket(name))?)
+                }
+            },
         };
         let tags = Tags { backend: &self.gateway.backend, policies: self.policies, now: self.now };
         let existing = tags.wanted(need, bucket.as_deref()).await?;
@@ -511,7 +530,10 @@ async fn hide_absence(
     // Of a copy it is the source that is missing.
     let source = allowed.classified.source.as_ref();
     let name = source.map_or(&bucket.name, |source| &source.bucket);
-    deciding.require(&keys::listing(name)).await
+    let need = keys::listing(name);
+    // The backend may have taken long: the bucket is looked up again.
+    let deciding = Deciding { bucket: None, ..*deciding };
+    Box::pin(deciding.require(&need)).await
 }
 
 /// A client's body until somebody wants it.

@@ -87,7 +87,7 @@ where
         request.body = SentBody::Whole(bytes);
         return send(allowed, request).await;
     }
-    upload(allowed, request, (body, length), trailer, event).await
+    Box::pin(upload(allowed, request, (body, length), trailer, event)).await
 }
 
 /// Passes a request on whose body streams, `length` bytes of it.

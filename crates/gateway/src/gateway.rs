@@ -18,14 +18,14 @@ use http::header::EXPECT;
 use http::{Request, Response};
 use hyper::body::Body;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use crate::backend::{Backend, BackendFault, BackendRequest, BackendSettings};
 use crate::chunk_memory::{ChunkMemory, ChunkRoom};
 use crate::client_body::discard;
 use crate::cors::CorsRules;
 use crate::flow::Call;
-use crate::shares::{Share, Shares};
+use crate::shares::{Share, Shares, TURN_TIMEOUT, turn};
 use crate::{BackendUrlFault, DataEvents, Domains, ReplyBody, S3Code, S3Fault};
 
 /// Most requests under way at a time, from their head to the end of their reply.
@@ -36,8 +36,6 @@ const UPLOADS_MAX: usize = 256;
 /// Most of them of one account: of the requests half of what the backend gets at a time.
 const REQUESTS_OF_ACCOUNT: usize = 512;
 const UPLOADS_OF_ACCOUNT: usize = 64;
-/// How long a request waits until it is among them.
-const TURN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What an operator settles about the gateway.
 #[derive(Debug)]
@@ -245,15 +243,6 @@ impl Gateway {
     pub(crate) fn chunk_room(&self, of: Option<AccountId>) -> ChunkRoom {
         self.chunk_memory.room(of, TURN_TIMEOUT)
     }
-}
-
-/// A place, if one becomes free in time.
-async fn turn(places: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
-    // A timer is set up only when there is something to wait for.
-    if let Ok(place) = Arc::clone(places).try_acquire_owned() {
-        return Some(place);
-    }
-    timeout(TURN_TIMEOUT, Arc::clone(places).acquire_owned()).await.ok()?.ok()
 }
 
 impl From<BackendFault> for S3Fault {

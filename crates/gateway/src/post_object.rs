@@ -82,7 +82,13 @@ where
     check_owners(gateway, &put, &classified, bucket.as_ref()).await?;
     check_owners(gateway, head, &classified, bucket.as_ref()).await?;
     let policies = proven.policies().await?;
-    let deciding = Deciding { gateway, proven: &proven, policies: &policies, now: proven.now() };
+    let deciding = Deciding {
+        gateway,
+        proven: &proven,
+        policies: &policies,
+        bucket: bucket.as_ref(),
+        now: proven.now(),
+    };
     deciding.require_all(classified.needs()?).await?;
     if let Some(refused) = &classified.refused {
         return Err(refused.clone());

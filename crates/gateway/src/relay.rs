@@ -30,25 +30,28 @@ pub(crate) async fn relay(
     reply: BackendReply,
 ) -> Response<ReplyBody> {
     let is_head = *head.method() == Method::HEAD;
-    let resource = head.resource();
     if reply.status.is_redirection() && reply.status != StatusCode::NOT_MODIFIED {
         let cause = format!("the backend redirects: {}", reply.status);
         let fault = S3Fault::new(S3Code::BadGateway).because(cause);
-        return event.refused(Some(&resource), fault, is_head).await;
+        return Box::pin(event.refused(Some(&head.resource()), fault, is_head)).await;
     }
     if reply.status.is_client_error() || reply.status.is_server_error() {
-        return relay_error(event, &resource, reply, is_head).await;
+        return Box::pin(relay_error(event, &head.resource(), reply, is_head)).await;
     }
     let BackendReply { status, headers, body } = reply;
     let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if event.is_strict()
         && let Err(fault) = event.record(&End::granted(length.unwrap_or_default())).await
     {
-        return event.refused(Some(&resource), fault.into(), is_head).await;
+        return Box::pin(event.refused(Some(&head.resource()), fault.into(), is_head)).await;
     }
     let id = *event.id();
-    let region = HeaderValue::from_str(event.region());
-    let region = region.unwrap_or(HeaderValue::from_static("us-east-1"));
+    // The backend's Region is nobody's business: clients would sign for it.
+    let tells_region = headers.contains_key(REGION) || is_head && head.key().is_none();
+    let region = tells_region.then(|| {
+        let region = HeaderValue::from_str(event.region());
+        region.unwrap_or(HeaderValue::from_static("us-east-1"))
+    });
     let rewriter = rewriter(&event, received, head);
     let finish = Finish::new(move |Ended { bytes_out, cut }| {
         let Some(fault) = cut else { return event.end(End::granted(bytes_out)) };
@@ -70,8 +73,7 @@ pub(crate) async fn relay(
             to.append(name, value.clone());
         }
     }
-    // The backend's Region is nobody's business: clients would sign for it.
-    if to.contains_key(REGION) || is_head && head.key().is_none() {
+    if let Some(region) = region {
         to.insert(REGION, region);
     }
     reply::identify(to, &id);

@@ -1,10 +1,25 @@
-//! How much of what all share one account may have under way, so that no tenant keeps another waiting.
-//! Requests that nobody signed have one share together.
+//! What all requests share: places of which there are so many, and how much of them one account may
+//! have, so that no tenant keeps another waiting. Requests that nobody signed have one share together.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use daypass_names::AccountId;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+/// How long a request waits until a place is free.
+pub(crate) const TURN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A place, if one becomes free in time.
+pub(crate) async fn turn(places: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
+    // A timer is set up only when there is something to wait for.
+    if let Ok(place) = Arc::clone(places).try_acquire_owned() {
+        return Some(place);
+    }
+    Box::pin(timeout(TURN_TIMEOUT, Arc::clone(places).acquire_owned())).await.ok()?.ok()
+}
 
 /// The shares of something.
 #[derive(Debug)]

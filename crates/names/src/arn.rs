@@ -75,22 +75,22 @@ impl Arn {
 
     /// The ARN of an account's root.
     pub fn root(partition: Partition, account: AccountId) -> Self {
-        Self::build(partition, "iam", account, format_args!("root"))
+        Self::build(partition, "iam", account, &["root"])
     }
 
     /// The ARN of a user.
     pub fn user(partition: Partition, account: AccountId, path: &Path, name: &UserName) -> Self {
-        Self::build(partition, "iam", account, format_args!("user{path}{name}"))
+        Self::build(partition, "iam", account, &["user", path.as_str(), name.as_str()])
     }
 
     /// The ARN of a role.
     pub fn role(partition: Partition, account: AccountId, path: &Path, name: &RoleName) -> Self {
-        Self::build(partition, "iam", account, format_args!("role{path}{name}"))
+        Self::build(partition, "iam", account, &["role", path.as_str(), name.as_str()])
     }
 
     /// The ARN of a group.
     pub fn group(partition: Partition, account: AccountId, path: &Path, name: &GroupName) -> Self {
-        Self::build(partition, "iam", account, format_args!("group{path}{name}"))
+        Self::build(partition, "iam", account, &["group", path.as_str(), name.as_str()])
     }
 
     /// The ARN of an instance profile.
@@ -100,7 +100,7 @@ impl Arn {
         path: &Path,
         name: &InstanceProfileName,
     ) -> Self {
-        Self::build(partition, "iam", account, format_args!("instance-profile{path}{name}"))
+        Self::build(partition, "iam", account, &["instance-profile", path.as_str(), name.as_str()])
     }
 
     /// The ARN of a virtual MFA device, which is its serial number.
@@ -110,7 +110,7 @@ impl Arn {
         path: &Path,
         name: &VirtualMfaDeviceName,
     ) -> Self {
-        Self::build(partition, "iam", account, format_args!("mfa{path}{name}"))
+        Self::build(partition, "iam", account, &["mfa", path.as_str(), name.as_str()])
     }
 
     /// The ARN of a customer managed policy.
@@ -120,7 +120,7 @@ impl Arn {
         path: &Path,
         name: &PolicyName,
     ) -> Self {
-        Self::build(partition, "iam", account, format_args!("policy{path}{name}"))
+        Self::build(partition, "iam", account, &["policy", path.as_str(), name.as_str()])
     }
 
     /// The ARN of a SAML provider.
@@ -129,13 +129,13 @@ impl Arn {
         account: AccountId,
         name: &SamlProviderName,
     ) -> Self {
-        Self::build(partition, "iam", account, format_args!("saml-provider/{name}"))
+        Self::build(partition, "iam", account, &["saml-provider/", name.as_str()])
     }
 
     /// The ARN of an OpenID Connect provider: its URL without `https://`, trailing slash included.
     pub fn oidc_provider(partition: Partition, account: AccountId, url: &IssuerUrl) -> Self {
         let url = url.without_scheme();
-        Self::build(partition, "iam", account, format_args!("oidc-provider/{url}"))
+        Self::build(partition, "iam", account, &["oidc-provider/", url])
     }
 
     /// The ARN of a role session; the role's path is not part of it.
@@ -145,7 +145,12 @@ impl Arn {
         role: &RoleName,
         session: &SessionName,
     ) -> Self {
-        Self::build(partition, "sts", account, format_args!("assumed-role/{role}/{session}"))
+        Self::build(
+            partition,
+            "sts",
+            account,
+            &["assumed-role/", role.as_str(), "/", session.as_str()],
+        )
     }
 
     /// The ARN of a federated user.
@@ -154,16 +159,14 @@ impl Arn {
         account: AccountId,
         name: &FederatedUserName,
     ) -> Self {
-        Self::build(partition, "sts", account, format_args!("federated-user/{name}"))
+        Self::build(partition, "sts", account, &["federated-user/", name.as_str()])
     }
 
-    fn build(
-        partition: Partition,
-        service: &str,
-        account: AccountId,
-        resource: fmt::Arguments<'_>,
-    ) -> Self {
-        let text = format!("arn:{partition}:{service}::{account}:{resource}");
+    fn build(partition: Partition, service: &str, account: AccountId, resource: &[&str]) -> Self {
+        let beginning = ["arn:", partition.as_str(), ":", service, "::", account.as_str(), ":"];
+        let length = beginning.iter().chain(resource).map(|part| part.len()).sum();
+        let mut text = String::with_capacity(length);
+        text.extend(beginning.iter().chain(resource).copied());
         let service_start = "arn:".len() + partition.as_str().len() + 1;
         let region_start = service_start + service.len() + 1;
         let account_start = region_start + 1;

@@ -51,6 +51,8 @@ pub struct Policy {
     kind: Kind,
     version: Version,
     source: Box<str>,
+    /// See [`around_colons`].
+    around_colons: u64,
     pub(crate) statements: Vec<Statement>,
     /// Of each statement, what must be so for it to match. Side by side, so that to pass over a
     /// statement does not touch it.
@@ -114,7 +116,8 @@ impl Policy {
         match Self::parse(text, kind) {
             Ok(policy) => policy,
             Err(fault) => {
-                Self { source: text.into(), fault: Some(Box::new(fault)), ..Self::empty(kind) }
+                let (source, around_colons) = (text.into(), around_colons(text));
+                Self { source, around_colons, fault: Some(Box::new(fault)), ..Self::empty(kind) }
             }
         }
     }
@@ -126,6 +129,7 @@ impl Policy {
             kind,
             version: Version::V2012,
             source: "".into(),
+            around_colons: 0,
             statements: Vec::new(),
             gates: Box::default(),
             principals: Vec::new(),
@@ -179,19 +183,14 @@ impl Policy {
     /// does: whoever has to fetch a value for it asks this first.
     pub fn may_mention(&self, name: &str) -> bool {
         let (text, name) = (self.source.as_bytes(), name.as_bytes());
-        // What is escaped is not looked for: a slash may be, too, and some encoders do it.
-        if text.contains(&b'\\') {
-            return true;
+        let around = name.windows(3).find_map(around_colon).unwrap_or(u64::MAX);
+        if self.around_colons & around == 0 {
+            return false;
         }
-        // A colon is seldom and has no case: only around colons the text is compared.
-        let Some(colon) = name.iter().position(|byte| *byte == b':') else {
-            return !name.is_empty()
-                && text.windows(name.len()).any(|part| part.eq_ignore_ascii_case(name));
-        };
-        let colons = text.iter().enumerate().filter(|(_, byte)| **byte == b':').map(|(at, _)| at);
-        let mut begins = colons.filter_map(|at| text.get(at.checked_sub(colon)?..));
-        begins
-            .any(|rest| rest.get(..name.len()).is_some_and(|part| part.eq_ignore_ascii_case(name)))
+        // What is escaped is not looked for: a slash may be, too, and some encoders do it.
+        text.contains(&b'\\')
+            || (!name.is_empty()
+                && text.windows(name.len()).any(|part| part.eq_ignore_ascii_case(name)))
     }
 
     /// The principals of a trust policy, in document order.
@@ -278,7 +277,30 @@ impl Policy {
         let version = document.version;
         let (statements, principals) = validate::compile(document, kind, text)?;
         let gates = statements.iter().map(Statement::gate).collect();
-        Ok(Self { kind, version, source: text.into(), statements, gates, principals, fault: None })
+        let (source, around_colons) = (text.into(), around_colons(text));
+        let fault = None;
+        Ok(Self { kind, version, source, around_colons, statements, gates, principals, fault })
+    }
+}
+
+/// A bit for each pair of characters that a text has on either side of a colon, whatever their case;
+/// some pairs share one, and all are set where anything is escaped. What a policy does not mention is
+/// mostly told by that alone, without a look at its text for each request.
+fn around_colons(text: &str) -> u64 {
+    let text = text.as_bytes();
+    match text.contains(&b'\\') {
+        true => u64::MAX,
+        false => text.windows(3).filter_map(around_colon).fold(0, |all, one| all | one),
+    }
+}
+
+fn around_colon(part: &[u8]) -> Option<u64> {
+    match part {
+        [before, b':', after] => {
+            let (before, after) = (before.to_ascii_lowercase(), after.to_ascii_lowercase());
+            Some(1 << ((before.wrapping_mul(7) ^ after) & 63))
+        }
+        _ => None,
     }
 }
 

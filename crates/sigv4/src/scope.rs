@@ -39,7 +39,7 @@ impl Scope {
         let date = stamp.date();
         let date_end = date.len();
         Self {
-            text: format!("{date}/{region}/{service}").into(),
+            text: [date, "/", region, "/", service].concat().into(),
             date_end,
             region_end: date_end + 1 + region.len(),
         }

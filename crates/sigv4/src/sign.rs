@@ -181,11 +181,11 @@ impl<'a> SignWith<'a> {
         credentials: &'a ForeignCredentials,
         key: SigningKey,
         scope: Scope,
-        now: Timestamp,
+        signed_at: Stamp,
     ) -> Self {
         let session_token = credentials.expose_token();
         let access_key_id = credentials.access_key_id();
-        Self { access_key_id, session_token, key, scope, signed_at: Stamp::of(now) }
+        Self { access_key_id, session_token, key, scope, signed_at }
     }
 
     /// The headers to add and the signature that is in them. `states` says whether
@@ -215,14 +215,20 @@ impl<'a> SignWith<'a> {
         let signed_headers = names(&headers);
         let request = Request { headers: &headers, ..*request };
         let signature = self.signature(&request, &signed_headers, payload);
-        let credential = self.credential();
-        added.push((
-            "authorization",
-            format!(
-                "{ALGORITHM} Credential={credential}, SignedHeaders={signed_headers}, \
-                 Signature={signature}"
-            ),
-        ));
+        let authorization = [
+            ALGORITHM,
+            " Credential=",
+            self.access_key_id,
+            "/",
+            self.scope.as_str(),
+            "/",
+            TERMINATOR,
+            ", SignedHeaders=",
+            &signed_headers,
+            ", Signature=",
+            &signature,
+        ];
+        added.push(("authorization", authorization.concat()));
         (added, signature)
     }
 

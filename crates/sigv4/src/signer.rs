@@ -1,11 +1,12 @@
 //! A signer of many requests, as a proxy has for its backend.
 
 use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use jiff::Timestamp;
-use quick_cache::sync::Cache;
 
 use crate::sign::SignWith;
+use crate::stamp::Stamp;
 use crate::verify::S3;
 use crate::{ForeignCredentials, Request, Scope, SigningKey};
 
@@ -15,8 +16,14 @@ pub struct Signer {
     credentials: ForeignCredentials,
     region: String,
     service: String,
-    /// Two days meet at midnight.
-    keys: Cache<Scope, SigningKey>,
+    /// That of the day of the last request.
+    today: RwLock<Option<Arc<Daily>>>,
+}
+
+/// What requests of one day are signed with.
+struct Daily {
+    scope: Scope,
+    key: SigningKey,
 }
 
 impl Signer {
@@ -26,8 +33,8 @@ impl Signer {
         region: impl Into<String>,
         service: impl Into<String>,
     ) -> Self {
-        let keys = Cache::new(2);
-        Self { credentials, region: region.into(), service: service.into(), keys }
+        let today = RwLock::default();
+        Self { credentials, region: region.into(), service: service.into(), today }
     }
 
     /// Signs a request whose body is not at hand, as
@@ -38,14 +45,25 @@ impl Signer {
         payload: &str,
         now: Timestamp,
     ) -> Vec<(&'static str, String)> {
-        let scope = Scope::at(now, &self.region, &self.service);
-        let key = self.keys.get(&scope).unwrap_or_else(|| {
-            let key = self.credentials.signing_key(&scope);
-            self.keys.insert(scope.clone(), key.clone());
-            key
-        });
-        let with = SignWith::foreign(&self.credentials, key, scope, now);
+        let signed_at = Stamp::of(now);
+        let daily = self.daily(&signed_at);
+        let (scope, key) = (daily.scope.clone(), daily.key.clone());
+        let with = SignWith::foreign(&self.credentials, key, scope, signed_at);
         with.sign(request, payload, self.service == S3).0
+    }
+
+    /// The key of the day of an instant. At midnight two days meet, and it is derived a few times more.
+    fn daily(&self, at: &Stamp) -> Arc<Daily> {
+        let today = self.today.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(daily) = today.as_ref().filter(|daily| daily.scope.date() == at.date()) {
+            return Arc::clone(daily);
+        }
+        drop(today);
+        let scope = Scope::at(at.instant(), &self.region, &self.service);
+        let key = self.credentials.signing_key(&scope);
+        let daily = Arc::new(Daily { scope, key });
+        *self.today.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&daily));
+        daily
     }
 }
 

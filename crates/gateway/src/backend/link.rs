@@ -26,6 +26,9 @@ const FIELDS_MAX: usize = 256;
 pub(super) struct Link {
     sender: http1::SendRequest<SentBody>,
     connection: Pin<Box<http1::Connection<TokioIo<Stream>, SentBody>>>,
+    /// For the head of the reply that is waited for; kept with the connection, since setting a timer up
+    /// and taking it down again for each request costs two turns at the lock that all timers share.
+    alarm: Alarm,
     /// Since when nobody uses it.
     pub(super) idle_since: Instant,
 }
@@ -97,7 +100,17 @@ impl Link {
             .handshake(TokioIo::new(stream));
         let (sender, connection) =
             handshake.await.map_err(|error| BackendFault::Unreachable(error.to_string()))?;
-        Ok(Self { sender, connection: Box::pin(connection), idle_since: Instant::now() })
+        let mut link = Self {
+            sender,
+            connection: Box::pin(connection),
+            alarm: Alarm::default(),
+            idle_since: Instant::now(),
+        };
+        // Until it has been driven once, the connection has not asked for a request.
+        match link.look().await {
+            true => Ok(link),
+            false => Err(BackendFault::Closed),
+        }
     }
 
     /// Does what there is to do on the connection; ready when it has ended.
@@ -118,22 +131,18 @@ impl Link {
 
     /// Sends a request and waits for the head of the reply, `patience` from the last byte of the
     /// request's body on. A backend that takes none of the body has as long; what the body itself is
-    /// waited for is bounded by whoever makes it.
+    /// waited for is bounded by whoever makes it. To be asked for
+    /// when [`Link::look`] was true, or the connection was kept ready.
     pub(super) async fn exchange(
         &mut self,
         request: Request<SentBody>,
         patience: Duration,
     ) -> Result<Response<Incoming>, BackendFault> {
         let progress = request.body().progress();
-        // Until it has been driven once, the connection has not asked for a request.
-        if !self.look().await {
-            return Err(BackendFault::Closed);
-        }
-        let Self { sender, connection, .. } = self;
+        let Self { sender, connection, alarm, .. } = self;
         let mut sending = pin!(sender.send_request(request));
         let mut is_open = true;
         let mut waiting = Waiting::new(progress.clone());
-        let mut timer = Alarm::default();
         let exchanged = poll_fn(|context| {
             if let Poll::Ready(sent) = sending.as_mut().poll(context) {
                 return Poll::Ready(Ok(sent));
@@ -145,7 +154,7 @@ impl Link {
                 return Poll::Ready(Ok(sent));
             }
             waiting.look();
-            timer.poll(waiting.since + patience, context).map(|()| Err(BackendFault::TooSlow))
+            alarm.poll(waiting.since + patience, context).map(|()| Err(BackendFault::TooSlow))
         });
         let response = exchanged.await?.map_err(|error| fault(&error))?;
         // SECURITY: a success that is told before the body was proven would stand although the proof

@@ -16,6 +16,10 @@ const KEPT_FOR: Duration = Duration::from_secs(30);
 /// again when the connection turns out to be closed.
 const KEPT_FOR_BODIES: Duration = Duration::from_secs(4);
 
+/// How long one may have rested of which it is not looked at first whether it still stands, for a request
+/// without a body: such a request is sent again where it does not.
+const BELIEVED_FOR: Duration = Duration::from_secs(1);
+
 /// The connections, those used last at the end.
 #[derive(Default)]
 pub(super) struct Pool(Mutex<Vec<Link>>);
@@ -35,7 +39,8 @@ impl Pool {
                 let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
                 kept.pop_if(|link| link.idle_since.elapsed() < longest)?
             };
-            if link.look().await {
+            let is_believed = is_bare && link.idle_since.elapsed() < BELIEVED_FOR;
+            if is_believed || link.look().await {
                 return Some(link);
             }
         }

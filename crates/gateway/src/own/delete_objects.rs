@@ -25,6 +25,7 @@ pub(super) async fn delete(
         gateway: allowed.gateway,
         proven: allowed.proven,
         policies: allowed.policies,
+        bucket: allowed.bucket,
         now,
     };
     let exact = allowed.gateway.settings.exact_keys;
