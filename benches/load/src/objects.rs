@@ -1,5 +1,5 @@
 //! The backend of the S3 bench: the cheapest server of objects that there can be. It answers `GET` of an
-//! object with as many bytes as its name says, swallows what is put, and lists a thousand objects,
+//! object with as many bytes as its name says, swallows what is put, and lists ten objects or a thousand,
 //! whoever asks.
 //!
 //! A real store would hide what is measured: it works more for an object than a proxy does, and in
@@ -16,8 +16,9 @@ use std::thread;
 /// How much is sent or swallowed at once.
 const PIECE: usize = 256 << 10;
 
-/// What a list answers: the most that S3 answers with.
-static LIST: LazyLock<String> = LazyLock::new(list);
+/// What a list answers: ten objects to who wants no more, and the most that S3 answers with.
+static FEW: LazyLock<String> = LazyLock::new(|| list(10));
+static LIST: LazyLock<String> = LazyLock::new(|| list(1000));
 
 fn main() -> anyhow::Result<()> {
     thread::spawn(|| {
@@ -114,8 +115,14 @@ fn answer(stream: &mut TcpStream, head: &Head, piece: &[u8]) -> io::Result<()> {
             Ok(())
         }
         ("GET", None) => {
-            stream.write_all(&ok("application/xml", LIST.len() as u64))?;
-            stream.write_all(LIST.as_bytes())
+            let list =
+                if head.target.contains("max-keys=10&") || head.target.ends_with("max-keys=10") {
+                    &FEW
+                } else {
+                    &LIST
+                };
+            stream.write_all(&ok("application/xml", list.len() as u64))?;
+            stream.write_all(list.as_bytes())
         }
         // Nobody has made the bucket yet, whenever that is asked.
         ("HEAD", _) => stream.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"),
@@ -137,14 +144,14 @@ fn bytes(key: &str) -> Option<u64> {
     key.strip_prefix("object-")?.parse().ok()
 }
 
-fn list() -> String {
-    let mut text = String::from(
+fn list(keys: usize) -> String {
+    let mut text = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
          <ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>bench</Name>\
-         <Prefix></Prefix><KeyCount>1000</KeyCount><MaxKeys>1000</MaxKeys><IsTruncated>false\
-         </IsTruncated>",
+         <Prefix></Prefix><KeyCount>{keys}</KeyCount><MaxKeys>{keys}</MaxKeys><IsTruncated>false\
+         </IsTruncated>"
     );
-    for number in 0..1000 {
+    for number in 0..keys {
         // A string can always be written to.
         let _ = write!(
             text,

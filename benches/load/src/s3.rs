@@ -26,6 +26,8 @@ pub(crate) use report::{json, page, plain};
 /// Connections of the load for what is small; what is large goes over [`FEW`].
 const CONNECTIONS: usize = 16;
 const FEW: usize = 2;
+/// What is large, in bytes.
+const LARGE: u64 = 64 << 20;
 
 /// What is asked for.
 #[derive(Debug)]
@@ -33,39 +35,55 @@ pub(crate) struct Workload {
     pub(crate) id: &'static str,
     pub(crate) title: &'static str,
     method: &'static str,
-    /// How large the object is; none for a list.
-    size: Option<u64>,
+    what: What,
     is_unsigned: bool,
 }
+
+/// What a request is about.
+#[derive(Clone, Copy, Debug)]
+enum What {
+    /// An object of that many bytes.
+    Object(u64),
+    /// A list of that many objects.
+    List(u16),
+}
+
+use What::{List, Object};
 
 const fn row(
     id: &'static str,
     title: &'static str,
     method: &'static str,
-    size: Option<u64>,
+    what: What,
     is_unsigned: bool,
 ) -> Workload {
-    Workload { id, title, method, size, is_unsigned }
+    Workload { id, title, method, what, is_unsigned }
 }
 
 pub(crate) const WORKLOADS: &[Workload] = &[
-    row("get-1k", "GET of 1 KiB", "GET", Some(1 << 10), false),
-    row("get-1m", "GET of 1 MiB", "GET", Some(1 << 20), false),
-    row("get-64m", "GET of 64 MiB", "GET", Some(64 << 20), false),
-    row("put-1k", "PUT of 1 KiB", "PUT", Some(1 << 10), false),
-    row("put-1m", "PUT of 1 MiB", "PUT", Some(1 << 20), false),
-    row("put-64m", "PUT of 64 MiB", "PUT", Some(64 << 20), false),
-    row("put-64m-unsigned", "PUT of 64 MiB, body not signed", "PUT", Some(64 << 20), true),
-    row("list", "ListObjectsV2 of 1,000", "GET", None, false),
+    row("get-1k", "GET of 1 KiB", "GET", Object(1 << 10), false),
+    row("get-1m", "GET of 1 MiB", "GET", Object(1 << 20), false),
+    row("get-64m", "GET of 64 MiB", "GET", Object(64 << 20), false),
+    row("put-1k", "PUT of 1 KiB", "PUT", Object(1 << 10), false),
+    row("put-1m", "PUT of 1 MiB", "PUT", Object(1 << 20), false),
+    row("put-64m", "PUT of 64 MiB", "PUT", Object(64 << 20), false),
+    row("put-64m-unsigned", "PUT of 64 MiB, body not signed", "PUT", Object(64 << 20), true),
+    row("list-10", "ListObjectsV2 of 10", "GET", List(10), false),
+    row("list", "ListObjectsV2 of 1,000", "GET", List(1000), false),
 ];
 
 impl Workload {
     pub(crate) fn is_small(&self) -> bool {
-        self.size.is_none_or(|size| size <= 1 << 10)
+        matches!(self.what, Object(..=1024) | List(..=10))
     }
 
     pub(crate) fn is_large(&self) -> bool {
-        self.size.is_some_and(|size| size >= 64 << 20)
+        matches!(self.what, Object(LARGE..))
+    }
+
+    /// Whether it is the same with an object of a MiB.
+    pub(crate) fn is_middle_of(&self, other: &Self) -> bool {
+        self.method == other.method && matches!(self.what, Object(1_048_576))
     }
 
     fn connections(&self) -> usize {
@@ -73,15 +91,18 @@ impl Workload {
     }
 
     fn target(&self) -> String {
-        match self.size {
-            Some(size) => format!("/bench/object-{size}"),
-            None => "/bench?list-type=2&max-keys=1000".to_owned(),
+        match self.what {
+            Object(size) => format!("/bench/object-{size}"),
+            List(keys) => format!("/bench?list-type=2&max-keys={keys}"),
         }
     }
 
     /// Bytes of an object that go one way with a request.
     pub(crate) fn bytes(&self) -> Option<u64> {
-        self.size
+        match self.what {
+            Object(size) => Some(size),
+            List(_) => None,
+        }
     }
 }
 
@@ -167,12 +188,12 @@ pub(crate) fn run(
 
 /// All rounds of a workload.
 fn measured(places: &Places, workload: &'static Workload, effort: Effort) -> anyhow::Result<Row> {
-    let size = usize::try_from(workload.size.unwrap_or_default())?;
+    let size = usize::try_from(workload.bytes().unwrap_or_default())?;
     let body = if workload.method == "PUT" { vec![b'd'; size] } else { Vec::new() };
-    let reply_bytes = match (workload.method, workload.size) {
+    let reply_bytes = match (workload.method, workload.what) {
         ("PUT", _) => 0,
-        (_, Some(size)) => size,
-        (_, None) => list_bytes(places)?,
+        (_, Object(size)) => size,
+        (_, List(_)) => list_bytes(places, &workload.target())?,
     };
     let ways = [&places.backend, &places.nginx, &places.gateway];
     for place in ways {
@@ -228,10 +249,10 @@ fn middle(turns: &[Turn]) -> Option<Latency> {
 }
 
 /// How long a list is.
-fn list_bytes(places: &Places) -> anyhow::Result<u64> {
-    let request = b"GET /bench?list-type=2 HTTP/1.1\r\nhost: bench\r\n\r\n";
+fn list_bytes(places: &Places, target: &str) -> anyhow::Result<u64> {
+    let request = format!("GET {target} HTTP/1.1\r\nhost: bench\r\n\r\n");
     let stream = std::net::TcpStream::connect(places.backend.address)?;
-    let (_, text) = crate::client::exchange(stream, request)?;
+    let (_, text) = crate::client::exchange(stream, request.as_bytes())?;
     Ok(text.len() as u64)
 }
 

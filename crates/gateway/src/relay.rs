@@ -11,7 +11,7 @@ use crate::backend_error::{BackendError, ERROR_MAX, refused_us};
 use crate::event::{End, Event};
 use crate::finish::{Ended, Finish};
 use crate::rewrite::{Own, Rewriter};
-use crate::{Operation, ReplyBody, RequestHead, S3Code, S3Fault, is_returned, own, reply};
+use crate::{Operation, ReplyBody, RequestHead, S3Code, S3Fault, is_returned, reply};
 
 /// The outcomes of requests that the backend did not grant, and of replies that it cut.
 const REFUSED: &str = "backend_refused";
@@ -85,8 +85,9 @@ pub(crate) async fn relay(
 
 /// What replaces what the backend says of itself, for the documents in which it does.
 fn rewriter(event: &Event, received: &Received, head: &RequestHead<'_>) -> Option<Rewriter> {
+    let operation = event.operation()?;
     let speaks = matches!(
-        event.operation()?,
+        operation,
         Operation::CompleteMultipartUpload
             | Operation::CopyObject
             | Operation::ListMultipartUploads
@@ -96,14 +97,15 @@ fn rewriter(event: &Event, received: &Received, head: &RequestHead<'_>) -> Optio
             | Operation::ListParts
             | Operation::UploadPartCopy
     );
-    let owner = own::canonical_user(event.owner().filter(|_| speaks)?);
-    let id = *event.id();
-    Some(Rewriter::new(&Own {
-        owner: &owner,
-        location: &reply::object_url(received, head, head.is_virtual_hosted()),
-        request_id: id.text().as_str(),
-        host_id: &reply::host_id(&id),
-    }))
+    let owner = event.owner().filter(|_| speaks)?;
+    let location = match operation {
+        Operation::CompleteMultipartUpload => {
+            reply::object_url(received, head, head.is_virtual_hosted())
+        }
+        // No other document tells one.
+        _ => String::new(),
+    };
+    Some(Rewriter::new(Own { owner, location, id: *event.id() }))
 }
 
 /// Hands an error of the backend on, in our own words where it has any.

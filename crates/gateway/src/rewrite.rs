@@ -5,15 +5,36 @@
 //! are found by their tags alone, and what lies between them is not held.
 
 use bytes::{Bytes, BytesMut};
+use daypass_api::RequestId;
+use daypass_names::AccountId;
 use memchr::memchr;
 
-/// An element and what it is to hold.
+use crate::{own, reply};
+
+/// What an element is to hold.
+#[derive(Clone, Copy, Debug)]
+enum With {
+    Owner,
+    Location,
+    RequestId,
+    HostId,
+}
+
+/// An element whose contents are replaced.
 #[derive(Debug)]
 struct Rule {
     open: &'static [u8],
     close: &'static [u8],
-    with: Bytes,
+    with: With,
 }
+
+const RULES: &[Rule] = &[
+    Rule { open: b"<Owner>", close: b"</Owner>", with: With::Owner },
+    Rule { open: b"<Initiator>", close: b"</Initiator>", with: With::Owner },
+    Rule { open: b"<Location>", close: b"</Location>", with: With::Location },
+    Rule { open: b"<RequestId>", close: b"</RequestId>", with: With::RequestId },
+    Rule { open: b"<HostId>", close: b"</HostId>", with: With::HostId },
+];
 
 impl Rule {
     /// Whether `rest`, which begins with `<`, begins with the element's tag; the second byte decides
@@ -26,7 +47,9 @@ impl Rule {
 /// Replaces the contents of elements.
 #[derive(Debug)]
 pub(crate) struct Rewriter {
-    rules: Vec<Rule>,
+    own: Own,
+    /// What stands for the owner, from the first time on.
+    owner: Option<String>,
     /// A tag that has begun and may become one that is looked for.
     held: Vec<u8>,
     /// The end of the element that is being replaced.
@@ -35,27 +58,33 @@ pub(crate) struct Rewriter {
 
 /// What is known of a reply that its document is to say.
 #[derive(Debug)]
-pub(crate) struct Own<'a> {
-    /// The canonical user id of the bucket's owner.
-    pub(crate) owner: &'a str,
-    /// Where the object is, for clients.
-    pub(crate) location: &'a str,
-    pub(crate) request_id: &'a str,
-    pub(crate) host_id: &'a str,
+pub(crate) struct Own {
+    /// The account that the bucket belongs to.
+    pub(crate) owner: AccountId,
+    /// Where the object is, for clients; empty where no document tells it.
+    pub(crate) location: String,
+    pub(crate) id: RequestId,
 }
 
 impl Rewriter {
-    pub(crate) fn new(own: &Own<'_>) -> Self {
-        let owner = format!("<ID>{}</ID>", own.owner);
-        let text = |text: &str| Bytes::copy_from_slice(text.as_bytes());
-        let rules = vec![
-            Rule { open: b"<Owner>", close: b"</Owner>", with: text(&owner) },
-            Rule { open: b"<Initiator>", close: b"</Initiator>", with: text(&owner) },
-            Rule { open: b"<Location>", close: b"</Location>", with: text(own.location) },
-            Rule { open: b"<RequestId>", close: b"</RequestId>", with: text(own.request_id) },
-            Rule { open: b"<HostId>", close: b"</HostId>", with: text(own.host_id) },
-        ];
-        Self { rules, held: Vec::new(), inside: None }
+    pub(crate) fn new(own: Own) -> Self {
+        Self { own, owner: None, held: Vec::new(), inside: None }
+    }
+
+    /// Writes what is ours. Few documents hold any of it, so that it is made only here.
+    fn write(&mut self, with: With, out: &mut BytesMut) {
+        let Own { owner, location, id } = &self.own;
+        match with {
+            With::Owner => {
+                let owner = self.owner.get_or_insert_with(|| own::canonical_user(*owner));
+                for part in ["<ID>", owner, "</ID>"] {
+                    out.extend_from_slice(part.as_bytes());
+                }
+            }
+            With::Location => out.extend_from_slice(location.as_bytes()),
+            With::RequestId => out.extend_from_slice(id.text().as_str().as_bytes()),
+            With::HostId => out.extend_from_slice(reply::host_id(id).as_bytes()),
+        }
     }
 
     /// Takes the next piece of the document and gives what is certain of it. Each byte is looked at
@@ -90,14 +119,14 @@ impl Rewriter {
                 } else {
                     (rest, seen) = (tag, 1);
                 }
-            } else if let Some(rule) = self.rules.iter().find(|rule| rule.opens(tag)) {
+            } else if let Some(rule) = RULES.iter().find(|rule| rule.opens(tag)) {
                 let (open, contents) = tag.split_at(rule.open.len());
                 out.extend_from_slice(before);
                 out.extend_from_slice(open);
-                out.extend_from_slice(&rule.with);
+                self.write(rule.with, &mut out);
                 self.inside = Some(rule.close);
                 (rest, seen) = (contents, 0);
-            } else if self.rules.iter().any(|rule| rule.open.starts_with(tag)) {
+            } else if RULES.iter().any(|rule| rule.open.starts_with(tag)) {
                 out.extend_from_slice(before);
                 self.held = tag.to_vec();
                 return out.freeze();
@@ -120,19 +149,28 @@ impl Rewriter {
 mod tests {
     use super::*;
 
+    const OWNER: &str = "111122223333";
+
+    fn id() -> RequestId {
+        RequestId::from_random([7; 16])
+    }
+
     fn rewritten(document: &str, size: usize) -> String {
-        let mut rewriter = Rewriter::new(&Own {
-            owner: "f00d",
-            location: "https://s3.example/b/k",
-            request_id: "ours",
-            host_id: "ours too",
+        let mut rewriter = Rewriter::new(Own {
+            owner: AccountId::parse(OWNER).unwrap(),
+            location: "https://s3.example/b/k".to_owned(),
+            id: id(),
         });
         let mut out = Vec::new();
         for piece in document.as_bytes().chunks(size) {
             out.extend(rewriter.push(piece));
         }
         out.extend(rewriter.finish());
-        String::from_utf8(out).unwrap()
+        let text = String::from_utf8(out).unwrap();
+        let owner = own::canonical_user(AccountId::parse(OWNER).unwrap());
+        text.replace(&owner, "f00d")
+            .replace(&reply::host_id(&id()), "ours too")
+            .replace(id().text().as_str(), "ours")
     }
 
     #[test]
