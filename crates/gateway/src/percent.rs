@@ -20,6 +20,9 @@ pub(crate) enum Plus {
 /// `InvalidURI` for a percent sign without two hexadecimal digits and for what is not UTF-8:
 /// readers disagree on what these mean.
 pub(crate) fn decode(text: &str, plus: Plus) -> Result<String, S3Fault> {
+    if !text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
+        return Ok(text.to_owned());
+    }
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, tail @ ..] = rest {
@@ -71,16 +74,19 @@ pub(crate) fn push_path(out: &mut String, text: &str) {
     push_except(out, text, |byte| is_unreserved(byte) || byte == b'/');
 }
 
-fn push_except(out: &mut String, text: &str, stays: fn(u8) -> bool) {
+fn push_except(out: &mut String, text: &str, stays: impl Fn(u8) -> bool) {
     const DIGITS: [char; 16] =
         ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
     let digit = |value: u8| DIGITS.get(usize::from(value)).copied().unwrap_or('0');
-    for &byte in text.as_bytes() {
-        if stays(byte) {
-            out.push(char::from(byte));
-        } else {
-            out.extend(['%', digit(byte >> 4), digit(byte & 0x0f)]);
-        }
+    let mut rest = text.as_bytes();
+    loop {
+        let plain = rest.iter().position(|byte| !stays(*byte)).unwrap_or(rest.len());
+        let (plain, other) = rest.split_at(plain);
+        // INVARIANT: what stays is ASCII.
+        out.push_str(std::str::from_utf8(plain).unwrap_or_default());
+        let [byte, tail @ ..] = other else { return };
+        out.extend(['%', digit(byte >> 4), digit(byte & 0x0f)]);
+        rest = tail;
     }
 }
 

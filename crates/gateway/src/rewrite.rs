@@ -36,12 +36,10 @@ const RULES: &[Rule] = &[
     Rule { open: b"<HostId>", close: b"</HostId>", with: With::HostId },
 ];
 
-impl Rule {
-    /// Whether `rest`, which begins with `<`, begins with the element's tag; the second byte decides
-    /// for most.
-    fn opens(&self, rest: &[u8]) -> bool {
-        rest.get(1) == self.open.get(1) && rest.starts_with(self.open)
-    }
+/// Whether a text that begins with `<` may be one of those tags, or begin one: the second byte tells for
+/// most.
+fn may_be_ours(tag: &[u8]) -> bool {
+    tag.get(1).is_none_or(|second| RULES.iter().any(|rule| rule.open.get(1) == Some(second)))
 }
 
 /// Replaces the contents of elements.
@@ -119,7 +117,9 @@ impl Rewriter {
                 } else {
                     (rest, seen) = (tag, 1);
                 }
-            } else if let Some(rule) = RULES.iter().find(|rule| rule.opens(tag)) {
+            } else if !may_be_ours(tag) {
+                seen = before.len().saturating_add(1);
+            } else if let Some(rule) = RULES.iter().find(|rule| tag.starts_with(rule.open)) {
                 let (open, contents) = tag.split_at(rule.open.len());
                 out.extend_from_slice(before);
                 out.extend_from_slice(open);

@@ -4,6 +4,8 @@
 //! These functions refuse nothing and accept everything: who verifies decides before what may
 //! come here. Two requests with the same canonical form mean the same to every reader.
 
+use std::borrow::Cow;
+
 use crate::crypto;
 use crate::encode;
 use crate::request::Request;
@@ -75,13 +77,11 @@ pub(crate) fn parameters(raw: &str) -> impl Iterator<Item = (&str, &str)> {
 /// The canonical query string: every name and value decoded and encoded again, sorted by encoded
 /// name, then by encoded value, without the signature.
 pub(crate) fn query(raw: &str) -> String {
-    let encoded = |text: &str| {
-        let mut out = String::with_capacity(text.len() + 8);
-        encode::push(&mut out, &encode::decode_parameter(text));
-        out
-    };
-    let mut pairs: Vec<(String, String)> = parameters(raw)
-        .map(|(name, value)| (encoded(name), encoded(value)))
+    let mut pairs: Vec<(Cow<'_, str>, Cow<'_, str>)> = parameters(raw)
+        .map(|(name, value)| {
+            let encoded = |text| encode::encoded(encode::decode_parameter(text));
+            (encoded(name), encoded(value))
+        })
         .filter(|(name, _)| name != SIGNATURE_PARAMETER)
         .collect();
     pairs.sort_unstable();

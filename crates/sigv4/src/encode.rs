@@ -59,16 +59,32 @@ fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
-fn push_except(out: &mut String, bytes: &[u8], stays: fn(u8) -> bool) {
-    for &byte in bytes {
-        if stays(byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push('%');
-            out.push(hex_digit(byte >> 4));
-            out.push(hex_digit(byte & 0x0f));
-        }
+fn push_except(out: &mut String, bytes: &[u8], stays: impl Fn(u8) -> bool) {
+    let mut rest = bytes;
+    loop {
+        let plain = rest.iter().position(|byte| !stays(*byte)).unwrap_or(rest.len());
+        let (plain, other) = rest.split_at(plain);
+        // INVARIANT: what stays is ASCII.
+        out.push_str(std::str::from_utf8(plain).unwrap_or_default());
+        let [byte, tail @ ..] = other else { return };
+        out.push('%');
+        out.push(hex_digit(byte >> 4));
+        out.push(hex_digit(byte & 0x0f));
+        rest = tail;
     }
+}
+
+/// A text, encoded. Most need nothing.
+pub(crate) fn encoded(bytes: Cow<'_, [u8]>) -> Cow<'_, str> {
+    if let Cow::Borrowed(bytes) = bytes
+        && bytes.iter().all(|byte| is_unreserved(*byte))
+        && let Ok(text) = std::str::from_utf8(bytes)
+    {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(bytes.len() + 8);
+    push(&mut out, &bytes);
+    Cow::Owned(out)
 }
 
 fn decode_with(text: &str, plus: u8) -> Cow<'_, [u8]> {
