@@ -144,7 +144,7 @@ impl Backend {
         let is_head = request.method == Method::HEAD;
         let (mut signed, patience) = self.signed(request, now)?;
         let again = signed.body().is_empty() && signed.method().is_idempotent();
-        if let Some(mut link) = self.pool.take(signed.body().is_empty(), again).await {
+        if let Some(mut link) = self.pool.take(signed.body().is_empty()).await {
             let second = again.then(|| repeated(&signed));
             match link.exchange(signed, patience).await {
                 Ok(response) => {

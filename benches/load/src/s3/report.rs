@@ -203,6 +203,10 @@ Small requests go over 16 connections, those of 64 MiB over two. A list of 1,000
 all of which the gateway looks through and writes anew: it counts with the larger objects, a list of \
 10 with the small requests.
 
+Memory is flat where bodies of 64 MiB take no more than those of 1 MiB do. What the gateway has beyond its \
+idle memory is not held against a bound: most of it are the buffers of connections, which the allocator \
+keeps.
+
 The figure to quote is the CPU time of the proxy's process for a request, from the operating system's \
 account, user and kernel mode, all threads. The three ways take turns; the ratio is of neighbours.
 ";

@@ -131,8 +131,7 @@ impl Link {
 
     /// Sends a request and waits for the head of the reply, `patience` from the last byte of the
     /// request's body on. A backend that takes none of the body has as long; what the body itself is
-    /// waited for is bounded by whoever makes it. To be asked for
-    /// when [`Link::look`] was true, or the connection was kept ready.
+    /// waited for is bounded by whoever makes it. To be asked for right after [`Link::look`].
     pub(super) async fn exchange(
         &mut self,
         request: Request<SentBody>,
@@ -152,6 +151,10 @@ impl Link {
             }
             if let Poll::Ready(sent) = sending.as_mut().poll(context) {
                 return Poll::Ready(Ok(sent));
+            }
+            // It ended before it took the request, which nobody would ever take out of its queue.
+            if !is_open {
+                return Poll::Ready(Err(BackendFault::Closed));
             }
             waiting.look();
             alarm.poll(waiting.since + patience, context).map(|()| Err(BackendFault::TooSlow))

@@ -16,10 +16,6 @@ const KEPT_FOR: Duration = Duration::from_secs(30);
 /// again when the connection turns out to be closed.
 const KEPT_FOR_BODIES: Duration = Duration::from_secs(4);
 
-/// How long one may have rested of which it is not looked at first whether it still stands, for a request
-/// that is sent again where it does not.
-const BELIEVED_FOR: Duration = Duration::from_secs(1);
-
 /// The connections, those used last at the end.
 #[derive(Default)]
 pub(super) struct Pool(Mutex<Vec<Link>>);
@@ -31,17 +27,15 @@ impl std::fmt::Debug for Pool {
 }
 
 impl Pool {
-    /// A connection that stands, as far as can be told, for a request that has no body, or one that is
-    /// sent again when the connection turns out to be closed.
-    pub(super) async fn take(&self, is_bare: bool, again: bool) -> Option<Link> {
+    /// A connection that stands, as far as can be told.
+    pub(super) async fn take(&self, is_bare: bool) -> Option<Link> {
         let longest = if is_bare { KEPT_FOR } else { KEPT_FOR_BODIES };
         loop {
             let mut link = {
                 let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
                 kept.pop_if(|link| link.idle_since.elapsed() < longest)?
             };
-            let is_believed = again && link.idle_since.elapsed() < BELIEVED_FOR;
-            if is_believed || link.look().await {
+            if link.look().await {
                 return Some(link);
             }
         }

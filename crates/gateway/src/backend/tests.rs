@@ -64,6 +64,24 @@ async fn nobody_listens() {
     assert_eq!(crate::S3Fault::from(fault).code(), crate::S3Code::ServiceUnavailable);
 }
 
+/// Whoever asks before that was seen is told at once, and not when the time for a reply is over.
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_ended_before_it_took_a_request_is_closed() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let settings = settings(listener.local_addr().unwrap().port());
+    let mut link = Link::open(connect::connect(&settings).await.unwrap()).await.unwrap();
+    drop(listener.accept().await.unwrap());
+    // Until the runtime has heard of it.
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    let request = http::Request::new(SentBody::Empty);
+    let begun = Instant::now();
+    let fault = link.exchange(request, TIMEOUT).await.unwrap_err();
+    assert_eq!(fault, BackendFault::Closed);
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_backend_that_does_not_answer_is_given_up() {
     let backend = backend(serving("").await);

@@ -25,7 +25,8 @@ pub(super) async fn delete(
         gateway: allowed.gateway,
         proven: allowed.proven,
         policies: allowed.policies,
-        bucket: allowed.bucket,
+        // Tags may be fetched for each of a thousand objects: the bucket is looked up again each time.
+        bucket: None,
         now,
     };
     let exact = allowed.gateway.settings.exact_keys;
