@@ -66,18 +66,27 @@ async fn nobody_listens() {
 
 /// Whoever asks before that was seen is told at once, and not when the time for a reply is over.
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_ended_before_it_took_a_request_is_closed() {
+async fn a_kept_connection_that_ended_before_it_took_a_request_is_closed() {
+    const REPLY: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let settings = settings(listener.local_addr().unwrap().port());
     let mut link = Link::open(connect::connect(&settings).await.unwrap()).await.unwrap();
-    drop(listener.accept().await.unwrap());
+    let (mut other, _) = listener.accept().await.unwrap();
+    let answers = tokio::spawn(async move {
+        assert!(other.read(&mut [0; 4096]).await.unwrap() > 0);
+        other.write_all(REPLY.as_bytes()).await.unwrap();
+        other
+    });
+    let request = || http::Request::new(SentBody::Empty);
+    assert_eq!(link.exchange(request(), TIMEOUT).await.unwrap().status(), StatusCode::OK);
+    assert!(link.look().await);
+    drop(answers.await.unwrap());
     // Until the runtime has heard of it.
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
-    let request = http::Request::new(SentBody::Empty);
     let begun = Instant::now();
-    let fault = link.exchange(request, TIMEOUT).await.unwrap_err();
+    let fault = link.exchange(request(), TIMEOUT).await.unwrap_err();
     assert_eq!(fault, BackendFault::Closed);
     assert_eq!(begun.elapsed(), Duration::ZERO);
 }
