@@ -204,6 +204,9 @@ all of which the gateway looks through and writes anew: it counts with the large
 10 with the small requests.
 
 Memory is flat where bodies of 64 MiB take no more than those of 1 MiB do. What the gateway has beyond its \
+idle memory is held against no bound: most of it are the buffers of connections, which the allocator keeps.
+
+Memory is flat where bodies of 64 MiB take no more than those of 1 MiB do. What the gateway has beyond its \
 idle memory is not held against a bound: most of it are the buffers of connections, which the allocator \
 keeps.
 
