@@ -245,14 +245,7 @@ where
     event.of_bucket(bucket.as_ref());
     event.learn_cors_rules(received).await;
     check_owners(gateway, head, &classified, bucket.as_ref()).await?;
-    let deciding = Deciding {
-        gateway,
-        proven: &proven,
-        policies: &policies,
-        // For a request of another origin the backend may have been asked since.
-        bucket: bucket.as_ref().filter(|_| !received.headers.contains_key(ORIGIN)),
-        now: proven.now(),
-    };
+    let deciding = Deciding::of(gateway, received, (&proven, &policies), bucket.as_ref());
     deciding.require_classified(&classified).await?;
     if let Some(refused) = &classified.refused {
         return Err(refused.clone());
@@ -399,6 +392,20 @@ pub(crate) struct Deciding<'a> {
     /// A bucket that was just looked up.
     pub(crate) bucket: Option<&'a Arc<Bucket>>,
     pub(crate) now: jiff::Timestamp,
+}
+
+impl<'a> Deciding<'a> {
+    /// Who decides about a request whose bucket was just looked up.
+    pub(crate) fn of(
+        gateway: &'a Arc<Gateway>,
+        received: &Received,
+        (proven, policies): (&'a Proven<'a>, &'a Policies<'a>),
+        bucket: Option<&'a Arc<Bucket>>,
+    ) -> Self {
+        // For a request of another origin the backend may have been asked since.
+        let bucket = bucket.filter(|_| !received.headers.contains_key(ORIGIN));
+        Self { gateway, proven, policies, bucket, now: proven.now() }
+    }
 }
 
 impl Deciding<'_> {

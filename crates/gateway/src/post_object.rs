@@ -8,7 +8,7 @@ use bytes::Bytes;
 use daypass_api::Received;
 use daypass_api::enforcement::Proven;
 use daypass_sigv4::presented_form;
-use http::header::{CONTENT_TYPE, ETAG, LOCATION, ORIGIN};
+use http::header::{CONTENT_TYPE, ETAG, LOCATION};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use hyper::body::Body;
 
@@ -82,14 +82,7 @@ where
     check_owners(gateway, &put, &classified, bucket.as_ref()).await?;
     check_owners(gateway, head, &classified, bucket.as_ref()).await?;
     let policies = proven.policies().await?;
-    let deciding = Deciding {
-        gateway,
-        proven: &proven,
-        policies: &policies,
-        // For a request of another origin the backend may have been asked since.
-        bucket: bucket.as_ref().filter(|_| !received.headers.contains_key(ORIGIN)),
-        now: proven.now(),
-    };
+    let deciding = Deciding::of(gateway, received, (&proven, &policies), bucket.as_ref());
     deciding.require_all(classified.needs()?).await?;
     if let Some(refused) = &classified.refused {
         return Err(refused.clone());
