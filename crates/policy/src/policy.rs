@@ -53,6 +53,8 @@ pub struct Policy {
     source: Box<str>,
     /// See [`around_colons`].
     around_colons: u64,
+    /// See [`Policy::reads_context`].
+    reads_context: bool,
     pub(crate) statements: Vec<Statement>,
     /// Of each statement, what must be so for it to match. Side by side, so that to pass over a
     /// statement does not touch it.
@@ -130,6 +132,7 @@ impl Policy {
             version: Version::V2012,
             source: "".into(),
             around_colons: 0,
+            reads_context: false,
             statements: Vec::new(),
             gates: Box::default(),
             principals: Vec::new(),
@@ -191,6 +194,13 @@ impl Policy {
         text.contains(&b'\\')
             || (!name.is_empty()
                 && text.windows(name.len()).any(|part| part.eq_ignore_ascii_case(name)))
+    }
+
+    /// Whether what the policy decides may depend on a condition key: a statement has a condition, or
+    /// the text may have a policy variable. It may say so of a policy that reads none, and never
+    /// misses one that does.
+    pub fn reads_context(&self) -> bool {
+        self.reads_context
     }
 
     /// The principals of a trust policy, in document order.
@@ -277,9 +287,20 @@ impl Policy {
         let version = document.version;
         let (statements, principals) = validate::compile(document, kind, text)?;
         let gates = statements.iter().map(Statement::gate).collect();
-        let (source, around_colons) = (text.into(), around_colons(text));
-        let fault = None;
-        Ok(Self { kind, version, source, around_colons, statements, gates, principals, fault })
+        let has_conditions = statements.iter().any(|own| !own.conditions.is_empty());
+        // A variable could be written with escapes.
+        let may_have_variables = text.contains("${") || text.contains('\\');
+        Ok(Self {
+            kind,
+            version,
+            source: text.into(),
+            around_colons: around_colons(text),
+            reads_context: has_conditions || may_have_variables,
+            statements,
+            gates,
+            principals,
+            fault: None,
+        })
     }
 }
 

@@ -149,6 +149,22 @@ pub struct Layers<'a> {
     pub rcps: Option<&'a [&'a [Attached<'a>]]>,
 }
 
+impl Layers<'_> {
+    /// Whether what they decide may depend on a condition key: see [`Policy::reads_context`]. Where it
+    /// does not, an empty context is as good as a whole one.
+    pub fn read_context(&self) -> bool {
+        let attached = |all: &[Attached<'_>]| all.iter().any(|own| own.policy.reads_context());
+        let alone = [self.boundary, self.trust, self.resource];
+        attached(self.identity)
+            || self.session.is_some_and(attached)
+            || alone.into_iter().flatten().any(Policy::reads_context)
+            || [self.scps, self.rcps]
+                .into_iter()
+                .flatten()
+                .any(|levels| levels.iter().any(|level| attached(level)))
+    }
+}
+
 /// The layers of policies, in the order in which a denial is blamed on them: the caller's own come
 /// first.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]

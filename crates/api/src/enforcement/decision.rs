@@ -268,7 +268,10 @@ impl Policies<'_> {
             return Ok(denied(DENIED.to_owned(), cause, None));
         }
         let layers = self.layers(identity, session, question);
-        let context = self.context(question);
+        let context = match layers.read_context() {
+            true => self.context(question),
+            false => Context::default(),
+        };
         let caller = self.proven.caller.as_deref();
         if let Some(Identity::Service(service)) = caller.map(Caller::identity) {
             let decide = |name: Principal<'_>, _: &str, context: &Context<'_>| {

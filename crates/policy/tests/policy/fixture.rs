@@ -212,12 +212,16 @@ pub(crate) fn ask(ask: &Ask) -> Decision {
     decision
 }
 
-/// Decides, and holds the allow path to allocate nothing.
+/// Decides, and holds the allow path to allocate nothing, and layers that read no context to that.
 pub(crate) fn decide_without_allocating(layers: &Layers<'_>, request: &Request<'_>) -> Decision {
     let mut decision = None;
     let counted = allocation_counter::measure(|| decision = Some(decide(layers, request)));
     let decision = decision.unwrap();
     assert!(decision != Decision::Allowed || counted.count_total == 0, "{request:?}");
+    if !layers.read_context() {
+        let request = Request { context: &Context::default(), ..*request };
+        assert_eq!(decide(layers, &request), decision, "{request:?}");
+    }
     decision
 }
 

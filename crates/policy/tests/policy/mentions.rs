@@ -24,3 +24,28 @@ fn a_key_is_found_however_it_is_written() {
         assert_eq!(policy.may_mention(key), found, "{condition}");
     }
 }
+
+#[test]
+fn a_policy_reads_no_context_only_where_nothing_in_it_can() {
+    let statement = |resource: &str, condition: &str| {
+        format!(
+            r#"{{"Version": "2012-10-17", "Statement": [{{"Effect": "Deny", "Action": "s3:*",
+                "Resource": "{resource}"{condition}}}]}}"#
+        )
+    };
+    let condition = r#", "Condition": {"Bool": {"aws:SecureTransport": "false"}}"#;
+    for (resource, condition, reads) in [
+        ("*", "", false),
+        ("arn:aws:s3:::b/*", r#", "Condition": {}"#, false),
+        ("arn:aws:s3:::b/$x", "", false),
+        ("*", condition, true),
+        ("arn:aws:s3:::b/${aws:username}", "", true),
+        (r"arn:aws:s3:::b/\u0024{aws:username}", "", true),
+        (r"arn:aws:s3:::b/$\u007baws:username}", "", true),
+    ] {
+        let text = statement(resource, condition);
+        let policy = Policy::parse(&text, Kind::Identity).unwrap();
+        assert_eq!(policy.reads_context(), reads, "{text}");
+    }
+    assert!(!Policy::parse_stored("{", Kind::Identity).reads_context());
+}
