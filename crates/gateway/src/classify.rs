@@ -5,6 +5,7 @@
 //! needs is named with its resource and its condition keys; to decide is the policy engine's.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use daypass_names::BucketName;
 use jiff::Timestamp;
@@ -15,6 +16,7 @@ use crate::head::RequestHead;
 use crate::object_key::ObjectKey;
 use crate::operation::{Answer, BodyUse, NeedRow, On, Operation, OperationRow, When};
 use crate::operations::OPERATIONS;
+use crate::query::ParameterSet;
 use crate::{S3Code, S3Fault};
 
 /// An object, or a version of it.
@@ -201,6 +203,9 @@ impl Set {
             None => Ok(false),
             Some(text) => boolean(name, text),
         };
+        if !head.has_headers_of_s3() {
+            return Ok(Self { source_tags: operation == Operation::CopyObject, ..Self::default() });
+        }
         Ok(Self {
             acl: has("x-amz-acl") || GRANTS.iter().any(|name| has(name)),
             bypass: flag("x-amz-bypass-governance-retention")?,
@@ -251,6 +256,22 @@ pub(crate) fn push_needs(classified: &mut Classified, head: &RequestHead<'_>, se
     }
 }
 
+/// A row of the table, with the query parameters that its requests have and may have.
+struct Sets {
+    row: &'static OperationRow,
+    required: ParameterSet,
+    known: ParameterSet,
+}
+
+static SETS: LazyLock<Result<Vec<Sets>, S3Fault>> = LazyLock::new(|| {
+    let sets_of = |row: &'static OperationRow| {
+        let required = row.requires.iter().map(|(name, _)| *name);
+        let known = required.clone().chain(row.optional.iter().copied());
+        Ok(Sets { row, required: ParameterSet::of(required)?, known: ParameterSet::of(known)? })
+    };
+    OPERATIONS.iter().map(sets_of).collect()
+});
+
 /// The operation that a request is, refused or not.
 ///
 /// # Errors
@@ -258,18 +279,20 @@ pub(crate) fn push_needs(classified: &mut Classified, head: &RequestHead<'_>, se
 pub(crate) fn row_of(head: &RequestHead<'_>) -> Result<&'static OperationRow, S3Fault> {
     let method = head.method().as_str();
     let shape = head.shape();
-    let fits = |row: &&OperationRow| {
+    let given = head.parameter_set();
+    let fits = |sets: &&Sets| {
+        let row = sets.row;
         row.shape == shape
+            && given.holds(sets.required)
+            && sets.known.holds(given)
             && row.method == method
-            && row.requires.iter().all(|(name, value)| match (head.parameter(name), value) {
-                (Some(given), Some(wanted)) => given == *wanted,
-                (Some(_), None) => true,
-                (None, _) => false,
+            && row.requires.iter().all(|(name, wanted)| {
+                wanted.is_none_or(|wanted| head.parameter(name) == Some(wanted))
             })
-            && head.parameters().all(|name| row.knows(name))
             && row.header.is_none_or(|(name, is_there)| head.header(name).is_some() == is_there)
     };
-    let mut rows = OPERATIONS.iter().filter(fits);
+    let rows = SETS.as_ref().map_err(Clone::clone)?;
+    let mut rows = rows.iter().filter(fits).map(|sets| sets.row);
     match (rows.next(), rows.next()) {
         (Some(row), None) => Ok(row),
         // The table has no two rows that one request fits: a test tries.
@@ -404,6 +427,9 @@ fn check_powers(row: &OperationRow, head: &RequestHead<'_>) -> Result<(), S3Faul
         ("x-amz-tagging-directive", &[Op::CopyObject]),
         ("x-amz-website-redirect-location", PUTS),
     ];
+    if !head.has_headers_of_s3() {
+        return Ok(());
+    }
     for (name, operations) in POWERS {
         if head.header(name).is_some() && !operations.contains(&row.operation) {
             return Err(S3Fault::not_implemented("a header that the operation does not have")
@@ -427,6 +453,9 @@ fn refused_lists(operation: Operation, head: &RequestHead<'_>) -> Result<Option<
         "public-read",
         "public-read-write",
     ];
+    if !head.has_headers_of_s3() {
+        return Ok(None);
+    }
     let canned = head.header("x-amz-acl");
     let is_granted = GRANTS.iter().any(|name| head.header(name).is_some());
     if let Some(text) = canned.filter(|text| !CANNED.contains(text)) {

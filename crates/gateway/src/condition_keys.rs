@@ -133,7 +133,7 @@ pub(crate) struct Facts {
     pub(crate) lists: Lists,
 }
 
-/// Headers whose text is the value of the key of the same name.
+/// Headers of S3 whose text is the value of the key of the same name.
 const HEADER_KEYS: &[(&str, &str)] = &[
     ("x-amz-acl", "s3:x-amz-acl"),
     ("x-amz-bucket-namespace", "s3:x-amz-bucket-namespace"),
@@ -155,9 +155,11 @@ const HEADER_KEYS: &[(&str, &str)] = &[
     ),
     ("x-amz-storage-class", "s3:x-amz-storage-class"),
     ("x-amz-website-redirect-location", "s3:x-amz-website-redirect-location"),
-    ("if-match", IF_MATCH),
-    ("if-none-match", "s3:if-none-match"),
 ];
+
+/// The same for those that are not S3's own.
+const PRECONDITION_KEYS: &[(&str, &str)] =
+    &[("if-match", IF_MATCH), ("if-none-match", "s3:if-none-match")];
 
 impl Facts {
     /// What the head tells. `now` is for the days that a retention still lasts.
@@ -167,7 +169,8 @@ impl Facts {
         now: Timestamp,
     ) -> Result<Self, S3Fault> {
         let mut facts = Self::default();
-        for (name, key) in HEADER_KEYS {
+        let of_s3 = if head.has_headers_of_s3() { HEADER_KEYS } else { &[] };
+        for (name, key) in of_s3.iter().chain(PRECONDITION_KEYS) {
             if let Some(value) = head.header(name) {
                 facts.insert(*key, value.to_owned());
             }
@@ -186,9 +189,11 @@ impl Facts {
         if let Some(creates) = creates_object(operation) {
             facts.insert(CREATION, creates);
         }
-        facts.lock(head, now)?;
-        if let Some(text) = head.header(crate::tags::HEADER) {
-            facts.tags(&ObjectTags::parse(text)?);
+        if head.has_headers_of_s3() {
+            facts.lock(head, now)?;
+            if let Some(text) = head.header(crate::tags::HEADER) {
+                facts.tags(&ObjectTags::parse(text)?);
+            }
         }
         Ok(facts)
     }

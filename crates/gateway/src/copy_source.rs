@@ -1,6 +1,7 @@
 //! The object that a copy comes from: the header `x-amz-copy-source`.
 
 use daypass_names::BucketName;
+use daypass_sigv4::{uri_encode, uri_encode_path};
 
 use crate::S3Fault;
 use crate::domains::bucket_named;
@@ -60,10 +61,10 @@ impl CopySource {
         let mut out = String::from("/");
         out.push_str(self.bucket.as_str());
         out.push('/');
-        percent::push_path(&mut out, self.key.as_str());
+        uri_encode_path(&mut out, self.key.as_str().as_bytes());
         if let Some(version) = &self.version {
             out.push_str("?versionId=");
-            percent::push(&mut out, version);
+            uri_encode(&mut out, version.as_bytes());
         }
         out
     }

@@ -6,12 +6,13 @@
 use daypass_api::enforcement::Policies;
 use daypass_directory::Bucket;
 use daypass_names::BucketName;
+use daypass_sigv4::{uri_encode, uri_encode_path};
 use http::{Method, StatusCode};
 use jiff::Timestamp;
 
 use crate::backend::{Backend, BackendRequest};
 use crate::backend_error::{self, BackendError, ERROR_MAX};
-use crate::{Need, ObjectKey, S3Code, S3Fault, percent, xml};
+use crate::{Need, ObjectKey, S3Code, S3Fault, xml};
 
 /// What the names of such keys begin with.
 const KEY: &str = "s3:ExistingObjectTag/";
@@ -54,11 +55,11 @@ impl Tags<'_> {
         version: Option<&str>,
     ) -> Result<Vec<(String, String)>, S3Fault> {
         let mut path = format!("/{bucket}/");
-        percent::push_path(&mut path, key.as_str());
+        uri_encode_path(&mut path, key.as_str().as_bytes());
         let mut query = "tagging=".to_owned();
         if let Some(version) = version {
             query.push_str("&versionId=");
-            percent::push(&mut query, version);
+            uri_encode(&mut query, version.as_bytes());
         }
         let request = BackendRequest::bare(Method::GET, path, query);
         let mut reply = self.backend.send(request, self.now).await?;

@@ -3,6 +3,7 @@
 //! S3 API reference, "POST Object".
 
 use daypass_names::BucketName;
+use daypass_sigv4::uri_encode;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use crate::documents::objects;
@@ -179,7 +180,7 @@ impl FormAnswer {
             out.push(separator);
             out.push_str(name);
             out.push('=');
-            crate::percent::push(&mut out, value);
+            uri_encode(&mut out, value.as_bytes());
             separator = '&';
         }
         if let Some(fragment) = fragment {

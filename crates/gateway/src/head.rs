@@ -6,6 +6,7 @@
 //! anew from what was read here, never copied from what the client sent.
 
 use daypass_names::BucketName;
+use daypass_sigv4::uri_encode_path;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 
 use crate::copy_source;
@@ -14,7 +15,7 @@ use crate::headers;
 use crate::object_key::ObjectKey;
 use crate::operation::Shape;
 use crate::percent::{self, Plus};
-use crate::query::Query;
+use crate::query::{ParameterSet, Query};
 use crate::tags;
 use crate::{S3Code, S3Fault};
 
@@ -160,6 +161,17 @@ impl<'a> RequestHead<'a> {
         self.query.parameters().map(|(name, _)| name)
     }
 
+    /// Which these are.
+    pub(crate) fn parameter_set(&self) -> ParameterSet {
+        self.query.set
+    }
+
+    /// Whether it may have headers of S3, beside those that every signed request has. Where it has
+    /// none, [`Self::header`] need not be asked for any of them.
+    pub(crate) fn has_headers_of_s3(&self) -> bool {
+        self.row.has_s3 || !self.query.headers.is_empty()
+    }
+
     /// The operation that the client says it means, by the parameter `x-id`.
     pub(crate) fn says(&self) -> Option<&str> {
         self.query.operation.as_deref()
@@ -205,7 +217,7 @@ impl<'a> RequestHead<'a> {
         }
         if let Some(key) = &self.key {
             out.push('/');
-            percent::push_path(&mut out, key.as_str());
+            uri_encode_path(&mut out, key.as_str().as_bytes());
         }
         out
     }
@@ -265,9 +277,10 @@ impl<'a> RequestHead<'a> {
     /// S3 are known.
     fn check_headers(&self) -> Result<(), S3Fault> {
         let mut metadata = 0;
-        for name in self.headers.keys() {
+        let has_repeated = self.headers.len() != self.headers.keys_len();
+        for (name, value) in self.headers {
             let text = name.as_str();
-            let is_of_s3 = text.starts_with("x-amz-");
+            let is_of_s3 = text.starts_with(headers::OF_S3);
             if is_of_s3 && !headers::is_known(text) {
                 return Err(S3Fault::not_implemented("a header of S3 that is not known")
                     .with("Header", text));
@@ -275,9 +288,7 @@ impl<'a> RequestHead<'a> {
             if !is_of_s3 && !headers::is_forwarded(text) {
                 continue;
             }
-            let mut values = self.headers.get_all(name).iter();
-            let value = values.next();
-            if values.next().is_some() {
+            if has_repeated && self.headers.get_all(name).iter().nth(1).is_some() {
                 return Err(S3Fault::argument("A header must occur at most once.", text, "")
                     .because("a header is repeated"));
             }
@@ -286,9 +297,8 @@ impl<'a> RequestHead<'a> {
                     .because("a header is repeated among the parameters"));
             }
             if text.starts_with(headers::METADATA) {
-                let length = value.map_or(0, HeaderValue::len);
-                metadata += text.len() - headers::METADATA.len() + length;
-            } else if value.is_some_and(|value| value.to_str().is_err()) {
+                metadata += text.len() - headers::METADATA.len() + value.len();
+            } else if value.to_str().is_err() {
                 return Err(S3Fault::argument("A header is not readable.", text, "")
                     .because("a header is not ASCII"));
             }
@@ -318,13 +328,18 @@ struct Row<'a> {
     headers: Vec<(&'a str, &'a HeaderValue)>,
     /// A bit for each name, some of which share one: whatever has none is not there.
     names: u128,
+    /// See [`RequestHead::has_headers_of_s3`].
+    has_s3: bool,
 }
 
 impl<'a> Row<'a> {
     fn of(headers: &'a HeaderMap) -> Self {
         let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value)).collect();
         let names = headers.iter().fold(0, |names, (name, _)| names | bit_of(name));
-        Self { headers, names }
+        let has_s3 = headers
+            .iter()
+            .any(|(name, _)| name.starts_with(headers::OF_S3) && !headers::is_of_signature(name));
+        Self { headers, names, has_s3 }
     }
 
     fn get(&self, name: &str) -> Option<&'a HeaderValue> {

@@ -70,13 +70,12 @@ const FORWARDED: &[&str] = &[
     "x-amz-website-redirect-location",
 ];
 
-/// Headers of S3 that the gateway itself reads, and the backend does not get.
+/// Headers of S3 that the gateway itself reads, and the backend does not get, beside those of the
+/// signature.
 const READ: &[&str] = &[
     "x-amz-acl",
     "x-amz-bucket-namespace",
     "x-amz-confirm-remove-self-bucket-access",
-    "x-amz-content-sha256",
-    "x-amz-date",
     "x-amz-decoded-content-length",
     "x-amz-expected-bucket-owner",
     "x-amz-grant-full-control",
@@ -85,7 +84,6 @@ const READ: &[&str] = &[
     "x-amz-grant-write",
     "x-amz-grant-write-acp",
     "x-amz-object-ownership",
-    "x-amz-security-token",
     "x-amz-source-expected-bucket-owner",
     "x-amz-trailer",
     // What SDKs say of themselves; it means nothing to S3.
@@ -95,7 +93,7 @@ const READ: &[&str] = &[
 ];
 
 /// What the names of S3's own headers begin with.
-const OF_S3: &str = "x-amz-";
+pub(crate) const OF_S3: &str = "x-amz-";
 
 /// Where the metadata of an object begins.
 pub(crate) const METADATA: &str = "x-amz-meta-";
@@ -166,6 +164,7 @@ const REPLY_S3: &[&str] = &[
 /// Whether a header of a request, by its name in lower case, goes to the backend.
 pub fn is_forwarded(name: &str) -> bool {
     match name.starts_with(OF_S3) {
+        true if is_of_signature(name) => false,
         true => FORWARDED.contains(&name) || is_metadata(name),
         false => PLAIN.contains(&name),
     }
@@ -188,24 +187,23 @@ pub fn is_returned(name: &str) -> bool {
     }
 }
 
+/// Whether a header belongs to the signature, and so is there in every request that has one.
+pub(crate) fn is_of_signature(name: &str) -> bool {
+    matches!(name, "x-amz-content-sha256" | "x-amz-date" | "x-amz-security-token")
+}
+
 /// Whether a header of S3, by its name in lower case, is one that the gateway knows.
 pub(crate) fn is_known(name: &str) -> bool {
-    FORWARDED.contains(&name) || READ.contains(&name) || is_metadata(name)
+    is_of_signature(name) || FORWARDED.contains(&name) || READ.contains(&name) || is_metadata(name)
 }
 
 /// Whether a presigned request may have a header among its query parameters, as some SDKs put it.
 /// A copy source stands in a signed header only.
 pub(crate) fn may_be_parameter(name: &str) -> bool {
     is_known(name)
+        && !is_of_signature(name)
         && !name.starts_with("x-amz-copy-source")
-        && !matches!(
-            name,
-            "x-amz-content-sha256"
-                | "x-amz-date"
-                | "x-amz-decoded-content-length"
-                | "x-amz-security-token"
-                | "x-amz-trailer"
-        )
+        && !matches!(name, "x-amz-decoded-content-length" | "x-amz-trailer")
 }
 
 /// Whether a form may have a header of S3, by its name in lower case, among its fields.

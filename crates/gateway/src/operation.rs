@@ -354,12 +354,6 @@ impl OperationRow {
         self.is_write = false;
         self
     }
-
-    /// Whether a query parameter may be in its requests.
-    pub(crate) fn knows(&self, parameter: &str) -> bool {
-        self.requires.iter().any(|(name, _)| *name == parameter)
-            || self.optional.contains(&parameter)
-    }
 }
 
 /// An action that is always needed.

@@ -11,6 +11,7 @@ use data_encoding::HEXLOWER;
 use daypass_api::enforcement::Question;
 use daypass_directory::Bucket;
 use daypass_names::AccountId;
+use daypass_sigv4::uri_encode;
 use http::{HeaderValue, Method, Response, StatusCode};
 
 use crate::backend::BackendRequest;
@@ -20,7 +21,7 @@ use crate::documents::{
 };
 use crate::event::Event;
 use crate::flow::Allowed;
-use crate::{Operation, ReplyBody, S3Code, S3Fault, percent, reply};
+use crate::{Operation, ReplyBody, S3Code, S3Fault, reply};
 
 /// What public access is blocked here, whatever an operator sets: there are no access control lists,
 /// and what a bucket policy grants to everybody counts.
@@ -156,7 +157,7 @@ async fn require_object(allowed: &Allowed<'_>) -> Result<(), S3Fault> {
     let mut query = String::new();
     if let Some(version) = allowed.head.version() {
         query.push_str("versionId=");
-        percent::push(&mut query, version);
+        uri_encode(&mut query, version.as_bytes());
     }
     let request = BackendRequest::bare(Method::HEAD, allowed.head.backend_path(), query);
     let reply = allowed.gateway.backend.send(request, allowed.proven.now()).await?;

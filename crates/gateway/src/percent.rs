@@ -1,7 +1,9 @@
-//! Percent-encoding, read strictly and written in one way only.
-//!
-//! Written as the SigV4 specification has it ("UriEncode"), so that what is sent to the backend is
-//! what is signed for it: `A-Z a-z 0-9 - . _ ~` stay, the rest is `%XX` in upper case.
+//! Percent-encoding, read strictly. What is written is written as signatures have it
+//! ([`daypass_sigv4::uri_encode`]), so that what is sent to the backend is what is signed for it.
+
+use std::borrow::Cow;
+
+use memchr::{memchr, memchr2};
 
 use crate::{S3Code, S3Fault};
 
@@ -19,9 +21,13 @@ pub(crate) enum Plus {
 /// # Errors
 /// `InvalidURI` for a percent sign without two hexadecimal digits and for what is not UTF-8:
 /// readers disagree on what these mean.
-pub(crate) fn decode(text: &str, plus: Plus) -> Result<String, S3Fault> {
-    if !text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
-        return Ok(text.to_owned());
+pub(crate) fn decode(text: &str, plus: Plus) -> Result<Cow<'_, str>, S3Fault> {
+    let first = match plus {
+        Plus::Sign => memchr(b'%', text.as_bytes()),
+        Plus::Space => memchr2(b'%', b'+', text.as_bytes()),
+    };
+    if first.is_none() {
+        return Ok(Cow::Borrowed(text));
     }
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -40,7 +46,8 @@ pub(crate) fn decode(text: &str, plus: Plus) -> Result<String, S3Fault> {
             (other, _) => *other,
         });
     }
-    String::from_utf8(out).map_err(|_| invalid("what is escaped is not UTF-8"))
+    let decoded = String::from_utf8(out).map_err(|_| invalid("what is escaped is not UTF-8"))?;
+    Ok(Cow::Owned(decoded))
 }
 
 /// Decodes as far as it can be decoded, whatever it means: what a careless reader further on might
@@ -62,36 +69,6 @@ pub(crate) fn decode_loosely(text: &str) -> String {
         });
     }
     String::from_utf8_lossy(&out).into_owned()
-}
-
-/// Appends a text, encoded.
-pub(crate) fn push(out: &mut String, text: &str) {
-    push_except(out, text, is_unreserved);
-}
-
-/// Appends a text, encoded but for its slashes.
-pub(crate) fn push_path(out: &mut String, text: &str) {
-    push_except(out, text, |byte| is_unreserved(byte) || byte == b'/');
-}
-
-fn push_except(out: &mut String, text: &str, stays: impl Fn(u8) -> bool) {
-    const DIGITS: [char; 16] =
-        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
-    let digit = |value: u8| DIGITS.get(usize::from(value)).copied().unwrap_or('0');
-    let mut rest = text.as_bytes();
-    loop {
-        let plain = rest.iter().position(|byte| !stays(*byte)).unwrap_or(rest.len());
-        let (plain, other) = rest.split_at(plain);
-        // INVARIANT: what stays is ASCII.
-        out.push_str(std::str::from_utf8(plain).unwrap_or_default());
-        let [byte, tail @ ..] = other else { return };
-        out.extend(['%', digit(byte >> 4), digit(byte & 0x0f)]);
-        rest = tail;
-    }
-}
-
-fn is_unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
 /// The value of a hexadecimal digit of either case.
@@ -130,15 +107,5 @@ mod tests {
             assert_eq!(decode(bad, Plus::Sign).unwrap_err().code(), S3Code::InvalidURI, "{bad}");
         }
         assert_eq!(decode_loosely("%2e%2E%zz%"), "..%zz%");
-    }
-
-    #[test]
-    fn there_is_one_way_to_write() {
-        let mut out = String::new();
-        push(&mut out, "a/b c+\u{e9}~-._");
-        assert_eq!(out, "a%2Fb%20c%2B%C3%A9~-._");
-        out.clear();
-        push_path(&mut out, "a/b c%2F");
-        assert_eq!(out, "a/b%20c%252F");
     }
 }

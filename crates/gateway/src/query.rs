@@ -4,7 +4,10 @@
 //! its own. Hence the gateway knows every parameter that it hands on, none occurs twice, and the
 //! query string that the backend gets is written anew.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
+
+use daypass_sigv4::uri_encode;
 
 use crate::headers;
 use crate::operations::OPERATIONS;
@@ -46,11 +49,42 @@ static KNOWN: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
     known
 });
 
+/// Parameters of the table, a bit for each.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct ParameterSet(u128);
+
+impl ParameterSet {
+    /// # Errors
+    /// A mistake of ours: the table has grown beyond the bits. A test tries.
+    pub(crate) fn of(names: impl IntoIterator<Item = &'static str>) -> Result<Self, S3Fault> {
+        let mut set = Self::default();
+        for name in names {
+            let place = KNOWN.binary_search(&name).ok();
+            let place = place.ok_or_else(|| S3Fault::internal("a parameter without a place"))?;
+            set.add(place)?;
+        }
+        Ok(set)
+    }
+
+    fn add(&mut self, place: usize) -> Result<(), S3Fault> {
+        let bit = u32::try_from(place).ok().and_then(|place| 1_u128.checked_shl(place));
+        self.0 |= bit.ok_or_else(|| S3Fault::internal("more parameters than bits"))?;
+        Ok(())
+    }
+
+    /// Whether it has all that the other has.
+    pub(crate) fn holds(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
 /// The parameters of a request.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Query {
     /// Those of operations, in the order of their names.
     parameters: Vec<(&'static str, String)>,
+    /// Which these are.
+    pub(crate) set: ParameterSet,
     /// Headers that a presigned request has among its parameters, names in lower case.
     pub(crate) headers: Vec<(String, String)>,
     /// The operation that the client says it means.
@@ -82,7 +116,7 @@ impl Query {
             let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
             let name = percent::decode(name, Plus::Space)?;
             let value = percent::decode(value, Plus::Space)?;
-            if name.chars().chain(value.chars()).any(char::is_control) {
+            if has_control(&name) || has_control(&value) {
                 return Err(
                     S3Fault::new(S3Code::InvalidURI).because("a parameter has a control character")
                 );
@@ -115,14 +149,14 @@ impl Query {
         Ok(query)
     }
 
-    fn take(&mut self, name: String, value: String) -> Result<(), S3Fault> {
-        if let Ok(at) = KNOWN.binary_search(&name.as_str()) {
+    fn take(&mut self, name: Cow<'_, str>, value: Cow<'_, str>) -> Result<(), S3Fault> {
+        if let Ok(at) = KNOWN.binary_search(&&*name) {
             let known = KNOWN.get(at).copied().unwrap_or_default();
             if self.value(known).is_some() {
                 return Err(ambiguous(&name, &value));
             }
-            self.parameters.push((known, value));
-            return Ok(());
+            self.parameters.push((known, value.into_owned()));
+            return self.set.add(at);
         }
         if name.eq_ignore_ascii_case(CONTENT_HASH) {
             return once(&mut self.content_hash, &name, value);
@@ -131,17 +165,17 @@ impl Query {
             return once(&mut self.operation, &name, value);
         }
         let lower = name.to_ascii_lowercase();
-        if lower.starts_with("x-amz-") {
+        if lower.starts_with(headers::OF_S3) {
             if !headers::may_be_parameter(&lower) {
                 return Err(unknown(&name));
             }
             if self.headers.iter().any(|(other, _)| *other == lower) {
                 return Err(ambiguous(&name, &value));
             }
-            self.headers.push((lower, value));
+            self.headers.push((lower, value.into_owned()));
             return Ok(());
         }
-        if OLD_SIGNATURE.contains(&name.as_str()) {
+        if OLD_SIGNATURE.contains(&&*name) {
             const TEXT: &str = "The authorization mechanism you have provided is not supported. \
                                 Please use AWS4-HMAC-SHA256.";
             return Err(S3Fault::saying(S3Code::InvalidRequest, TEXT)
@@ -174,20 +208,25 @@ impl Query {
             if !out.is_empty() {
                 out.push('&');
             }
-            percent::push(&mut out, name);
+            uri_encode(&mut out, name.as_bytes());
             out.push('=');
-            percent::push(&mut out, value);
+            uri_encode(&mut out, value.as_bytes());
         }
         out
     }
 }
 
-fn once(place: &mut Option<String>, name: &str, value: String) -> Result<(), S3Fault> {
+fn once(place: &mut Option<String>, name: &str, value: Cow<'_, str>) -> Result<(), S3Fault> {
     if place.is_some() {
         return Err(ambiguous(name, &value));
     }
-    *place = Some(value);
+    *place = Some(value.into_owned());
     Ok(())
+}
+
+fn has_control(text: &str) -> bool {
+    // Nearly all are plain, which is told byte by byte.
+    !text.bytes().all(|byte| matches!(byte, b' '..=b'~')) && text.chars().any(char::is_control)
 }
 
 fn ambiguous(name: &str, value: &str) -> S3Fault {
@@ -257,6 +296,7 @@ mod tests {
         ] {
             assert_eq!(Query::read(raw).unwrap_err().code(), code, "{raw}");
         }
+        assert!(KNOWN.len() <= 128, "as many as bits");
         let many = "x-a&".repeat(PARAMETERS_MAX + 1);
         assert_eq!(Query::read(&many).unwrap_err().code(), InvalidURI);
     }

@@ -3,10 +3,11 @@
 use bytes::Bytes;
 use data_encoding::BASE64;
 use daypass_api::{Received, RequestId};
+use daypass_sigv4::uri_encode_path;
 use http::header::{CONTENT_TYPE, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
-use crate::{ReplyBody, RequestHead, S3Fault, percent};
+use crate::{ReplyBody, RequestHead, S3Fault};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
 const HOST_ID: HeaderName = HeaderName::from_static("x-amz-id-2");
@@ -83,7 +84,7 @@ pub(crate) fn object_url(
         url.push('/');
     }
     if let Some(key) = head.key() {
-        percent::push_path(&mut url, key.as_str());
+        uri_encode_path(&mut url, key.as_str().as_bytes());
     }
     url
 }

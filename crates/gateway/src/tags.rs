@@ -1,6 +1,9 @@
 //! The tags that a request gives an object. S3 user guide, "Categorizing your objects using tags".
 
+use std::borrow::Cow;
+
 use daypass_names::{Constrained, TagKey, TagValue};
+use daypass_sigv4::uri_encode;
 
 use crate::percent::{self, Plus};
 use crate::{S3Code, S3Fault};
@@ -26,7 +29,7 @@ impl ObjectTags {
     /// As [`ObjectTags::new`], and `InvalidArgument` for what cannot be decoded.
     pub fn parse(text: &str) -> Result<Self, S3Fault> {
         let decode = |piece: &str| {
-            percent::decode(piece, Plus::Space).map_err(|fault| {
+            percent::decode(piece, Plus::Space).map(Cow::into_owned).map_err(|fault| {
                 let message = "The header 'x-amz-tagging' shall be encoded as UTF-8 then \
                                URLEncoded URL query parameters without tag name duplicates.";
                 let cause = fault.cause().unwrap_or_default().to_owned();
@@ -86,9 +89,9 @@ impl ObjectTags {
             if !out.is_empty() {
                 out.push('&');
             }
-            percent::push(&mut out, key);
+            uri_encode(&mut out, key.as_bytes());
             out.push('=');
-            percent::push(&mut out, value);
+            uri_encode(&mut out, value.as_bytes());
         }
         out
     }

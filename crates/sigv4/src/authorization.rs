@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use crate::Fault;
-use crate::canonical::ALGORITHM;
+use crate::canonical::{ALGORITHM, cut};
 use crate::fault::echo;
 
 /// Longest header that is looked at. The longest one that a client sends (100 signed headers)
@@ -107,13 +107,6 @@ pub(crate) fn parse(header: &[u8], has_date: bool) -> Result<Authorization<'_>, 
     }
     check_algorithm(scheme)?;
     Ok(Authorization { credential, signed_headers, signature })
-}
-
-/// What stands before and behind the first such byte, which is an ASCII character. (The search of
-/// `str::split_once` is made for long texts; it stood out in the profile.)
-fn cut(text: &str, at: u8) -> Option<(&str, &str)> {
-    let place = text.bytes().position(|byte| byte == at)?;
-    Some((text.get(..place)?, text.get(place + 1..)?))
 }
 
 /// Refuses every algorithm but the one, among them `AWS4-ECDSA-P256-SHA256` and `Bearer`.

@@ -9,13 +9,21 @@ use std::borrow::Cow;
 
 use crate::Fault;
 
-/// Appends `bytes`, encoded.
-pub(crate) fn push(out: &mut String, bytes: &[u8]) {
+/// Appends `bytes` in the one encoding that signatures know (SigV4 specification, "UriEncode"): all but
+/// `A-Z a-z 0-9 - . _ ~` become `%XX` in upper case. For a segment of a path, and for the name or the
+/// value of a query parameter.
+///
+/// ```
+/// let mut out = String::new();
+/// daypass_sigv4::uri_encode(&mut out, "a/b c".as_bytes());
+/// assert_eq!(out, "a%2Fb%20c");
+/// ```
+pub fn uri_encode(out: &mut String, bytes: &[u8]) {
     push_except(out, bytes, is_unreserved);
 }
 
-/// Appends `bytes`, encoded but for slashes.
-pub(crate) fn push_path(out: &mut String, bytes: &[u8]) {
+/// The same for a whole path, whose slashes stay.
+pub fn uri_encode_path(out: &mut String, bytes: &[u8]) {
     push_except(out, bytes, |byte| is_unreserved(byte) || byte == b'/');
 }
 
@@ -56,8 +64,21 @@ pub(crate) fn check_escapes(text: &str) -> Result<(), Fault> {
 }
 
 fn is_unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
+    UNRESERVED.get(usize::from(byte)).copied().unwrap_or_default()
 }
+
+/// Which bytes stay as they are. Every byte of every request is looked up here, some several times.
+#[expect(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
+const UNRESERVED: [bool; 256] = {
+    let mut stays = [false; 256];
+    let mut byte: u8 = 0;
+    while byte < 128 {
+        stays[byte as usize] =
+            byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+        byte += 1;
+    }
+    stays
+};
 
 fn push_except(out: &mut String, bytes: &[u8], stays: impl Fn(u8) -> bool) {
     let mut rest = bytes;
@@ -74,17 +95,31 @@ fn push_except(out: &mut String, bytes: &[u8], stays: impl Fn(u8) -> bool) {
     }
 }
 
-/// A text, encoded. Most need nothing.
-pub(crate) fn encoded(bytes: Cow<'_, [u8]>) -> Cow<'_, str> {
-    if let Cow::Borrowed(bytes) = bytes
-        && bytes.iter().all(|byte| is_unreserved(*byte))
-        && let Ok(text) = std::str::from_utf8(bytes)
-    {
+/// The name or value of a query parameter, decoded and encoded anew. Most are as they should be.
+pub(crate) fn canonical_parameter(text: &str) -> Cow<'_, str> {
+    if is_encoded(text.as_bytes()) {
         return Cow::Borrowed(text);
     }
-    let mut out = String::with_capacity(bytes.len() + 8);
-    push(&mut out, &bytes);
+    let mut out = String::with_capacity(text.len() + 8);
+    uri_encode(&mut out, &decode_parameter(text));
     Cow::Owned(out)
+}
+
+/// Whether a text is what [`uri_encode`] makes of what it says.
+pub(crate) fn is_encoded(text: &[u8]) -> bool {
+    let upper = |digit: u8| hex(digit).filter(|_| !digit.is_ascii_lowercase());
+    let mut rest = text;
+    loop {
+        let plain = rest.iter().position(|byte| !is_unreserved(*byte)).unwrap_or(rest.len());
+        match rest.get(plain..) {
+            None | Some([]) => return true,
+            Some([b'%', high, low, tail @ ..]) => match (upper(*high), upper(*low)) {
+                (Some(high), Some(low)) if !is_unreserved(high << 4 | low) => rest = tail,
+                _ => return false,
+            },
+            Some(_) => return false,
+        }
+    }
 }
 
 fn decode_with(text: &str, plus: u8) -> Cow<'_, [u8]> {
@@ -134,16 +169,39 @@ mod tests {
     fn only_the_unreserved_characters_stay() {
         let all: Vec<u8> = (0..=255).collect();
         let mut encoded = String::new();
-        push(&mut encoded, &all);
+        uri_encode(&mut encoded, &all);
         let kept: String =
             all.iter().copied().filter(|&b| is_unreserved(b)).map(char::from).collect();
         assert_eq!(kept, "-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~");
         assert_eq!(encoded.len(), kept.len() + 3 * (256 - kept.len()));
         assert!(encoded.contains("%20") && encoded.contains("%2B") && encoded.contains("%FF"));
         assert_eq!(*decode_parameter(&encoded), *all);
+        assert!(is_encoded(encoded.as_bytes()));
         let mut path = String::new();
-        push_path(&mut path, "/a b/ሴ".as_bytes());
+        uri_encode_path(&mut path, "/a b/ሴ".as_bytes());
         assert_eq!(path, "/a%20b/%E1%88%B4");
+    }
+
+    #[test]
+    fn what_is_encoded_already_is_left_alone() {
+        for (text, canonical) in [
+            ("", ""),
+            ("a-._~9", "a-._~9"),
+            ("a%2Fb", "a%2Fb"),
+            ("a%2fb", "a%2Fb"),
+            ("%61", "a"),
+            ("a/b", "a%2Fb"),
+            ("a+b", "a%20b"),
+            ("%C3%A9", "%C3%A9"),
+            ("\u{e9}", "%C3%A9"),
+            ("a%", "a%25"),
+            ("a%4", "a%254"),
+            ("a%4G", "a%254G"),
+        ] {
+            let found = canonical_parameter(text);
+            assert_eq!(found, canonical, "{text}");
+            assert_eq!(matches!(found, Cow::Borrowed(_)), text == canonical, "{text}");
+        }
     }
 
     #[test]

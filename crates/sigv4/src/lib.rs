@@ -99,6 +99,7 @@ mod verify;
 
 pub use body::{BodyCheck, BodyFault, CHUNK_LIMIT, Checksum, HELD_BACK, Payload, Trailers};
 pub use chunked::{ChunkSigner, sign_chunked};
+pub use encode::{uri_encode, uri_encode_path};
 pub use fault::Fault;
 pub use foreign::ForeignCredentials;
 pub use form::{PresentedForm, presented_form, sign_form, verify_form};

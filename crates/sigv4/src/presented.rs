@@ -195,6 +195,10 @@ fn survey(query: &str) -> Result<Found, Fault> {
                 "the query string has more parameters than its limit",
             ));
         }
+        // They all begin alike, unless that is escaped.
+        if !name.starts_with(['X', 'x', '%']) {
+            continue;
+        }
         match position(&encode::decode_parameter(name)) {
             Some(place) if place < MATERIAL => found = Found::Material,
             Some(_) if matches!(found, Found::Nothing) => found = Found::Companions,

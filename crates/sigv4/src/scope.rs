@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::canonical::pieces;
 use crate::stamp::Stamp;
 use crate::{Fault, fault};
 
@@ -52,7 +53,7 @@ impl Scope {
         text: &'t str,
         signed_at: &Stamp,
     ) -> Result<(&'t str, Self), Fault> {
-        let mut parts = text.split('/');
+        let mut parts = pieces(text, b'/');
         let mut next = || parts.next();
         let (Some(key), Some(date), Some(region), Some(service), Some(terminator), None) =
             (next(), next(), next(), next(), next(), next())

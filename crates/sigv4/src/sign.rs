@@ -129,7 +129,7 @@ pub fn presign(
     let mut append = |name: &str, value: &str| {
         query.push_str(name);
         query.push('=');
-        encode::push(&mut query, value.as_bytes());
+        encode::uri_encode(&mut query, value.as_bytes());
         query.push('&');
     };
     append("X-Amz-Algorithm", ALGORITHM);

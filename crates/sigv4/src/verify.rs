@@ -324,7 +324,7 @@ fn check_signed_headers(request: &Request<'_>, signed: &str) -> Result<(), Fault
     // Split once: the names are looked through for each header below.
     let mut room = [""; SIGNED_HEADERS_LIMIT];
     let (mut count, mut host) = (0, false);
-    for name in signed.split(';') {
+    for name in canonical::pieces(signed, b';') {
         if let Some(place) = room.get_mut(count) {
             *place = name;
         }

@@ -205,3 +205,23 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn headers_of_s3_are_noticed_wherever_they_are() {
+    const PLAIN: &[(&str, &str)] = &[
+        ("if-match", "a"),
+        ("range", "bytes=0-1"),
+        ("x-amz-content-sha256", "UNSIGNED-PAYLOAD"),
+        ("x-amz-date", "20261121T101112Z"),
+        ("x-amz-security-token", "RXhhbXBsZQ=="),
+    ];
+    let has = |target, given: &[(&str, &str)]| {
+        check("GET", target, given, |head| head.has_headers_of_s3()).unwrap()
+    };
+    assert!(!has("/bkt/k", PLAIN));
+    for name in ["x-amz-acl", "x-amz-meta-a", "x-amz-tagging", "x-amz-user-agent"] {
+        let given: Vec<_> = PLAIN.iter().copied().chain([(name, "a")]).collect();
+        assert!(has("/bkt/k", &given), "{name}");
+    }
+    assert!(has("/bkt/k?X-Amz-Signature=1&x-amz-acl=private", &[]));
+}

@@ -184,6 +184,22 @@ fn paths_of_s3_keep_everything() {
     }
 }
 
+#[test]
+fn a_query_is_sorted_and_loses_its_signature() {
+    for (raw, canonical) in [
+        ("a=1&a=2", "a=1&a=2"),
+        ("a=2&a=1", "a=1&a=2"),
+        ("b=&a=", "a=&b="),
+        ("a&b=", "a=&b="),
+        ("a=&", "a="),
+        ("X-Amz-Signature=0&a=1", "a=1"),
+        ("X-Amz-Signature=0", ""),
+        ("A=1&X-Amz-Signature=0", "A=1"),
+    ] {
+        assert_eq!(query(raw), canonical, "{raw}");
+    }
+}
+
 /// Pieces whose order, encoding and meaning are easily mixed up.
 fn odd_query() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
@@ -235,6 +251,18 @@ proptest! {
         prop_assert_eq!(meaning(&once), meaning(&raw));
     }
 
+    /// What is taken as it is would have been written so.
+    #[test]
+    fn a_query_that_is_taken_as_it_is_is_canonical(
+        pieces in prop::collection::vec(
+            prop::sample::select(vec!["a", "b", "=", "&", "%2F", "%2f", "X-Amz-Signature"]),
+            0..12,
+        ),
+    ) {
+        let raw = pieces.concat();
+        prop_assert_eq!(&query(&raw), &written_anew(&raw));
+    }
+
     /// Neither can a query be changed into one that means something else.
     #[test]
     fn queries_share_a_canonical_form_only_if_they_mean_the_same(one in odd_query(), two in odd_query()) {
@@ -253,7 +281,7 @@ fn line_by_line(received: &Request<'_>, normalize: bool, signed: &str, hash: &st
     let mut lines: Vec<Vec<u8>> = vec![
         received.method.as_bytes().to_vec(),
         path(received.path, normalize).into_bytes(),
-        query(received.query).into_bytes(),
+        query(received.query).into_owned().into_bytes(),
     ];
     for name in signed.split(';') {
         let values: Vec<Vec<u8>> = received
