@@ -4,10 +4,14 @@
 //! A `<` in S3's documents begins an element wherever it stands, since texts escape it; so the elements
 //! are found by their tags alone, and what lies between them is not held.
 
+use std::sync::LazyLock;
+
 use bytes::{Bytes, BytesMut};
 use daypass_api::RequestId;
 use daypass_names::AccountId;
-use memchr::memchr;
+use memchr::arch::all::packedpair::HeuristicFrequencyRank;
+use memchr::memmem::{Finder, FinderBuilder};
+use memchr::memrchr;
 
 use crate::{own, reply};
 
@@ -23,23 +27,92 @@ enum With {
 /// An element whose contents are replaced.
 #[derive(Debug)]
 struct Rule {
-    open: &'static [u8],
-    close: &'static [u8],
+    open: Finder<'static>,
+    close: Finder<'static>,
     with: With,
 }
 
-const RULES: &[Rule] = &[
-    Rule { open: b"<Owner>", close: b"</Owner>", with: With::Owner },
-    Rule { open: b"<Initiator>", close: b"</Initiator>", with: With::Owner },
-    Rule { open: b"<Location>", close: b"</Location>", with: With::Location },
-    Rule { open: b"<RequestId>", close: b"</RequestId>", with: With::RequestId },
-    Rule { open: b"<HostId>", close: b"</HostId>", with: With::HostId },
-];
+/// How many elements there are.
+const COUNT: usize = 5;
 
-/// Whether a text that begins with `<` may be one of those tags, or begin one: the second byte tells for
-/// most.
-fn may_be_ours(tag: &[u8]) -> bool {
-    tag.get(1).is_none_or(|second| RULES.iter().any(|rule| rule.open.get(1) == Some(second)))
+static RULES: LazyLock<[Rule; COUNT]> = LazyLock::new(|| {
+    let finder = |tag| FinderBuilder::new().build_forward_with_ranker(OfDocuments, tag);
+    let rule = |open: &'static str, close: &'static str, with| Rule {
+        open: finder(open),
+        close: finder(close),
+        with,
+    };
+    [
+        rule("<Owner>", "</Owner>", With::Owner),
+        rule("<Initiator>", "</Initiator>", With::Owner),
+        rule("<Location>", "</Location>", With::Location),
+        rule("<RequestId>", "</RequestId>", With::RequestId),
+        rule("<HostId>", "</HostId>", With::HostId),
+    ]
+});
+
+/// How often a byte is in a list of objects: in other texts brackets are rare, here they are everywhere.
+struct OfDocuments;
+
+impl HeuristicFrequencyRank for OfDocuments {
+    fn rank(&self, byte: u8) -> u8 {
+        match byte {
+            b'<' | b'>' | b'/' => 255,
+            b'h' | b'q' | b'w' => 100,
+            b'A'..=b'Z' => 50,
+            _ => 200,
+        }
+    }
+}
+
+/// The longest tag of them, in bytes.
+const TAG_MAX: usize = "</Initiator>".len();
+
+/// How much of a text is certain to be no part of a tag that goes on behind its end: all, or what stands
+/// before the last `<`.
+fn certain(text: &[u8], may_go_on: impl Fn(&[u8]) -> bool) -> usize {
+    let end = text.len().saturating_sub(TAG_MAX);
+    let last = text.get(end..).and_then(|tail| memrchr(b'<', tail));
+    let begun = last.map(|at| end.saturating_add(at));
+    begun.filter(|at| text.get(*at..).is_some_and(may_go_on)).unwrap_or(text.len())
+}
+
+/// Where in a piece of a document the elements begin. Each is looked for over the whole piece once,
+/// and again only behind where it was found.
+#[derive(Debug)]
+struct Ahead<'a> {
+    piece: &'a [u8],
+    places: [Place; COUNT],
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    Unknown,
+    At(usize),
+    Nowhere,
+}
+
+impl<'a> Ahead<'a> {
+    fn new(piece: &'a [u8]) -> Self {
+        Self { piece, places: [Place::Unknown; COUNT] }
+    }
+
+    /// The first that begins at `from` or behind it.
+    fn first(&mut self, from: usize) -> Option<(usize, &'static Rule)> {
+        let mut first: Option<(usize, &'static Rule)> = None;
+        for (place, rule) in self.places.iter_mut().zip(&*RULES) {
+            if matches!(place, Place::Unknown) || matches!(place, Place::At(at) if *at < from) {
+                let found = self.piece.get(from..).and_then(|rest| rule.open.find(rest));
+                *place = found.map_or(Place::Nowhere, |at| Place::At(from.saturating_add(at)));
+            }
+            if let Place::At(at) = *place
+                && first.is_none_or(|(other, _)| at < other)
+            {
+                first = Some((at, rule));
+            }
+        }
+        first
+    }
 }
 
 /// Replaces the contents of elements.
@@ -51,7 +124,7 @@ pub(crate) struct Rewriter {
     /// A tag that has begun and may become one that is looked for.
     held: Vec<u8>,
     /// The end of the element that is being replaced.
-    inside: Option<&'static [u8]>,
+    inside: Option<&'static Finder<'static>>,
 }
 
 /// What is known of a reply that its document is to say.
@@ -85,54 +158,46 @@ impl Rewriter {
         }
     }
 
-    /// Takes the next piece of the document and gives what is certain of it. Each byte is looked at
-    /// once, and what nothing is done to is copied in long pieces.
+    /// Takes the next piece of the document and gives what is certain of it. What nothing is done to
+    /// is copied in long pieces.
     pub(crate) fn push(&mut self, data: &[u8]) -> Bytes {
         let joined;
-        let bytes = if self.held.is_empty() {
+        let piece = if self.held.is_empty() {
             data
         } else {
             self.held.extend_from_slice(data);
             joined = std::mem::take(&mut self.held);
             joined.as_slice()
         };
-        let mut out = BytesMut::with_capacity(bytes.len());
-        // What of the document comes next, and of that how much was looked at.
-        let (mut rest, mut seen) = (bytes, 0);
+        let mut out = BytesMut::with_capacity(piece.len());
+        let mut ahead = Ahead::new(piece);
+        // What of the document comes next.
+        let mut at = 0;
         loop {
-            let Some(at) = rest.get(seen..).and_then(|unseen| memchr(b'<', unseen)) else {
-                if self.inside.is_none() {
-                    out.extend_from_slice(rest);
-                }
+            let rest = piece.get(at..).unwrap_or_default();
+            if let Some(close) = self.inside {
+                let Some(end) = close.find(rest) else {
+                    let begun = certain(rest, |tail| close.needle().starts_with(tail));
+                    self.held = rest.get(begun..).unwrap_or_default().to_vec();
+                    return out.freeze();
+                };
+                self.inside = None;
+                at = at.saturating_add(end);
+                continue;
+            }
+            let Some((place, rule)) = ahead.first(at) else {
+                let goes_on =
+                    |tail: &[u8]| RULES.iter().any(|rule| rule.open.needle().starts_with(tail));
+                let (sent, held) = rest.split_at(certain(rest, goes_on));
+                out.extend_from_slice(sent);
+                self.held = held.to_vec();
                 return out.freeze();
             };
-            let (before, tag) = rest.split_at(seen.saturating_add(at));
-            if let Some(close) = self.inside {
-                if tag.starts_with(close) {
-                    self.inside = None;
-                    (rest, seen) = (tag, close.len());
-                } else if close.starts_with(tag) {
-                    self.held = tag.to_vec();
-                    return out.freeze();
-                } else {
-                    (rest, seen) = (tag, 1);
-                }
-            } else if !may_be_ours(tag) {
-                seen = before.len().saturating_add(1);
-            } else if let Some(rule) = RULES.iter().find(|rule| tag.starts_with(rule.open)) {
-                let (open, contents) = tag.split_at(rule.open.len());
-                out.extend_from_slice(before);
-                out.extend_from_slice(open);
-                self.write(rule.with, &mut out);
-                self.inside = Some(rule.close);
-                (rest, seen) = (contents, 0);
-            } else if RULES.iter().any(|rule| rule.open.starts_with(tag)) {
-                out.extend_from_slice(before);
-                self.held = tag.to_vec();
-                return out.freeze();
-            } else {
-                seen = before.len().saturating_add(1);
-            }
+            let contents = place.saturating_add(rule.open.needle().len());
+            out.extend_from_slice(piece.get(at..contents).unwrap_or_default());
+            self.write(rule.with, &mut out);
+            self.inside = Some(&rule.close);
+            at = contents;
         }
     }
 
@@ -147,6 +212,8 @@ impl Rewriter {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const OWNER: &str = "111122223333";
@@ -199,6 +266,44 @@ mod tests {
             for size in [1, 2, 3, 7, 1000] {
                 assert_eq!(rewritten(document, size), expected, "{size}");
             }
+        }
+    }
+
+    /// The same for a whole document, element by element.
+    fn slowly(document: &str) -> String {
+        const TAGS: [(&str, &str, &str); 5] = [
+            ("<Owner>", "</Owner>", "<ID>f00d</ID>"),
+            ("<Initiator>", "</Initiator>", "<ID>f00d</ID>"),
+            ("<Location>", "</Location>", "https://s3.example/b/k"),
+            ("<RequestId>", "</RequestId>", "ours"),
+            ("<HostId>", "</HostId>", "ours too"),
+        ];
+        let found = TAGS.iter().filter_map(|tags| Some((document.find(tags.0)?, tags)));
+        let Some((at, (open, close, contents))) = found.min_by_key(|(at, _)| *at) else {
+            return document.to_owned();
+        };
+        let (before, behind) = document.split_at(at + open.len());
+        let rest = behind.find(close).map_or("", |end| behind.split_at(end).1);
+        format!("{before}{contents}{}", slowly(rest))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn every_document_is_rewritten_as_a_whole_one_is(
+            pieces in prop::collection::vec(
+                prop::sample::select(vec![
+                    "<Owner>", "</Owner>", "<Initiator>", "</Initiator>", "<Location>",
+                    "</Location>", "<RequestId>", "</RequestId>", "<HostId>", "</HostId>",
+                    "<Key>a</Key>", "<", "</", "<Own", "er>", "<Initiator", ">", "x",
+                ]),
+                0..24,
+            ),
+            size in 1_usize..40,
+        ) {
+            let document = pieces.concat();
+            prop_assert_eq!(rewritten(&document, size), slowly(&document));
         }
     }
 }
