@@ -144,7 +144,7 @@ impl Call {
             Err(fault) => {
                 log_unproven(&gateway, &received, &fault);
                 let waits = incoming.awaits_continue;
-                return ending(event.refused(None, fault, is_head).await, waits);
+                return ending(Box::pin(event.refused(None, fault, is_head)).await, waits);
             }
         };
         let exchange = Exchange {
@@ -174,9 +174,9 @@ impl Call {
         // What of the body nobody wanted is read for a while from here on.
         drop(incoming);
         let mut response = match answered {
-            Ok(Answered::Own(response)) => event.answered(response).await,
+            Ok(Answered::Own(response)) => Box::pin(event.answered(response)).await,
             Ok(Answered::Relayed(reply)) => relay::relay(event, &received, &head, reply).await,
-            Err(fault) => event.refused(Some(&head.resource()), fault, is_head).await,
+            Err(fault) => Box::pin(event.refused(Some(&head.resource()), fault, is_head)).await,
         };
         if !is_preflight && received.headers.contains_key(ORIGIN) {
             let rules = rules.or_else(|| gateway.cors.known(head.bucket()?));
@@ -435,7 +435,7 @@ impl Deciding<'_> {
                         Some(source)
                             if need.only_if_tagged
                                 && fault.code() == S3Code::AccessDenied
-                                && !self.source_has_tags(source).await? => {}
+                                && !Box::pin(self.source_has_tags(source)).await? => {}
                         _ => return Err(fault),
                     }
                 }

@@ -193,7 +193,8 @@ impl HttpService for S3Port {
         };
         head.headers = with_host(head.headers, head.version, &head.uri);
         head.uri = origin_form(head.uri);
-        self.gateway.answer(origin, Request::from_parts(head, body)).await
+        // In its own place: the connection moves the future that it drives several times.
+        Box::pin(self.gateway.answer(origin, Request::from_parts(head, body))).await
     }
 
     fn admits_cleartext(&self, address: IpAddr) -> bool {
