@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use super::{Report, Row, Way};
+use super::{FINER, Report, Row, Way};
 use crate::figures::{Aim, Side, aims_of_page};
 use crate::report::mib;
 
@@ -94,8 +94,9 @@ fn tables(report: &Report) -> String {
         false => "load, backend and proxies share all cores",
     };
     line(format!(
-        "## Work for a request\n\n{} rounds with turns of {} s; {cores}. Medians of the rounds, and for \
-         the ratio the smallest and the largest.\n\n\
+        "## Work for a request\n\n{} rounds with turns of {} s, and for small requests {FINER} times as many, \
+         which are as much shorter; {cores}. Medians of the rounds, and for the ratio the smallest and \
+         the largest.\n\n\
          | request | nginx, CPU µs | gateway, CPU µs | more, µs | **× nginx** | min to max |\n\
          |---|---:|---:|---:|---:|---:|",
         report.effort.rounds,
@@ -205,10 +206,6 @@ all of which the gateway looks through and writes anew: it counts with the large
 
 Memory is flat where bodies of 64 MiB take no more than those of 1 MiB do. What the gateway has beyond its \
 idle memory is held against no bound: most of it are the buffers of connections, which the allocator keeps.
-
-Memory is flat where bodies of 64 MiB take no more than those of 1 MiB do. What the gateway has beyond its \
-idle memory is not held against a bound: most of it are the buffers of connections, which the allocator \
-keeps.
 
 The figure to quote is the CPU time of the proxy's process for a request, from the operating system's \
 account, user and kernel mode, all threads. The three ways take turns; the ratio is of neighbours.
