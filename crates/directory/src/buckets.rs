@@ -420,8 +420,10 @@ impl Directory {
             let _turn = self.counting(bucket.account).await;
             let key = keys::bucket_count(bucket.account)?;
             let (count, revision) = self.counted(&key).await?;
-            let count = count.checked_sub(1);
-            let count = count.ok_or_else(|| corrupt(&key, "there are more than were counted"))?;
+            let Some(count) = count.checked_sub(1) else {
+                self.require_overtaken(&key, (&editing.key, editing.revision)).await?;
+                continue;
+            };
             let commit = editing.unchanged().delete(editing.key.clone());
             let commit = commit.delete(keys::account_bucket(bucket.account, name)?);
             let commit = commit.unchanged(key.clone(), revision);

@@ -262,18 +262,35 @@ impl Directory {
         Ok(commit.put(key, count.saturating_add(1).to_string().into_bytes()))
     }
 
-    /// Adds to `commit` that one of a kind is gone.
+    /// Adds to `commit` that one of a kind is gone, which was read and must be unchanged for it.
     pub(crate) async fn count_one_less(
         &self,
         noun: Noun,
         account: AccountId,
         commit: Commit,
+        read: (&Key, Revision),
     ) -> Result<Commit, DirectoryError> {
         let key = keys::count(noun, account)?;
         let (count, revision) = self.counted(&key).await?;
-        let count = count.checked_sub(1);
-        let count = count.ok_or_else(|| corrupt(&key, "there are more than were counted"))?;
+        let Some(count) = count.checked_sub(1) else {
+            self.require_overtaken(&key, read).await?;
+            return Ok(commit);
+        };
         Ok(commit.unchanged(key.clone(), revision).put(key, count.to_string().into_bytes()))
+    }
+
+    /// Fails when a count is lower than what there is. It may be right, and what was read gone or
+    /// changed since: the commit will find that.
+    pub(crate) async fn require_overtaken(
+        &self,
+        count: &Key,
+        (key, revision): (&Key, Revision),
+    ) -> Result<(), DirectoryError> {
+        // What is as it was read was so all the time, and was to be counted.
+        match self.store.get(key).await?.is_some_and(|now| now.revision == revision) {
+            true => Err(corrupt(count, "there are more than were counted")),
+            false => Ok(()),
+        }
     }
 
     /// A count that must be there, and the revision that it was read at.

@@ -124,7 +124,7 @@ impl Directory {
             let commit = self.creation(&policy, bytes.clone()).await?;
             let commit = commit.absent(version.clone()).put(version.clone(), document.clone());
             let (total, account) = (Total::PolicyVersions, new.account);
-            let commit = self.change_total(total, account, commit, 1).await?;
+            let commit = self.change_total(total, account, commit, 1, None).await?;
             if self.commit_noted(commit, noting, &policy).await? {
                 return Ok(Arc::new(policy));
             }
@@ -156,8 +156,8 @@ impl Directory {
             }
             let document = keys::policy_version(id, editing.record.default)?;
             let commit = self.deletion(&editing).await?.delete(document.clone());
-            let total = Total::PolicyVersions;
-            let commit = self.change_total(total, account, commit, -1).await?;
+            let (total, read) = (Total::PolicyVersions, Some((&editing.key, editing.revision)));
+            let commit = self.change_total(total, account, commit, -1, read).await?;
             if self.commit_noted(commit, noting, &()).await? {
                 self.managed_policies.forget(&editing.key);
                 self.policy_versions.forget(&document);

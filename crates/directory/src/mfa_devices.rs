@@ -183,7 +183,7 @@ impl Directory {
             let commit =
                 commit.unchanged(editing.key.clone(), editing.revision).put(editing.key, bytes);
             let total = Total::MfaDevicesInUse;
-            let commit = self.change_total(total, account, commit, 1).await?;
+            let commit = self.change_total(total, account, commit, 1, None).await?;
             if self.commit_noted(commit, noting, &()).await? {
                 self.code_guesses.forgive(device, user);
                 return Ok(());
@@ -245,10 +245,10 @@ impl Directory {
             owner.record.mfa_devices.retain(|of| *of != held);
             let too_large = owner.value.record_limit(&self.quotas);
             let commit = owner.rewrite().ok_or(too_large)?;
-            let commit =
-                commit.unchanged(editing.key.clone(), editing.revision).put(editing.key, bytes);
-            let total = Total::MfaDevicesInUse;
-            let commit = self.change_total(total, account, commit, -1).await?;
+            let Editing { key, revision, .. } = editing;
+            let commit = commit.unchanged(key.clone(), revision).put(key.clone(), bytes);
+            let (total, read) = (Total::MfaDevicesInUse, Some((&key, revision)));
+            let commit = self.change_total(total, account, commit, -1, read).await?;
             if self.commit_noted(commit, noting, &()).await? {
                 return Ok(());
             }

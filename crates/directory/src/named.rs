@@ -354,7 +354,8 @@ impl Directory {
         let Some(name_key) = self.own_name(editing).await? else { return Ok(editing.unchanged()) };
         // As long as the record is unchanged, so is the index.
         let commit = editing.unchanged().delete(editing.key.clone()).delete(name_key);
-        self.count_one_less(T::NOUN, editing.value.about().account, commit).await
+        let read = (&editing.key, editing.revision);
+        self.count_one_less(T::NOUN, editing.value.about().account, commit, read).await
     }
 
     /// The key of an entity's own name in the index; nothing when the entity was changed since it

@@ -20,6 +20,7 @@ mod mfa_devices;
 mod notes;
 mod oidc_providers;
 mod oidc_settings;
+mod overtaken;
 mod renames;
 mod roles;
 mod saml_providers;

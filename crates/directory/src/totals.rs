@@ -5,7 +5,7 @@
 //! change of it, and until then by whoever asks.
 
 use daypass_names::{AccountId, PathPrefix};
-use daypass_store::Commit;
+use daypass_store::{Commit, Key, Revision};
 
 use crate::directory::{corrupt, count_of};
 use crate::keys::{self, Noun, Total};
@@ -48,7 +48,8 @@ impl Directory {
         Ok((self.count(Noun::MfaDevice, account).await?, in_use))
     }
 
-    /// Adds to `commit` that a total changes by as many. The caller has the account's turn
+    /// Adds to `commit` that a total changes by as many; `read` is what was counted until now and is
+    /// not any more, and must be unchanged for the commit. The caller has the account's turn
     /// ([`Directory::counting`]): all such changes write the same key.
     pub(crate) async fn change_total(
         &self,
@@ -56,6 +57,7 @@ impl Directory {
         account: AccountId,
         commit: Commit,
         by: i64,
+        read: Option<(&Key, Revision)>,
     ) -> Result<Commit, DirectoryError> {
         if by == 0 {
             return Ok(commit);
@@ -68,8 +70,11 @@ impl Directory {
             None => (self.count_all(total, account).await?, commit.absent(key.clone())),
         };
         let count = i64::from(count).checked_add(by).and_then(|count| u32::try_from(count).ok());
-        let count = count.ok_or_else(|| corrupt(&key, "there are more than were counted"))?;
-        Ok(commit.put(key, count.to_string().into_bytes()))
+        match (count, read) {
+            (Some(count), _) => Ok(commit.put(key, count.to_string().into_bytes())),
+            (None, Some(read)) => self.require_overtaken(&key, read).await.map(|()| commit),
+            (None, None) => Err(corrupt(&key, "there are more than can be counted")),
+        }
     }
 
     async fn total(&self, total: Total, account: AccountId) -> Result<u32, DirectoryError> {

@@ -99,7 +99,7 @@ impl Directory {
             let commit = editing.unchanged().absent(key.clone()).put(key, document);
             let commit = commit.put(editing.key.clone(), self.managed_bytes(&editing)?);
             let total = Total::PolicyVersions;
-            let commit = self.change_total(total, account, commit, 1).await?;
+            let commit = self.change_total(total, account, commit, 1, None).await?;
             if self.commit_noted(commit, noting, &made).await? {
                 return Ok(Arc::new(made));
             }
@@ -128,9 +128,9 @@ impl Directory {
             editing.record.versions.retain(|version| version.number != number);
             let key = keys::policy_version(policy, number)?;
             let bytes = self.managed_bytes(&editing)?;
-            let commit = editing.unchanged().put(editing.key, bytes).delete(key.clone());
-            let total = Total::PolicyVersions;
-            let commit = self.change_total(total, account, commit, -1).await?;
+            let commit = editing.unchanged().put(editing.key.clone(), bytes).delete(key.clone());
+            let (total, read) = (Total::PolicyVersions, Some((&editing.key, editing.revision)));
+            let commit = self.change_total(total, account, commit, -1, read).await?;
             if self.commit_noted(commit, noting, &()).await? {
                 self.policy_versions.forget(&key);
                 return Ok(());

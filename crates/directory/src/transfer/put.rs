@@ -192,7 +192,8 @@ impl Directory {
                 commit = commit.absent(key.clone()).put(key, bytes);
             }
             let more = i64::try_from(wanted.versions.len()).unwrap_or(i64::MAX);
-            let commit = self.change_total(Total::PolicyVersions, account, commit, more).await?;
+            let commit =
+                self.change_total(Total::PolicyVersions, account, commit, more, None).await?;
             if self.commit_noted(commit, noting, &()).await? {
                 return Ok(());
             }

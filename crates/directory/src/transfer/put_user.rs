@@ -311,7 +311,7 @@ impl Directory {
         };
         let commit = commit.put(key, count.to_string().into_bytes());
         let in_use = if owner.is_some() { i64::from(more) } else { 0 };
-        self.change_total(Total::MfaDevicesInUse, account, commit, in_use).await
+        self.change_total(Total::MfaDevicesInUse, account, commit, in_use, None).await
     }
 
     /// Fails when a user would have more of something than may be.
