@@ -430,8 +430,9 @@ impl App {
         Ok(())
     }
 
-    /// The issue time of a session that is issued now, in milliseconds since 1970: never before
-    /// one that was given already, whatever the clock does.
+    /// The issue time of a session of a call that begins now, in milliseconds since 1970: never
+    /// before one that was given already, whatever the clock does, nor behind the cut of a revocation
+    /// that is made later.
     pub(crate) fn issue_ms(&self, now: Timestamp) -> i64 {
         self.issue_times.issue(now.as_millisecond())
     }

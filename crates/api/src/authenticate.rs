@@ -48,6 +48,8 @@ pub(crate) struct Authenticated<'a> {
     pub(crate) endpoint: Option<Endpoint<'a>>,
     /// The instant at which the request is judged.
     pub(crate) now: Timestamp,
+    /// The issue time of the session that this call may issue.
+    issue_ms: Option<i64>,
     /// The issue time of the session that this call issued.
     issued_ms: OnceLock<i64>,
     /// What a write is decided on.
@@ -129,6 +131,12 @@ impl Authenticated<'_> {
             region: self.region(),
             now: self.now,
         }
+    }
+
+    /// The issue time of a session that this call issues, in milliseconds since 1970: from before
+    /// its caller was looked up.
+    pub(crate) fn issue_ms(&self) -> Result<i64, Fault> {
+        self.issue_ms.ok_or_else(|| Fault::internal("an operation that grants nothing issues"))
     }
 
     /// Remembers that this call issues a session, for its record.
@@ -326,10 +334,15 @@ pub(crate) async fn authenticate<'a>(
     identified: &'a Identified<'a>,
     now: Timestamp,
 ) -> Result<Authenticated<'a>, Fault> {
+    // SECURITY: before anything is looked up. What a revocation changes while the call is under way,
+    // the call may not have seen; its session is then no newer than the revocation, and ends with it.
+    let grants = identified.operation.effect() == Effect::Grants;
+    let issue_ms = grants.then(|| app.issue_ms(now));
     match (&identified.signed.presented, identified.operation.proof()) {
         (Some(presented), Proof::Signature) => {
             let signer = operation_signer(app, received, identified, presented, now).await?;
-            Ok(authenticated(app, received, identified, signer, now))
+            let call = authenticated(app, received, identified, signer, now);
+            Ok(Authenticated { issue_ms, ..call })
         }
         (None, Proof::Signature) => {
             let text = "Request is missing Authentication Token";
@@ -351,7 +364,7 @@ pub(crate) async fn authenticate<'a>(
                 (bearer.0, Proven::WebIdentity(bearer.1))
             };
             let call = authenticated(app, received, identified, (caller, endpoint), now);
-            Ok(Authenticated { proven: Some(proven), ..call })
+            Ok(Authenticated { issue_ms, proven: Some(proven), ..call })
         }
     }
 }
@@ -380,6 +393,7 @@ fn authenticated<'a>(
         signed_region,
         endpoint,
         now,
+        issue_ms: None,
         issued_ms: OnceLock::new(),
         seen: Mutex::default(),
         admitted_as: OnceLock::new(),

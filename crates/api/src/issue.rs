@@ -47,7 +47,7 @@ pub(crate) async fn session(
     duration: i64,
 ) -> Result<Session, Fault> {
     let all_regions = issuing(call, account).await?;
-    let issued_ms = call.app.issue_ms(call.now);
+    let issued_ms = call.issue_ms()?;
     let origin = origin(&call.caller, issued_ms);
     let expires_s = call.now.as_second().saturating_add(duration);
     Ok(Session {

@@ -1,8 +1,8 @@
 //! Revocation as a client sees it: at once, for everything that hangs on what was revoked, and
 //! whatever the clock does.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use daypass_audit::{Trail, TrailSettings};
 use daypass_directory::{NewRevocation, REVOKE_POLICY, Revocation, Scope, SessionRef};
@@ -252,11 +252,13 @@ async fn a_key_ring_that_lost_its_key_ends_its_sessions() {
     world.whoami(&newer).await.ok();
 }
 
-/// A store that holds reads of an account's record while it is closed: a call that makes a user is
-/// permitted by then, and not yet noted.
+/// A store that holds a read while it is closed; usually of an account's record: a call that makes a
+/// user is permitted by then, and not yet noted.
 #[derive(Debug, Default)]
 pub(super) struct Gate {
     inner: Memory,
+    /// What the keys begin with whose reads are held, if it is something else.
+    held: OnceLock<&'static [u8]>,
     pub(super) closed: AtomicBool,
     pub(super) arrived: Notify,
     pub(super) opened: Notify,
@@ -265,7 +267,7 @@ pub(super) struct Gate {
 impl Store for Gate {
     fn get<'a>(&'a self, key: &'a Key) -> Answer<'a, Option<Entry>> {
         Box::pin(async move {
-            let held = key.as_bytes().starts_with(b"account/");
+            let held = key.as_bytes().starts_with(self.held.get().unwrap_or(&&b"account/"[..]));
             if held && self.closed.swap(false, Ordering::SeqCst) {
                 self.arrived.notify_one();
                 self.opened.notified().await;
@@ -289,6 +291,37 @@ impl Store for Gate {
 
     fn changes(&self, since: Revision, limit: usize) -> Answer<'_, Changes> {
         self.inner.changes(since, limit)
+    }
+}
+
+/// Who was believed and trusted before a revocation gets a session that the revocation ends, though
+/// it is issued afterwards: a key that was taken away meanwhile must leave nothing behind.
+#[tokio::test]
+async fn what_was_asked_for_before_a_revocation_does_not_outlive_it() {
+    let gate = Arc::new(Gate::default());
+    gate.held.set(b"role-name/").unwrap();
+    let world = World::on(Arc::<Gate>::clone(&gate), Trail::memory()).await;
+    let eve = world.user("Eve", Some(&statement("Allow", "*", "*"))).await;
+    world.role("One", &trust_account(), Some(&statement("Allow", "*", "*"))).await;
+    let user = UserName::parse("Eve").unwrap();
+    let user = world.app.directory.user(account(), &user).await.unwrap();
+    let scopes = [role(&world, "One").await, Scope::User(account(), user.id)];
+    for (scope, random) in scopes.into_iter().zip(1..) {
+        // Of a server that has just started, so that it has to read the role.
+        let chance = u64::from(random) << 32;
+        let world =
+            World::started(Arc::<Gate>::clone(&gate), Trail::memory(), world.now(), chance).await;
+        world.whoami(&eve).await.ok();
+        gate.closed.store(true, Ordering::SeqCst);
+        let revoking = async {
+            gate.arrived.notified().await;
+            revoke(&world, scope, random).await;
+            gate.opened.notify_one();
+        };
+        let (session, ()) = tokio::join!(assumed(&world, &eve, "One"), revoking);
+        world.whoami(&session).await.refused(403, "InvalidClientTokenId", INVALID);
+        // What is asked for from now on works.
+        world.whoami(&assumed(&world, &eve, "One").await).await.ok();
     }
 }
 
