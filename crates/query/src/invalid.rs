@@ -5,6 +5,11 @@ use std::fmt;
 /// Most characters of a value that a message repeats; the rest is cut.
 pub const MAX_ECHO: usize = 2048;
 
+/// Most bytes that the values of a message take together as XML, where one character may be six.
+/// Whoever has not proven anything gets such messages: they must stay well within what a reply may
+/// take.
+pub const MAX_ECHOES: usize = 64 << 10;
+
 /// Most faults that a message spells out; all are counted.
 pub const MAX_FAULTS: usize = 32;
 
@@ -15,6 +20,8 @@ pub struct Invalid {
     faults: Vec<Fault>,
     /// How many there are in all.
     count: usize,
+    /// How many bytes the values that the faults repeat take as XML.
+    echoed: usize,
     /// The sentence that stands when no constraint failed.
     refusal: Option<String>,
 }
@@ -62,11 +69,33 @@ impl Invalid {
         self.refusal.get_or_insert(message);
     }
 
-    pub(crate) fn push(&mut self, value: Value, path: String, message: String) {
+    pub(crate) fn push(&mut self, mut value: Value, path: String, message: String) {
         self.count += 1;
         if self.faults.len() < MAX_FAULTS {
+            if let Value::Shown(text) = &mut value {
+                let mut room = MAX_ECHOES.saturating_sub(self.echoed);
+                let cut = text.char_indices().find(|(_, character)| {
+                    let left = room.checked_sub(escaped(*character));
+                    room = left.unwrap_or(room);
+                    left.is_none()
+                });
+                if let Some((at, _)) = cut {
+                    text.truncate(at);
+                    text.push('…');
+                }
+                self.echoed = MAX_ECHOES.saturating_sub(room);
+            }
             self.faults.push(Fault { value, path, message });
         }
+    }
+}
+
+/// Most bytes that a character takes in a reply, escaped.
+fn escaped(character: char) -> usize {
+    match character {
+        '&' | '<' | '>' | '"' | '\'' | '\\' => 6,
+        _ if character.is_control() => 6,
+        _ => character.len_utf8(),
     }
 }
 

@@ -17,6 +17,6 @@ mod xml;
 
 pub use fields::{Fields, TextRule};
 pub use form::{Form, FormFault, MAX_DEPTH, MAX_LIST, MAX_NAME, MAX_PARAMETERS};
-pub use invalid::{Invalid, MAX_ECHO, MAX_FAULTS};
+pub use invalid::{Invalid, MAX_ECHO, MAX_ECHOES, MAX_FAULTS};
 pub use json::{error_json, to_json};
 pub use xml::{ReplyError, ec2_error_xml, error_xml, to_xml};
