@@ -19,7 +19,6 @@ from model import DOCUMENT, combined, fits, put, steps, values, violations, with
 # Operations of the model that are not answered yet: one that is needs rows.
 NOT_YET = {
     "AssumeRoot",
-    "DecodeAuthorizationMessage",
     "GetDelegatedAccessToken",
     "GetWebIdentityToken",
 }
@@ -379,6 +378,7 @@ for operation in model.operation_names:
     else:
         assert operation in ROWS, f"{operation} is answered and has no rows"
         check_operation(operation, *ROWS[operation])
+assert not set(ROWS) & NOT_YET, "a row for what is said not to be answered"
 assert set(ROWS) | NOT_YET == set(model.operation_names), "a row for what there is not"
 for operation, path in OVERRIDES:
     assert path in ROWS[operation][1], f"{operation} {path} is overridden and not there"
