@@ -337,6 +337,49 @@ fn slow_providers_slow_nobody_else() {
     until("the connections are closed", || (world.held().0 <= files + 2).then_some(()));
 }
 
+/// Hundreds of callers of a provider that says nothing, none of which has proven anything, hold up nobody
+/// who needs no keys: few of them wait.
+#[test]
+fn a_crowd_at_a_silent_provider_holds_up_nobody() {
+    const CROWD: usize = 300;
+    const WAITING: usize = 32;
+    let world = World::start();
+    let site = Site::tls(world.authority.server());
+    let one = world.trust("one", &site.issuer("one", &[&world.key]));
+    site.answer(&discovery_path("one"), Answer::Silence);
+    let token = world.token(&one.issuer);
+    let parameters =
+        [("RoleArn", one.role.as_str()), ("RoleSessionName", "one"), ("WebIdentityToken", &token)];
+    let call = Call::sts("AssumeRoleWithWebIdentity", &parameters).unsigned(&world.server);
+    let begun = now();
+    let mut crowd: Vec<_> = (0..CROWD).map(|_| world.server.connect()).collect();
+    for wire in &mut crowd {
+        wire.send(&call);
+    }
+    until("the provider is asked", || (site.asked(&discovery_path("one")) > 0).then_some(()));
+    let asked = now();
+    let whoami = Call::sts("GetCallerIdentity", &[]);
+    assert_eq!(whoami.send(&world.server, &world.server.admin()).status, 200);
+    let took = now().duration_since(asked);
+    assert!(took < SignedDuration::from_secs(2), "{took}");
+    let (mut refused, mut waited) = (0, 0);
+    for mut wire in crowd {
+        let reply = wire.reply().unwrap();
+        match reply.outcome() == (DOWN.0, DOWN.1.to_owned()) {
+            true => refused += 1,
+            // Those that waited for all the time that the fetch took, and those who came later.
+            false => {
+                check("one", &reply, BAD);
+                waited += 1;
+            }
+        }
+    }
+    let took = now().duration_since(begun);
+    assert!(waited > 0 && refused >= (CROWD - WAITING) / 2, "{refused} refused, {waited} waited");
+    assert!(took < LIMIT, "{took}");
+    assert_eq!(site.asked(&discovery_path("one")), 1);
+}
+
 /// With warm keys nothing is asked over the network, whatever the tokens are.
 #[test]
 fn keys_are_fetched_once_by_however_many() {

@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::bearer::Claims;
+use crate::federation::Patience;
 use crate::findings::{self, Diagnosis, Finding, Findings, claimed_keys, listed, quoted};
 use crate::sts::assume_role_with_web_identity::check_passed;
 use crate::web_identity::OLDEST_S;
@@ -137,7 +138,7 @@ impl App {
         issuer(provider, token.issuer(), findings);
         algorithm(provider.settings.algorithms, &token, findings);
         let kid = token.key_id();
-        let keys = match self.key_sets.keys(provider, kid, now).await {
+        let keys = match self.key_sets.keys(provider, kid, Patience::Usual, now).await {
             Ok(keys) => keys,
             Err(fault) => {
                 findings.fail(Check::Keys, fault);
@@ -161,7 +162,7 @@ impl App {
         let mut verified = verify(&token, &keys.set, allowed);
         if kid.is_none() && verified.as_ref().is_err_and(|fault| *fault == TokenFault::UnknownKey) {
             // It may be signed with a key that is newer than those.
-            let newer = self.key_sets.newer(provider, keys.generation, now).await;
+            let newer = self.key_sets.newer(provider, keys.generation, Patience::Usual, now).await;
             verified = newer.map_or(verified, |newer| verify(&token, &newer.set, allowed));
         }
         let verified = match verified {

@@ -8,6 +8,8 @@ mod renewal;
 pub(crate) mod scripted;
 
 pub use fetch::{Fetch, FetchFault, FetchWanted, FetchedDocument, Fetching, NoFetch};
-pub(crate) use key_sets::{KeySetGeneration, KeySets};
+pub(crate) use key_sets::{KeySetGeneration, KeySets, Patience};
 #[cfg(test)]
-pub(crate) use key_sets::{Keys, KeysFault, MAX_ALL_OF_ONE, MAX_FLIGHTS_OF_ONE};
+pub(crate) use key_sets::{
+    Keys, KeysFault, MAX_ALL_OF_ONE, MAX_FLIGHTS_OF_ONE, MAX_WAITING_FOR_ONE,
+};

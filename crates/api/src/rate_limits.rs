@@ -207,6 +207,11 @@ impl<'a> Attempt<'a> {
 }
 
 impl ClaimedAttempt<'_> {
+    /// How the address stands for the provider.
+    pub(crate) fn standing(&self) -> Standing {
+        self.attempt.standing
+    }
+
     /// Counts an attempt whose proof is wrong, and tells how it is refused.
     pub(crate) fn refused(&self, fault: Fault) -> Fault {
         let Attempt { limits, received, standing, now } = self.attempt;

@@ -41,6 +41,10 @@ impl Received {
     /// Most bytes of the body of a request: AWS STS and IAM take far less, a policy being the longest,
     /// but for the operations that carry whole documents.
     pub const BODY_MAX: usize = 1 << 20;
+    /// Most bytes of a body that takes nothing from other callers while its operation goes on: what
+    /// larger ones hold is bounded by fewer than there are operations. The longest token and a usual
+    /// session policy fit.
+    pub const KEPT_BODY: usize = 64 << 10;
 }
 
 /// Without query, header fields and body: they carry signatures, tokens and passwords.

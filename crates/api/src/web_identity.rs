@@ -17,10 +17,10 @@ use crate::app::App;
 use crate::bearer::Bearer;
 use crate::caller::Caller;
 use crate::convert::found;
-use crate::federation::KeySetGeneration;
+use crate::federation::{KeySetGeneration, Patience};
 use crate::identify::Identified;
 use crate::operation::read;
-use crate::rate_limits::Attempt;
+use crate::rate_limits::{Attempt, Standing};
 use crate::sts::assume_role_with_web_identity::{AssumeRoleWithWebIdentity, Input, TOKEN};
 use crate::verified_tokens::{Known, TokenKey, Under};
 use crate::{Code, Fault, Received, issuers};
@@ -57,7 +57,13 @@ pub(crate) async fn bearer(
     let account = input.account()?;
     let text = identified.form.text(TOKEN).unwrap_or_default();
     let key = TokenKey::of(account, text);
-    if let Some(bearer) = remembered(app, account, &key, now).await? {
+    // SECURITY: what larger bodies hold there is less of than of callers who may wait, and no honest
+    // call is that large: whoever holds it does not wait for somebody else.
+    let patience = match received.body.len() > Received::KEPT_BODY {
+        true => Patience::None,
+        false => Patience::Usual,
+    };
+    if let Some(bearer) = remembered(app, account, &key, patience, now).await? {
         return Ok((Caller::of_bearer(bearer?), input));
     }
     let attempt = Attempt::begin(&app.limits, received, now);
@@ -68,8 +74,14 @@ pub(crate) async fn bearer(
     // From here on the provider's tokens count by themselves, as the keys of a user do.
     let attempt = attempt.admit(provider.id)?;
     let not_taken = |fault| attempt.refused(fault);
+    // SECURITY: from an address over every limit nobody makes the server wait.
+    let patience = match attempt.standing() {
+        Standing::Spent => Patience::None,
+        Standing::Within | Standing::Over => patience,
+    };
+    let verified = verified(app, &token, &provider, patience, now).await;
     // Waiting for a provider that does not answer costs as well.
-    let (verified, keys) = verified(app, &token, &provider, now).await.map_err(not_taken)?;
+    let (verified, keys) = verified.map_err(not_taken)?;
     let bearer = verified
         .and_then(|verified| Ok((expected(&provider, &verified, now)?, verified)))
         .map_err(|fault| not_taken(refused(&fault)));
@@ -88,16 +100,17 @@ async fn verified(
     app: &App,
     token: &Token<'_>,
     provider: &OidcProvider,
+    patience: Patience,
     now: Timestamp,
 ) -> Result<(Result<VerifiedToken, TokenFault>, KeySetGeneration), Fault> {
     let algorithms = provider.settings.algorithms;
-    let keys = app.key_sets.keys(provider, token.key_id(), now).await;
+    let keys = app.key_sets.keys(provider, token.key_id(), patience, now).await;
     let keys = keys.map_err(|fault| Fault::from(&fault))?;
     let verified = verify(token, &keys.set, algorithms);
     if token.key_id().is_some() || !matches!(verified, Err(TokenFault::UnknownKey)) {
         return Ok((verified, keys.generation));
     }
-    let newer = app.key_sets.newer(provider, keys.generation, now).await;
+    let newer = app.key_sets.newer(provider, keys.generation, patience, now).await;
     let newer = newer.map_err(|fault| Fault::from(&fault))?;
     if newer.generation == keys.generation {
         return Ok((verified, keys.generation));
@@ -111,6 +124,7 @@ async fn remembered(
     app: &App,
     account: AccountId,
     key: &TokenKey,
+    patience: Patience,
     now: Timestamp,
 ) -> Result<Option<Result<Bearer, Fault>>, Fault> {
     let Some(known) = app.verified_tokens.find(key) else { return Ok(None) };
@@ -119,7 +133,7 @@ async fn remembered(
         return Ok(None);
     };
     // Which key it was verified with is not asked again: none that is gone is among these.
-    let keys = app.key_sets.keys(&provider, None, now).await;
+    let keys = app.key_sets.keys(&provider, None, patience, now).await;
     let keys = keys.map_err(|fault| Fault::from(&fault))?;
     if under(&provider, keys.generation) != known.under {
         app.verified_tokens.forget(key);

@@ -53,8 +53,8 @@ pub(crate) const LARGE_BODIES_PER_ADDRESS: usize = 16;
 /// Bodies up to this size give their turn back when they are here whole and their operation begins. An
 /// operation may wait for somebody else, as one with a web identity token does for its provider's keys:
 /// nobody's upload is to wait for that. What they hold from then on is bounded by the number of
-/// operations (1,024, which makes 64 MiB). The longest token and a usual session policy fit.
-pub(crate) const KEPT_BODY: usize = 64 << 10;
+/// operations (1,024, which makes 64 MiB).
+pub(crate) const KEPT_BODY: usize = Received::KEPT_BODY;
 /// How long a large body waits for its turn.
 const TURN_TIMEOUT: Duration = Duration::from_secs(10);
 /// The pace of a large body: each further stretch of so many bytes must come in that time, so

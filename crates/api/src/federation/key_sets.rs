@@ -8,7 +8,7 @@
 //!
 //! Keys that were used within the last hours are renewed although nobody asks for them (see
 //! [`KeySets::due`]). Each account has its share of the memory (`shares`) and of the fetches
-//! (`flights`).
+//! (`flights`), and how many callers wait for them is bounded (`waiters`).
 //!
 //! SECURITY: providers are known by their unique ids, so that one that was made again under the same
 //! URL begins with nothing; and keys that were fetched under other settings of trust, or under a
@@ -17,6 +17,7 @@
 mod flights;
 mod plan;
 mod shares;
+mod waiters;
 
 use std::fmt;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -39,6 +40,9 @@ use self::flights::{Flights, Flown, Landed};
 pub(crate) use self::flights::{MAX_ALL_OF_ONE, MAX_FLIGHTS_OF_ONE};
 use self::plan::{Need, Plan, plan};
 use self::shares::Shares;
+#[cfg(test)]
+pub(crate) use self::waiters::MAX_WAITING_FOR_ONE;
+use self::waiters::{Waiters, Waiting};
 use super::{Fetch, FetchFault, FetchWanted, FetchedDocument};
 use crate::{Clock, Code, Fault};
 
@@ -84,6 +88,16 @@ pub(crate) struct Keys {
     pub(crate) generation: KeySetGeneration,
 }
 
+/// For how long a caller can be made to wait for keys.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Patience {
+    /// Until the fetch has ended, if not too many wait already.
+    Usual,
+    /// Not at all: it is answered by what is known. A fetch that is due begins all the same, for
+    /// whoever asks next.
+    None,
+}
+
 /// Why there are no keys.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 pub(crate) enum KeysFault {
@@ -112,6 +126,7 @@ struct Inner {
     kept: Weighed<UniqueId, Arc<Kept>>,
     shares: Mutex<Shares>,
     flights: Mutex<Flights>,
+    waiters: Arc<Waiters>,
     /// The number of the newest keys.
     newest: AtomicU64,
 }
@@ -161,8 +176,9 @@ impl KeySets {
     /// No keys are known yet.
     pub(crate) fn new(fetch: Arc<dyn Fetch>, clock: Arc<dyn Clock>) -> Self {
         let kept = Weighed::new(CAPACITY, CAPACITY_BYTES);
-        let (shares, flights) = (Mutex::default(), Mutex::default());
-        Self(Arc::new(Inner { fetch, clock, kept, shares, flights, newest: AtomicU64::new(0) }))
+        let (shares, flights, waiters) = (Mutex::default(), Mutex::default(), Arc::default());
+        let newest = AtomicU64::new(0);
+        Self(Arc::new(Inner { fetch, clock, kept, shares, flights, waiters, newest }))
     }
 
     /// The keys of a provider. When `kid` is given and none of the known keys has it, newer ones are
@@ -176,9 +192,10 @@ impl KeySets {
         &self,
         provider: &OidcProvider,
         kid: Option<&str>,
+        patience: Patience,
         now: Timestamp,
     ) -> Result<Keys, KeysFault> {
-        self.obtain(provider, kid.map_or(Need::Any, Need::Key), now).await
+        self.obtain(provider, kid.map_or(Need::Any, Need::Key), patience, now).await
     }
 
     /// Newer keys than those, for a token that says not which key it wants and that none of them
@@ -190,15 +207,17 @@ impl KeySets {
         &self,
         provider: &OidcProvider,
         than: KeySetGeneration,
+        patience: Patience,
         now: Timestamp,
     ) -> Result<Keys, KeysFault> {
-        self.obtain(provider, Need::NewerThan(than), now).await
+        self.obtain(provider, Need::NewerThan(than), patience, now).await
     }
 
     async fn obtain(
         &self,
         provider: &OidcProvider,
         need: Need<'_>,
+        patience: Patience,
         now: Timestamp,
     ) -> Result<Keys, KeysFault> {
         if let Some(keys) = &provider.settings.keys {
@@ -221,15 +240,19 @@ impl KeySets {
                     return Ok(keys);
                 }
                 Plan::Fail(fault) => return Err(fault),
-                Plan::Wait | Plan::Seek => match inner.begin(provider, kept.as_ref(), seeks) {
-                    Ok(landed) => return outcome(landed, kept.as_deref(), now).await,
-                    // One has ended meanwhile.
-                    Err(NoFlight::Overtaken) => {}
-                    Err(NoFlight::Busy) => {
-                        let usable = kept.as_ref().and_then(|kept| kept.usable(now));
-                        return usable.cloned().ok_or_else(busy);
-                    }
-                },
+                Plan::Wait | Plan::Seek => {
+                    let landed = match inner.begin(provider, kept.as_ref(), seeks) {
+                        Ok(landed) => landed,
+                        // One has ended meanwhile.
+                        Err(NoFlight::Overtaken) => continue,
+                        Err(NoFlight::Busy) => return at_hand(kept.as_deref(), now),
+                    };
+                    // Given back when the caller gives up, too.
+                    let Some(_waiting) = inner.waiting(provider, patience) else {
+                        return at_hand(kept.as_deref(), now);
+                    };
+                    return outcome(landed, kept.as_deref(), now).await;
+                }
             }
         }
     }
@@ -306,13 +329,18 @@ async fn outcome(
         Err(_) => None,
     };
     let Some(kept) = landed else {
-        return before.and_then(|kept| kept.usable(now)).cloned().ok_or_else(busy);
+        return at_hand(before, now);
     };
     match (kept.usable(now), &kept.fault) {
         (Some(keys), _) => Ok(keys.clone()),
         (None, Some(fault)) => Err(fault.clone()),
         (None, None) => Err(busy()),
     }
+}
+
+/// What there is for whoever waits for no fetch: the last good keys.
+fn at_hand(kept: Option<&Kept>, now: Timestamp) -> Result<Keys, KeysFault> {
+    kept.and_then(|kept| kept.usable(now)).cloned().ok_or_else(busy)
 }
 
 fn busy() -> KeysFault {
@@ -336,6 +364,14 @@ impl Inner {
         let fits = kept.provider >= generation || kept.trust == Trust::of(provider);
         let holds = kept.trusted.is_none_or(|trusted| trusted == self.fetch.trusted());
         (fits && holds).then_some(kept)
+    }
+
+    /// A place among those who wait, if the caller may.
+    fn waiting(&self, provider: &OidcProvider, patience: Patience) -> Option<Waiting> {
+        match patience {
+            Patience::Usual => self.waiters.admit(provider.account, provider.id),
+            Patience::None => None,
+        }
     }
 
     /// Begins a fetch, or joins the one that is under way, if what is known is still `seen`.

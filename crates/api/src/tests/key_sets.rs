@@ -16,7 +16,9 @@ use tokio::time::Instant;
 
 use super::world::{ACCOUNT, World, noted};
 use crate::federation::scripted::{Answer, Scripted};
-use crate::federation::{Keys, KeysFault, MAX_ALL_OF_ONE, MAX_FLIGHTS_OF_ONE};
+use crate::federation::{
+    Keys, KeysFault, MAX_ALL_OF_ONE, MAX_FLIGHTS_OF_ONE, MAX_WAITING_FOR_ONE, Patience,
+};
 use crate::{Code, Fault, FetchFault};
 
 const ISSUER: &str = "https://idp.example/a";
@@ -97,11 +99,26 @@ impl Set {
 
     async fn keys_of(&self, issuer: &str, kid: Option<&str>) -> Result<Keys, KeysFault> {
         let provider = self.provider(issuer).await;
-        self.world.app.key_sets.keys(&provider, kid, self.world.now()).await
+        self.keys_for(&provider, kid, Patience::Usual).await
+    }
+
+    async fn keys_for(
+        &self,
+        provider: &OidcProvider,
+        kid: Option<&str>,
+        patience: Patience,
+    ) -> Result<Keys, KeysFault> {
+        self.world.app.key_sets.keys(provider, kid, patience, self.world.now()).await
     }
 
     async fn keys(&self, kid: Option<&str>) -> Result<Keys, KeysFault> {
         self.keys_of(ISSUER, kid).await
+    }
+
+    /// Newer keys than those, for a token that names none.
+    async fn newer(&self, provider: &OidcProvider, than: &Keys) -> Result<Keys, KeysFault> {
+        let (key_sets, now) = (&self.world.app.key_sets, self.world.now());
+        key_sets.newer(provider, than.generation, Patience::Usual, now).await
     }
 
     /// Which keys there are, by [`jwks`].
@@ -177,7 +194,7 @@ async fn many_who_need_them_wait_for_one_fetch() {
     let gate = Arc::new(Semaphore::new(0));
     let held = Answer::Held(Arc::clone(&gate), jwks("one").into());
     set.fetch.answer(&format!("{ISSUER}/keys"), held);
-    let waiting = beside(&set, ISSUER, 50);
+    let waiting = beside(&set, ISSUER, MAX_WAITING_FOR_ONE);
     set.settle().await;
     assert_eq!(set.asked(), (1, 1));
     // Another issuer is not held up.
@@ -189,8 +206,71 @@ async fn many_who_need_them_wait_for_one_fetch() {
     assert_eq!(began.elapsed(), Duration::ZERO);
     gate.add_permits(1);
     let all = waiting.join_all().await;
-    assert!(all.len() == 50 && all.iter().all(Result::is_ok));
+    assert!(all.len() == MAX_WAITING_FOR_ONE && all.iter().all(Result::is_ok));
     assert_eq!(set.asked(), (1, 1));
+}
+
+/// Callers of a provider that says nothing are answered at once when too many wait for it, and hold up
+/// nobody else.
+#[tokio::test(start_paused = true)]
+async fn few_wait_for_a_provider_that_says_nothing() {
+    let set = Arc::new(Set::new().await);
+    set.fetch.answer(&discovery_url(ISSUER), Answer::Silence);
+    let began = Instant::now();
+    let mut waiting = beside(&set, ISSUER, 100);
+    let mut refused = 0;
+    set.settle().await;
+    while let Some(ended) = waiting.try_join_next() {
+        let fault = ended.unwrap().unwrap_err();
+        assert_eq!(fault, busy());
+        assert_eq!(Fault::from(&fault).code(), Code::IDPCommunicationError);
+        refused += 1;
+    }
+    assert_eq!(refused, 100 - MAX_WAITING_FOR_ONE);
+    // That of another account waits, and has its keys as soon as they are there.
+    const OTHER: &str = "https://other.example";
+    set.fetch.provider(OTHER, &jwks("other"));
+    let mut other = (*set.register(OTHER, 2).await).clone();
+    other.account = AccountId::parse("210987654321").unwrap();
+    let gate = Arc::new(Semaphore::new(0));
+    let held = Answer::Held(Arc::clone(&gate), jwks("other").into());
+    set.fetch.answer(&format!("{OTHER}/keys"), held);
+    let others = tokio::spawn({
+        let set = Arc::clone(&set);
+        async move { set.keys_for(&other, None, Patience::Usual).await }
+    });
+    set.settle().await;
+    assert!(!others.is_finished());
+    gate.add_permits(1);
+    assert!(others.await.unwrap().unwrap().set.has("other"));
+    assert_eq!(began.elapsed(), Duration::ZERO);
+    // Who is gone has left his place to another.
+    waiting.shutdown().await;
+    assert_eq!(began.elapsed(), Duration::ZERO);
+    let waiting = beside(&set, ISSUER, MAX_WAITING_FOR_ONE).join_all().await;
+    assert_eq!(began.elapsed(), Duration::from_secs(5));
+    assert_eq!(count(&waiting, &FetchFault::TooSlow), MAX_WAITING_FOR_ONE);
+    assert_eq!(set.asked(), (1, 0));
+}
+
+/// Who may not wait has the last good keys, or none; and the next one finds what was fetched.
+#[tokio::test(start_paused = true)]
+async fn who_does_not_wait_has_what_is_there() {
+    let set = Set::new().await;
+    let provider = set.provider(ISSUER).await;
+    assert_eq!(set.keys_for(&provider, None, Patience::None).await.unwrap_err(), busy());
+    set.settle().await;
+    assert!(set.keys_for(&provider, None, Patience::None).await.unwrap().set.has("one"));
+    set.up("two");
+    set.world.pass(1_800);
+    assert!(set.keys_for(&provider, None, Patience::None).await.unwrap().set.has("one"));
+    set.settle().await;
+    assert!(set.keys_for(&provider, None, Patience::None).await.unwrap().set.has("two"));
+    assert_eq!(set.asked(), (2, 2));
+}
+
+fn busy() -> KeysFault {
+    KeysFault::Fetch { what: "the keys", fault: FetchFault::Busy }
 }
 
 #[tokio::test(start_paused = true)]
@@ -274,11 +354,10 @@ async fn a_key_that_is_not_known_is_fetched_but_not_often() {
     // A token that names no key.
     set.up("three");
     let provider = set.provider(ISSUER).await;
-    let key_sets = &set.world.app.key_sets;
-    let newer = key_sets.newer(&provider, rotated.generation, set.world.now()).await.unwrap();
+    let newer = set.newer(&provider, &rotated).await.unwrap();
     assert_eq!(newer.generation, rotated.generation);
     set.world.pass(30);
-    let newer = key_sets.newer(&provider, rotated.generation, set.world.now()).await.unwrap();
+    let newer = set.newer(&provider, &rotated).await.unwrap();
     assert!(newer.set.has("three") && newer.generation != rotated.generation);
     assert_eq!(set.asked(), (4, 4));
 }
@@ -395,7 +474,7 @@ async fn a_provider_that_is_changed_keeps_its_keys_when_its_trust_stays() {
     assert_eq!(set.kid().await, "two");
     assert_eq!(set.fetch.asked().last().unwrap().thumbprints, other);
     // Who looked the provider up before it was changed gets the newer keys.
-    let late = set.world.app.key_sets.keys(&before, None, set.world.now()).await.unwrap();
+    let late = set.keys_for(&before, None, Patience::Usual).await.unwrap();
     assert!(late.set.has("two"));
     let asked = set.asked();
     set.keys(None).await.unwrap();
@@ -427,8 +506,7 @@ async fn call(
     let provider = set.register(&issuer, 100 + u8::try_from(number).unwrap()).await;
     set.fetch.answer(&discovery_url(&issuer), answer);
     let set = Arc::clone(set);
-    waiting
-        .spawn(async move { set.world.app.key_sets.keys(&provider, None, set.world.now()).await });
+    waiting.spawn(async move { set.keys_for(&provider, None, Patience::Usual).await });
     tokio::task::yield_now().await;
 }
 

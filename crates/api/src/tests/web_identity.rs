@@ -2,15 +2,16 @@
 
 use std::sync::{Arc, LazyLock};
 
-use daypass_federation::oidc::Algorithm;
+use daypass_federation::oidc::{Algorithm, discovery_url};
 use daypass_federation::testing::{SigningKey, claims, jwks};
 use daypass_sigv4::Credentials;
 use http::Method;
 use serde_json::{Value, json};
+use tokio::time::{Duration, Instant};
 
 use super::world::{ACCOUNT, Answer, World, encode, statement};
 use crate::authenticate::{Proof, authenticate};
-use crate::federation::scripted::Scripted;
+use crate::federation::scripted::{Answer as Fetched, Scripted};
 use crate::identify::{header_pairs, identify};
 use crate::rate_limits::Limits;
 use crate::refusal_log::logged_cause;
@@ -894,6 +895,45 @@ async fn bad_tokens_count_for_their_address() {
     }
     web.world.send(from(near, &forged)).await.refused(400, "Throttling", "Rate exceeded");
     web.world.send(from(near, &good)).await.ok();
+}
+
+/// Neither an address that has nothing left makes the server wait for keys, nor a request that holds
+/// what there is less of than of callers who may wait.
+#[tokio::test(start_paused = true)]
+async fn who_is_over_every_limit_or_too_large_waits_for_no_keys() {
+    let mut web = Web::new().await;
+    let address = crate::RateLimit::new(1, 2);
+    let limits = crate::RateLimits { principal: None, account: None, address };
+    web.world.app.limits = Limits::new(limits);
+    let silent = "https://silent.example";
+    web.register(silent, APP).await;
+    let token = KEY.token(&claims(silent, SUBJECT, APP, web.world.now()));
+    let from = |last: u8, more: &[(&str, &str)]| {
+        let mut request = web.request(&token, more);
+        request.source_is_shared = false;
+        request.source_ip = std::net::IpAddr::from([192, 0, 2, last]);
+        request
+    };
+    // The failures of the address, and those of the provider from there.
+    for number in 0..4 {
+        let answer = web.world.send(from(1, &[])).await;
+        assert_eq!(answer.text("Code"), Some("IDPCommunicationError"), "{number}");
+    }
+    let asked = || web.fetch.count(&discovery_url(silent));
+    assert_eq!(asked(), 1);
+    web.fetch.answer(&discovery_url(silent), Fetched::Silence);
+    // As if nothing had been fetched yet.
+    web.fetch.distrust();
+    let began = Instant::now();
+    web.world.send(from(1, &[])).await.refused(400, "Throttling", "Rate exceeded");
+    let junk = "x".repeat(Received::KEPT_BODY);
+    let answer = web.world.send(from(2, &[("Junk", &junk)])).await;
+    assert_eq!(answer.text("Code"), Some("IDPCommunicationError"), "{}", answer.body);
+    assert_eq!(began.elapsed(), Duration::ZERO);
+    // The fetch began all the same, for others.
+    let answer = web.world.send(from(3, &[])).await;
+    assert_eq!(answer.text("Code"), Some("InvalidIdentityToken"), "{}", answer.body);
+    assert_eq!((began.elapsed(), asked()), (Duration::from_secs(5), 2));
 }
 
 /// Whoever is refused uses up nothing of the account, and whoever is let in is within its limit.
