@@ -35,7 +35,7 @@ use thiserror::Error;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use self::flights::{Flights, Flown, Landed};
+use self::flights::{Flights, Flown, Landed, Pace};
 #[cfg(test)]
 pub(crate) use self::flights::{MAX_ALL_OF_ONE, MAX_FLIGHTS_OF_ONE};
 use self::plan::{Need, Plan, plan};
@@ -395,7 +395,8 @@ impl Inner {
             return Err(NoFlight::Overtaken);
         }
         let (landing, landed) = watch::channel(None);
-        let turn = flights.queue(flown, provider.account, landed.clone(), now);
+        let pace = known.map_or(Pace::Usual, |known| plan::pace(&known, now));
+        let turn = flights.queue(flown, provider.account, pace, landed.clone());
         let turn = turn.ok_or(NoFlight::Busy)?;
         drop(flights);
         let order = Order::of(provider);
@@ -439,10 +440,7 @@ impl Inner {
         let fetched = match fetched {
             Ok(fetched) => fetched,
             Err(_) if !has_fair_time => return None,
-            Err(_) => {
-                self.flights().note_slow(order.account, tried);
-                Err(KeysFault::Fetch { what: "the keys", fault: FetchFault::TooSlow })
-            }
+            Err(_) => Err(KeysFault::Fetch { what: "the keys", fault: FetchFault::TooSlow }),
         };
         let sought = if seeks { Some(tried) } else { last.as_ref().and_then(|last| last.sought) };
         let used_s = last.as_ref().map_or(tried.as_second(), |last| last.used_s());
@@ -527,8 +525,7 @@ struct UnderWay {
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        let now = self.inner.clock.now();
-        self.inner.flights().end(self.flown, now);
+        self.inner.flights().end(self.flown);
     }
 }
 

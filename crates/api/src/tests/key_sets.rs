@@ -495,6 +495,11 @@ async fn keys_that_an_operator_gave_are_never_fetched() {
     assert!(set.fetch.asked().is_empty());
 }
 
+/// The issuer of that [`call`].
+fn slow(number: usize) -> String {
+    format!("https://slow{number}.example")
+}
+
 /// A call for the keys of a provider that is registered for it, beside the test.
 async fn call(
     set: &Arc<Set>,
@@ -502,7 +507,7 @@ async fn call(
     number: usize,
     answer: Answer,
 ) {
-    let issuer = format!("https://slow{number}.example");
+    let issuer = slow(number);
     let provider = set.register(&issuer, 100 + u8::try_from(number).unwrap()).await;
     set.fetch.answer(&discovery_url(&issuer), answer);
     let set = Arc::clone(set);
@@ -540,6 +545,47 @@ async fn fetches_under_way_are_bounded() {
     assert_eq!(count(&ended, &FetchFault::Busy), busy);
     // They have ended, and left nothing behind that would count.
     assert_eq!(set.kid().await, "one");
+}
+
+/// Providers that took all their time hold up none of their account's others when they are asked again.
+#[tokio::test(start_paused = true)]
+async fn slow_providers_do_not_slow_the_others_of_their_account() {
+    let set = Arc::new(Set::new().await);
+    let mut waiting = JoinSet::new();
+    for number in 0..MAX_FLIGHTS_OF_ONE {
+        call(&set, &mut waiting, number, Answer::Silence).await;
+    }
+    let ended = waiting.join_all().await;
+    assert_eq!(count(&ended, &FetchFault::TooSlow), MAX_FLIGHTS_OF_ONE);
+    set.world.pass(10);
+    let (began, asked) = (Instant::now(), set.fetch.asked().len());
+    let mut waiting = JoinSet::new();
+    for number in 0..MAX_FLIGHTS_OF_ONE {
+        let set = Arc::clone(&set);
+        waiting.spawn(async move { set.keys_of(&slow(number), None).await });
+    }
+    set.settle().await;
+    assert_eq!(set.fetch.asked().len(), asked + 4, "they are tried again, a few at a time");
+    // As many as are left of the share, all at once, and none of them waits.
+    let issuers: Vec<String> = (0..12).map(|one| format!("https://cold{one}.example")).collect();
+    let gate = Arc::new(Semaphore::new(0));
+    let mut cold = JoinSet::new();
+    for (issuer, id) in issuers.into_iter().zip(200..) {
+        set.fetch.provider(&issuer, &jwks("cold"));
+        let held = Answer::Held(Arc::clone(&gate), jwks("cold").into());
+        set.fetch.answer(&format!("{issuer}/keys"), held);
+        set.register(&issuer, id).await;
+        let set = Arc::clone(&set);
+        cold.spawn(async move { set.keys_of(&issuer, None).await });
+    }
+    set.settle().await;
+    assert_eq!(set.fetch.asked().len(), asked + 4 + 2 * 12);
+    gate.add_permits(12);
+    assert!(cold.join_all().await.iter().all(Result::is_ok));
+    assert_eq!(began.elapsed(), Duration::ZERO);
+    let ended = waiting.join_all().await;
+    assert_eq!(count(&ended, &FetchFault::TooSlow), 4);
+    assert_eq!(began.elapsed(), Duration::from_secs(5));
 }
 
 /// Who finds no place waits for one, and is not refused.

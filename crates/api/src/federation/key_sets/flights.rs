@@ -1,9 +1,9 @@
 //! Fetches under way, and those that wait for their turn.
 //!
 //! For each provider there is one at most. They begin in the order in which they were asked for, but
-//! no account has more than its share under way, which is small for one whose providers have not
-//! answered of late: what it waits for holds up nobody else. How many may wait is bounded as well,
-//! for each account and together.
+//! no account has more than its share under way: what it waits for holds up nobody else. Providers
+//! that took all their time of late have a small part of the share of their account, so that they do
+//! not hold up its others either. How many may wait is bounded as well, for each account and together.
 //!
 //! Fetches of several accounts are never one, not even for the same issuer under the same trust. It
 //! would be another account's share of places, of name lookups and of time that decides whether a
@@ -15,26 +15,35 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use daypass_names::{AccountId, UniqueId};
-use jiff::Timestamp;
 use tokio::sync::{oneshot, watch};
 
 use super::Kept;
-use super::plan::distance;
 
 /// Most fetches under way, and most of one account.
 const MAX_FLIGHTS: usize = 128;
 pub(crate) const MAX_FLIGHTS_OF_ONE: usize = 16;
 
-/// Most of an account of which one took all its time in the last so many seconds.
-const MAX_FLIGHTS_OF_SLOW_ONE: usize = 4;
-const SLOW_S: u64 = 60;
+/// Most under way of one account for providers whose last fetch took all its time: the others have
+/// the rest, whatever these do.
+const MAX_SLOW_FLIGHTS_OF_ONE: usize = 4;
 
 /// Most that are under way or wait, and most of one account.
 const MAX_ALL: usize = 1_024;
 pub(crate) const MAX_ALL_OF_ONE: usize = 32;
+/// Most of these for such providers: there is room for the others in the queue, too.
+const MAX_SLOW_OF_ONE: usize = 16;
 
 /// For what a fetch is: a provider's unique id and generation.
 pub(super) type Flown = (UniqueId, u64);
+
+/// How the last fetch for a provider went.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Pace {
+    /// It ended in time, or there was none.
+    Usual,
+    /// It took all its time.
+    Slow,
+}
 
 /// What a fetch left behind, once it has ended.
 pub(super) type Landed = watch::Receiver<Option<Arc<Kept>>>;
@@ -47,12 +56,11 @@ pub(super) type Turn = oneshot::Receiver<()>;
 pub(super) struct Flights {
     all: HashMap<Flown, Flight>,
     newest: u64,
-    /// Accounts of which a fetch took all its time, and when that was last.
-    slow: HashMap<AccountId, Timestamp>,
 }
 
 struct Flight {
     account: AccountId,
+    pace: Pace,
     /// In which order they were asked for.
     number: u64,
     landed: Landed,
@@ -71,78 +79,84 @@ impl Flights {
         &mut self,
         flown: Flown,
         account: AccountId,
+        pace: Pace,
         landed: Landed,
-        now: Timestamp,
     ) -> Option<Turn> {
-        let of_one = self.all.values().filter(|flight| flight.account == account).count();
-        if self.all.len() >= MAX_ALL || of_one >= MAX_ALL_OF_ONE {
+        let mut of_one = Counts::default();
+        for flight in self.all.values().filter(|flight| flight.account == account) {
+            of_one.add(flight.pace);
+        }
+        if self.all.len() >= MAX_ALL || !of_one.has_room(pace, MAX_ALL_OF_ONE, MAX_SLOW_OF_ONE) {
             return None;
         }
         self.newest = self.newest.wrapping_add(1);
         let (sender, turn) = oneshot::channel();
-        let flight = Flight { account, number: self.newest, landed, turn: Some(sender) };
+        let flight = Flight { account, pace, number: self.newest, landed, turn: Some(sender) };
         self.all.insert(flown, flight);
-        self.call(now);
+        self.call();
         Some(turn)
     }
 
     /// One has ended, or waits no longer.
-    pub(super) fn end(&mut self, flown: Flown, now: Timestamp) {
+    pub(super) fn end(&mut self, flown: Flown) {
         self.all.remove(&flown);
-        self.call(now);
-    }
-
-    /// A fetch of that account took all its time.
-    pub(super) fn note_slow(&mut self, account: AccountId, now: Timestamp) {
-        self.slow.retain(|_, since| distance(*since, now) < SLOW_S);
-        self.slow.insert(account, now);
+        self.call();
     }
 
     /// Lets those begin whose turn it is.
-    fn call(&mut self, now: Timestamp) {
-        let mut by_account = HashMap::<AccountId, usize>::new();
+    fn call(&mut self) {
+        let mut by_account = HashMap::<AccountId, Counts>::new();
         let mut waiting = Vec::new();
         for (flown, flight) in &self.all {
             match flight.turn {
                 Some(_) => waiting.push((flight.number, *flown)),
-                None => *by_account.entry(flight.account).or_default() += 1,
+                None => by_account.entry(flight.account).or_default().add(flight.pace),
             }
         }
-        let mut under_way: usize = by_account.values().sum();
+        let mut under_way: usize = by_account.values().map(|counts| counts.all).sum();
         waiting.sort_unstable_by_key(|(number, _)| *number);
         for (_, flown) in waiting {
             if under_way >= MAX_FLIGHTS {
                 return;
             }
             let Some(flight) = self.all.get_mut(&flown) else { continue };
-            let slow = self.slow.get(&flight.account);
-            let share = match slow.is_some_and(|since| distance(*since, now) < SLOW_S) {
-                true => MAX_FLIGHTS_OF_SLOW_ONE,
-                false => MAX_FLIGHTS_OF_ONE,
-            };
             let of_one = by_account.entry(flight.account).or_default();
-            if *of_one >= share {
+            if !of_one.has_room(flight.pace, MAX_FLIGHTS_OF_ONE, MAX_SLOW_FLIGHTS_OF_ONE) {
                 continue;
             }
             // One that waits no longer is about to be taken out.
             if flight.turn.take().is_some_and(|turn| turn.send(()).is_ok()) {
-                *of_one += 1;
+                of_one.add(flight.pace);
                 under_way += 1;
             }
         }
     }
 }
 
+/// How many there are of one account.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    all: usize,
+    slow: usize,
+}
+
+impl Counts {
+    fn add(&mut self, pace: Pace) {
+        self.all += 1;
+        self.slow += usize::from(pace == Pace::Slow);
+    }
+
+    /// Whether there may be one more, of so many at most and so many slow ones among them.
+    fn has_room(self, pace: Pace, most: usize, most_slow: usize) -> bool {
+        self.all < most && (pace == Pace::Usual || self.slow < most_slow)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use daypass_names::UniqueIdKind;
-    use jiff::SignedDuration;
 
     use super::*;
-
-    fn now() -> Timestamp {
-        "2026-01-02T03:04:05.678Z".parse().unwrap()
-    }
 
     fn account(number: usize) -> AccountId {
         AccountId::parse(&format!("{number:012}")).unwrap()
@@ -158,6 +172,10 @@ mod tests {
     impl Queue {
         /// Asks for some of an account; how many were taken.
         fn ask(&mut self, number: usize, times: usize) -> usize {
+            self.ask_for(Pace::Usual, number, times)
+        }
+
+        fn ask_for(&mut self, pace: Pace, number: usize, times: usize) -> usize {
             let before = self.asked.len();
             for _ in 0..times {
                 let next = u64::try_from(self.asked.len()).unwrap();
@@ -165,7 +183,7 @@ mod tests {
                 bytes[..8].copy_from_slice(&next.to_be_bytes());
                 let id = UniqueId::from_random(UniqueIdKind::OidcProvider, bytes);
                 let (_, landed) = watch::channel(None);
-                let turn = self.flights.queue((id, next), account(number), landed, now());
+                let turn = self.flights.queue((id, next), account(number), pace, landed);
                 self.asked.extend(turn.map(|turn| ((id, next), turn)));
             }
             self.asked.len() - before
@@ -181,7 +199,7 @@ mod tests {
 
         fn end(&mut self, place: usize) {
             let (flown, _) = self.asked[place];
-            self.flights.end(flown, now());
+            self.flights.end(flown);
         }
     }
 
@@ -224,18 +242,26 @@ mod tests {
         assert_eq!(all, MAX_ALL - MAX_FLIGHTS);
     }
 
-    /// Whose providers say nothing has a small share until they answer again.
+    /// Providers that say nothing have a small part of the share of their account, and leave the rest
+    /// to its others.
     #[test]
-    fn a_slow_account_has_a_small_share() {
+    fn slow_providers_have_a_small_share_of_their_account() {
         let mut queue = Queue::default();
-        let ago = |seconds| now() - SignedDuration::from_secs(seconds);
-        queue.flights.note_slow(account(1), ago(59));
-        queue.flights.note_slow(account(2), ago(60));
-        queue.ask(1, MAX_FLIGHTS_OF_ONE);
-        assert_eq!(queue.called().len(), MAX_FLIGHTS_OF_SLOW_ONE);
+        assert_eq!(queue.ask_for(Pace::Slow, 1, MAX_SLOW_OF_ONE + 5), MAX_SLOW_OF_ONE);
+        let slow = MAX_SLOW_FLIGHTS_OF_ONE;
+        assert_eq!(queue.called(), (0..slow).collect::<Vec<_>>());
+        let rest = MAX_ALL_OF_ONE - MAX_SLOW_OF_ONE;
+        assert_eq!(queue.ask(1, MAX_ALL_OF_ONE), rest);
+        let first = MAX_SLOW_OF_ONE;
+        let others: Vec<_> = (first..first + MAX_FLIGHTS_OF_ONE - slow).collect();
+        assert_eq!(queue.called(), others);
+        // The turn of the next slow one comes when one of them has ended, and not with another.
+        queue.end(others[0]);
+        assert_eq!(queue.called(), [others.len() + first]);
+        queue.end(0);
+        assert_eq!(queue.called(), [slow]);
+        // Where none is slow, the others have the whole share.
         queue.ask(2, MAX_FLIGHTS_OF_ONE);
         assert_eq!(queue.called().len(), MAX_FLIGHTS_OF_ONE);
-        queue.flights.note_slow(account(3), now());
-        assert_eq!(queue.flights.slow.len(), 2, "what is over is forgotten");
     }
 }

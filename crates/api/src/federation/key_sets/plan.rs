@@ -2,7 +2,9 @@
 
 use jiff::Timestamp;
 
+use super::flights::Pace;
 use super::{Good, Kept, KeySetGeneration, Keys, KeysFault};
+use crate::FetchFault;
 
 /// For so many seconds keys are fresh, or for fewer if the provider says so with `Cache-Control:
 /// max-age` (RFC 9111), but not for less than the latter: it is we who pay for the fetches.
@@ -20,7 +22,7 @@ const UNKNOWN_KEY_S: u64 = 30;
 /// After a fetch that failed, none is made for so many seconds.
 const PAUSE_S: u64 = 10;
 /// For so many seconds after one that failed, a provider counts as down: nobody waits for it who has
-/// keys to go on with.
+/// keys to go on with. One that did not answer in time counts as slow for as long.
 const DOWN_S: u64 = 5 * 60;
 
 /// For so many seconds after their last use keys are renewed by themselves, so that the first call
@@ -110,6 +112,18 @@ pub(super) fn due(kept: &Kept, now: Timestamp) -> Option<u64> {
     is_due.then_some(age)
 }
 
+/// How the last fetch for a provider went, unless that says nothing of the next one any more.
+pub(super) fn pace(kept: &Kept, now: Timestamp) -> Pace {
+    match &kept.fault {
+        Some(KeysFault::Fetch { fault: FetchFault::TooSlow, .. })
+            if distance(kept.tried, now) < DOWN_S =>
+        {
+            Pace::Slow
+        }
+        _ => Pace::Usual,
+    }
+}
+
 impl Kept {
     /// The last keys that were fetched, unless they are too old for anything.
     pub(super) fn usable(&self, now: Timestamp) -> Option<&Keys> {
@@ -140,7 +154,6 @@ mod tests {
 
     use super::super::Trust;
     use super::*;
-    use crate::FetchFault;
 
     /// The key of RFC 7517, appendix A.1.
     const KEYS: &str = r#"{"keys":[{"kty":"EC","crv":"P-256","kid":"known",
@@ -300,6 +313,23 @@ mod tests {
             let mut kept = kept(Some(age), age, false);
             kept.good.as_mut().unwrap().fresh_s = 300;
             check(Some(&kept), Need::Any, want);
+        }
+    }
+
+    /// Only a provider that did not answer in time is slow, and not for ever.
+    #[test]
+    fn who_took_all_the_time_is_slow_for_a_while() {
+        let too_slow = KeysFault::Fetch { what: "the keys", fault: FetchFault::TooSlow };
+        let down = KeysFault::Fetch { what: "the keys", fault: FetchFault::Status(503) };
+        for (fault, tried, want) in [
+            (None, 0, Pace::Usual),
+            (Some(&down), 0, Pace::Usual),
+            (Some(&too_slow), 0, Pace::Slow),
+            (Some(&too_slow), 299, Pace::Slow),
+            (Some(&too_slow), 300, Pace::Usual),
+        ] {
+            let kept = Kept { fault: fault.cloned(), ..kept(None, tried, false) };
+            assert_eq!(pace(&kept, now()), want, "{fault:?} {tried}");
         }
     }
 
