@@ -182,12 +182,14 @@ impl KeySets {
     }
 
     /// The keys of a provider. When `kid` is given and none of the known keys has it, newer ones are
-    /// asked for, but not often; the keys that come back may still not have it.
+    /// asked for, but not often; the keys that come back may still not have it, unless newer ones were
+    /// due and could not be had.
     ///
     /// Nothing waits here, and nothing is fetched, while the keys are known and fresh.
     ///
     /// # Errors
-    /// [`KeysFault`], when there are none that may be used.
+    /// [`KeysFault`], when there are none that may be used, or when a fetch for newer ones has failed
+    /// that might have had the key: that is not the token's fault.
     pub(crate) async fn keys(
         &self,
         provider: &OidcProvider,
@@ -245,13 +247,13 @@ impl KeySets {
                         Ok(landed) => landed,
                         // One has ended meanwhile.
                         Err(NoFlight::Overtaken) => continue,
-                        Err(NoFlight::Busy) => return at_hand(kept.as_deref(), now),
+                        Err(NoFlight::Busy) => return at_hand(kept.as_deref(), need, now),
                     };
                     // Given back when the caller gives up, too.
                     let Some(_waiting) = inner.waiting(provider, patience) else {
-                        return at_hand(kept.as_deref(), now);
+                        return at_hand(kept.as_deref(), need, now);
                     };
-                    return outcome(landed, kept.as_deref(), now).await;
+                    return outcome(landed, kept.as_deref(), need, now).await;
                 }
             }
         }
@@ -317,11 +319,13 @@ impl KeySets {
     }
 }
 
-/// What came of a fetch: the keys, or the last good ones, or why there are none. One that never began,
-/// or was cut short as at the end of the process, leaves what was known before.
+/// What came of a fetch: the keys, or the last good ones if they have what is needed, or why there are
+/// none. One that never began, or was cut short as at the end of the process, leaves what was known
+/// before.
 async fn outcome(
     mut landed: Landed,
     before: Option<&Kept>,
+    need: Need<'_>,
     now: Timestamp,
 ) -> Result<Keys, KeysFault> {
     let landed = match landed.wait_for(Option::is_some).await {
@@ -329,18 +333,21 @@ async fn outcome(
         Err(_) => None,
     };
     let Some(kept) = landed else {
-        return at_hand(before, now);
+        return at_hand(before, need, now);
     };
     match (kept.usable(now), &kept.fault) {
-        (Some(keys), _) => Ok(keys.clone()),
-        (None, Some(fault)) => Err(fault.clone()),
+        (Some(keys), None) => Ok(keys.clone()),
+        (Some(keys), Some(_)) if need.is_met_by(keys) => Ok(keys.clone()),
+        (_, Some(fault)) => Err(fault.clone()),
         (None, None) => Err(busy()),
     }
 }
 
-/// What there is for whoever waits for no fetch: the last good keys.
-fn at_hand(kept: Option<&Kept>, now: Timestamp) -> Result<Keys, KeysFault> {
-    kept.and_then(|kept| kept.usable(now)).cloned().ok_or_else(busy)
+/// What there is for whoever waits for no fetch that is due: the last good keys, if they have what is
+/// needed.
+fn at_hand(kept: Option<&Kept>, need: Need<'_>, now: Timestamp) -> Result<Keys, KeysFault> {
+    let keys = kept.and_then(|kept| kept.usable(now)).filter(|keys| need.is_met_by(keys));
+    keys.cloned().ok_or_else(busy)
 }
 
 fn busy() -> KeysFault {

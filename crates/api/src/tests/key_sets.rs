@@ -362,6 +362,37 @@ async fn a_key_that_is_not_known_is_fetched_but_not_often() {
     assert_eq!(set.asked(), (4, 4));
 }
 
+/// A token of a new key that cannot be had is not refused for ever, while those of the old keys are
+/// good; whether it was asked for is what counts.
+#[tokio::test(start_paused = true)]
+async fn a_key_that_cannot_be_fetched_is_told_from_one_that_there_is_not() {
+    let down = KeysFault::Fetch { what: "the discovery document", fault: FetchFault::Status(503) };
+    let set = Set::new().await;
+    let provider = set.provider(ISSUER).await;
+    let first = set.keys(None).await.unwrap();
+    set.down();
+    set.world.pass(30);
+    assert_eq!(set.keys(Some("two")).await.unwrap_err(), down);
+    assert_eq!(Fault::from(&down).code(), Code::IDPCommunicationError);
+    assert!(set.keys(Some("one")).await.unwrap().set.has("one"));
+    // Nobody is asked again so soon: as it ever was.
+    assert!(set.keys(Some("two")).await.unwrap().set.has("one"));
+    set.world.pass(30);
+    assert_eq!(set.newer(&provider, &first).await.unwrap_err(), down);
+    assert_eq!(set.asked(), (3, 1));
+    // Who does not wait for it does not know either.
+    set.up("two");
+    set.world.pass(30);
+    let hasty = |kid| set.keys_for(&provider, Some(kid), Patience::None);
+    assert!(hasty("one").await.unwrap().set.has("one"));
+    assert_eq!(hasty("two").await.unwrap_err(), busy());
+    set.settle().await;
+    assert!(hasty("two").await.unwrap().set.has("two"));
+    // The provider has answered, and has no such key.
+    set.world.pass(30);
+    assert!(!set.keys(Some("three")).await.unwrap().set.has("three"));
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_last_good_keys_outlast_an_outage() {
     let set = Set::new().await;
@@ -428,7 +459,8 @@ async fn documents_that_are_not_to_be_used_are_faults() {
         set.keys(None).await.unwrap();
         set.fetch.answer(url, Answer::Document(Bytes::from(document.clone())));
         set.world.pass(30);
-        assert!(set.keys(Some("two")).await.unwrap().set.has("one"), "{document}");
+        assert_eq!(set.keys(Some("two")).await.unwrap_err(), fault, "{document}");
+        assert!(set.keys(Some("one")).await.unwrap().set.has("one"), "{document}");
     }
     // A provider that has taken back all its keys has none.
     let set = Set::new().await;

@@ -15,7 +15,7 @@ use crate::federation::scripted::{Answer as Fetched, Scripted};
 use crate::identify::{header_pairs, identify};
 use crate::rate_limits::Limits;
 use crate::refusal_log::logged_cause;
-use crate::{Code, Received};
+use crate::{Code, FetchFault, Received};
 
 pub(super) const ISSUER: &str = "https://idp.example/a";
 const APP: &str = "app";
@@ -794,6 +794,14 @@ async fn a_provider_that_is_down_is_told_from_a_bad_token() {
     let web = Web::new().await;
     let answer = web.assume(&web.token_of_one_that_is_down().await, &[]).await;
     assert_eq!((answer.status, answer.text("Code")), (400, Some("IDPCommunicationError")));
+    // Also when it is down just as it has changed its key, and old tokens are as good as ever.
+    web.assume(&web.token(json!({})), &[]).await.ok();
+    web.fetch.answer(&discovery_url(ISSUER), Fetched::Fault(FetchFault::Status(503)));
+    web.world.pass(30);
+    let next = SigningKey::generate(Algorithm::Es256, "two");
+    let answer = web.assume(&next.token(&web.claims()), &[]).await;
+    assert_eq!((answer.status, answer.text("Code")), (400, Some("IDPCommunicationError")));
+    web.assume(&web.token(json!({})), &[]).await.ok();
 }
 
 async fn session(web: &Web, subject: &str) -> Credentials {

@@ -56,7 +56,7 @@ pub(super) enum Need<'a> {
 }
 
 impl Need<'_> {
-    fn is_met_by(self, keys: &Keys) -> bool {
+    pub(super) fn is_met_by(self, keys: &Keys) -> bool {
         match self {
             Self::Any => true,
             Self::Key(kid) => keys.set.has(kid),
