@@ -125,6 +125,41 @@ pub enum FetchFault {
     ContentType(String),
 }
 
+/// Most characters of a text in a fault: some names and a sentence. It may come from whoever was asked:
+/// what a certificate says of itself, which is told name by name, has tens of thousands.
+const MAX_TEXT: usize = 300;
+
+impl FetchFault {
+    /// The same, with texts that are fit to be logged and kept.
+    #[must_use]
+    pub(crate) fn cut_short(mut self) -> Self {
+        match &mut self {
+            Self::Forbidden { host, address: text }
+            | Self::Unreachable { host, cause: text }
+            | Self::Certificate { host, cause: text }
+            | Self::Protocol { host, cause: text } => {
+                cut(host);
+                cut(text);
+            }
+            Self::Thumbprint { host: text } | Self::ContentType(text) => cut(text),
+            Self::Busy
+            | Self::Redirect(_)
+            | Self::Status(_)
+            | Self::TooLarge(_)
+            | Self::TooSlow
+            | Self::Url(_) => {}
+        }
+        self
+    }
+}
+
+fn cut(text: &mut String) {
+    if text.chars().nth(MAX_TEXT).is_some() {
+        // A new text, which does not hold the memory of the old one.
+        *text = text.chars().take(MAX_TEXT).chain(['…']).collect();
+    }
+}
+
 /// Fetches nothing: for a deployment that is to reach nobody.
 #[derive(Clone, Copy, Debug)]
 pub struct NoFetch;
@@ -132,5 +167,29 @@ pub struct NoFetch;
 impl Fetch for NoFetch {
     fn fetch<'a>(&'a self, _: &'a FetchWanted) -> Fetching<'a> {
         Box::pin(async { Err(FetchFault::Url("nothing is fetched here")) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_of_strangers_are_cut_between_characters() {
+        let check = |text: String, want: String| {
+            let (host, cause) = (text.clone(), text.clone());
+            let fault = FetchFault::Certificate { host, cause }.cut_short();
+            let (host, cause) = (want.clone(), want.clone());
+            assert_eq!(fault, FetchFault::Certificate { host, cause });
+            let fault = FetchFault::ContentType(text).cut_short();
+            assert_eq!(fault, FetchFault::ContentType(want));
+        };
+        check(String::new(), String::new());
+        // Two bytes each, and one in front of them.
+        let text = |count| format!("a{}", "é".repeat(count));
+        check(text(MAX_TEXT - 1), text(MAX_TEXT - 1));
+        check(text(MAX_TEXT), format!("{}…", text(MAX_TEXT - 1)));
+        check(text(100_000), format!("{}…", text(MAX_TEXT - 1)));
+        assert_eq!(FetchFault::TooSlow.cut_short(), FetchFault::TooSlow);
     }
 }

@@ -484,7 +484,8 @@ impl Inner {
     }
 
     async fn fetch_keys(&self, order: &Order) -> Result<Fetched, KeysFault> {
-        let fault = |what| move |fault| KeysFault::Fetch { what, fault };
+        let fault =
+            |what| move |fault: FetchFault| KeysFault::Fetch { what, fault: fault.cut_short() };
         let wanted = order.wanted(discovery_url(order.url.as_str()), MAX_DISCOVERY);
         let found = self.fetch.fetch(&wanted).await;
         let found = found.map_err(fault("the discovery document"))?;

@@ -428,6 +428,25 @@ async fn the_last_good_keys_outlast_an_outage() {
     assert_eq!(set.keys(None).await.unwrap_err(), down);
 }
 
+/// What a certificate says of itself, for one, is as long as whoever made it likes.
+#[tokio::test(start_paused = true)]
+async fn causes_are_cut_short_before_they_are_logged_and_kept() {
+    let set = Set::new().await;
+    let cause = "not valid for name; certificate is only valid for ".repeat(2_000);
+    let fault = FetchFault::Certificate { host: "idp.example".to_owned(), cause };
+    for url in [discovery_url(ISSUER), format!("{ISSUER}/keys")] {
+        set.up("one");
+        set.fetch.answer(&url, Answer::Fault(fault.clone()));
+        // It is the one that is kept that comes again.
+        for _ in 0..2 {
+            let told = set.keys(None).await.unwrap_err().to_string();
+            assert!(told.contains("only valid for") && told.ends_with('…'), "{told}");
+            assert!(told.len() < 500, "{told}");
+        }
+        set.world.pass(10);
+    }
+}
+
 /// What the provider says instead of keys.
 #[tokio::test(start_paused = true)]
 async fn documents_that_are_not_to_be_used_are_faults() {
