@@ -121,11 +121,17 @@ impl App {
         }
         match issuers::taken(&self.settings, provider.url.clone()) {
             Ok(url) => findings.pass(Check::Provider, format!("its issuer is {url}")),
-            Err(_) => findings.fail(
-                Check::Provider,
-                "its issuer is on this machine, and the server runs without \
-                 --federation-plain-http",
-            ),
+            Err(fault) => {
+                let hint = match provider.url.is_loopback() {
+                    true => {
+                        " It is on this machine: --federation-plain-http lets it in, for tests."
+                    }
+                    false => "",
+                };
+                let url = &provider.url;
+                let told = format!("the server does not take its issuer {url}: {fault}{hint}");
+                findings.fail(Check::Provider, told);
+            }
         }
         let token = match Token::parse(text) {
             Ok(token) => token,

@@ -42,6 +42,13 @@ impl Web {
         self.world.app.directory.oidc_provider(account, &url).await.unwrap()
     }
 
+    /// A provider as it may have been registered under other settings, or before a rule.
+    async fn registered_once(&self, url: &str) -> OidcProvider {
+        let mut provider = (*self.registered().await).clone();
+        provider.url = IssuerUrl::parse_with_loopback(url).unwrap();
+        provider
+    }
+
     async fn set(&self, change: OidcSettingsChange) {
         let provider = self.registered().await;
         let directory = &self.world.app.directory;
@@ -105,6 +112,27 @@ async fn every_check_of_a_good_token_passes() {
     // Nothing was issued, and nobody's session recorded.
     assert_eq!(web.world.records().len(), before);
     web.check(&token, &[], &[], "it is that of the provider").await;
+}
+
+/// An issuer that is not taken is told in the words of who refuses it; the switch for this machine is
+/// named for those on it alone.
+#[tokio::test]
+async fn why_an_issuer_is_not_taken_is_told() {
+    let web = Web::new().await;
+    let switch = "--federation-plain-http";
+    for (url, text, is_switch_named) in [
+        ("https://keycloak", IssuerUrl::NOT_AN_ISSUER, false),
+        ("https://localhost:8443", IssuerUrl::NOT_AN_ISSUER, true),
+        ("http://127.0.0.1:8080", IssuerUrl::NOT_HTTPS, true),
+    ] {
+        let provider = web.registered_once(url).await;
+        let token = web.token(json!({"iss": url}));
+        let diagnosis = web.world.app.diagnose_web_identity(&provider, &token).await;
+        let check = diagnosis.checks.iter().find(|check| check.check == "provider").unwrap();
+        assert_eq!(check.finding, Finding::Failed);
+        assert!(check.detail.contains(text) && check.detail.contains(url), "{}", check.detail);
+        assert_eq!(check.detail.contains(switch), is_switch_named, "{}", check.detail);
+    }
 }
 
 #[tokio::test]
