@@ -342,7 +342,7 @@ fn slow_providers_slow_nobody_else() {
 #[test]
 fn a_crowd_at_a_silent_provider_holds_up_nobody() {
     const CROWD: usize = 300;
-    const WAITING: usize = 32;
+    const WAITING: usize = 64;
     let world = World::start();
     let site = Site::tls(world.authority.server());
     let one = world.trust("one", &site.issuer("one", &[&world.key]));

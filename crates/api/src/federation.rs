@@ -8,8 +8,6 @@ mod renewal;
 pub(crate) mod scripted;
 
 pub use fetch::{Fetch, FetchFault, FetchWanted, FetchedDocument, Fetching, NoFetch};
-pub(crate) use key_sets::{KeySetGeneration, KeySets, Patience};
+pub(crate) use key_sets::{KeySetGeneration, KeySets, KeysFault, Patience};
 #[cfg(test)]
-pub(crate) use key_sets::{
-    Keys, KeysFault, MAX_ALL_OF_ONE, MAX_FLIGHTS_OF_ONE, MAX_WAITING_FOR_ONE,
-};
+pub(crate) use key_sets::{Keys, MAX_ALL_OF_ONE, MAX_FLIGHTS_OF_ONE, MAX_WAITING_FOR_ONE};

@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::bearer::Bearer;
 use crate::caller::Caller;
 use crate::convert::found;
-use crate::federation::{KeySetGeneration, Patience};
+use crate::federation::{KeySetGeneration, KeysFault, Patience};
 use crate::identify::Identified;
 use crate::operation::read;
 use crate::rate_limits::{Attempt, Standing};
@@ -80,8 +80,12 @@ pub(crate) async fn bearer(
         Standing::Within | Standing::Over => patience,
     };
     let verified = verified(app, &token, &provider, patience, now).await;
-    // Waiting for a provider that does not answer costs as well.
-    let (verified, keys) = verified.map_err(not_taken)?;
+    let (verified, keys) = verified.map_err(|fault| match attempt.standing() {
+        // A fleet that starts behind one address has done nothing wrong.
+        Standing::Within if fault.is_busy() => Fault::from(&fault),
+        // Waiting for a provider that does not answer costs as well.
+        _ => not_taken(Fault::from(&fault)),
+    })?;
     let bearer = verified
         .and_then(|verified| Ok((expected(&provider, &verified, now)?, verified)))
         .map_err(|fault| not_taken(refused(&fault)));
@@ -102,16 +106,14 @@ async fn verified(
     provider: &OidcProvider,
     patience: Patience,
     now: Timestamp,
-) -> Result<(Result<VerifiedToken, TokenFault>, KeySetGeneration), Fault> {
+) -> Result<(Result<VerifiedToken, TokenFault>, KeySetGeneration), KeysFault> {
     let algorithms = provider.settings.algorithms;
-    let keys = app.key_sets.keys(provider, token.key_id(), patience, now).await;
-    let keys = keys.map_err(|fault| Fault::from(&fault))?;
+    let keys = app.key_sets.keys(provider, token.key_id(), patience, now).await?;
     let verified = verify(token, &keys.set, algorithms);
     if token.key_id().is_some() || !matches!(verified, Err(TokenFault::UnknownKey)) {
         return Ok((verified, keys.generation));
     }
-    let newer = app.key_sets.newer(provider, keys.generation, patience, now).await;
-    let newer = newer.map_err(|fault| Fault::from(&fault))?;
+    let newer = app.key_sets.newer(provider, keys.generation, patience, now).await?;
     if newer.generation == keys.generation {
         return Ok((verified, keys.generation));
     }

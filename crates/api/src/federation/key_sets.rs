@@ -350,6 +350,13 @@ fn at_hand(kept: Option<&Kept>, need: Need<'_>, now: Timestamp) -> Result<Keys, 
     keys.cloned().ok_or_else(busy)
 }
 
+impl KeysFault {
+    /// Whether it is too much that is under way, and says nothing of the provider or the token.
+    pub(crate) fn is_busy(&self) -> bool {
+        matches!(self, Self::Fetch { fault: FetchFault::Busy, .. })
+    }
+}
+
 fn busy() -> KeysFault {
     KeysFault::Fetch { what: "the keys", fault: FetchFault::Busy }
 }

@@ -81,9 +81,11 @@ pub(super) fn plan(kept: Option<&Kept>, need: Need<'_>, now: Timestamp) -> Plan 
     let keys = good.keys.clone();
     if !need.is_met_by(&keys) {
         let was_sought = kept.sought.is_some_and(|sought| distance(sought, now) < UNKNOWN_KEY_S);
-        return match was_sought || paused {
-            true => Plan::Use(keys),
-            false => Plan::Seek,
+        return match (was_sought || paused, &kept.fault) {
+            (false, _) => Plan::Seek,
+            // Newer ones may have it, and could not be had a moment ago.
+            (true, Some(fault)) => Plan::Fail(fault.clone()),
+            (true, None) => Plan::Use(keys),
         };
     }
     if age < good.fresh_s || paused {
@@ -259,14 +261,15 @@ mod tests {
     fn a_key_that_nobody_knows_is_asked_for_now_and_then() {
         let newer = Need::NewerThan(KeySetGeneration(7));
         let older = Need::NewerThan(KeySetGeneration(6));
-        for failed in [false, true] {
+        // While newer ones cannot be had, that is not the token's fault.
+        for (failed, put_off) in [(false, "use"), (true, "fail")] {
             for (good, tried, met, unmet) in [
-                (10, 10, "use", "use"),
-                (29, 29, "use", "use"),
+                (10, 10, "use", put_off),
+                (29, 29, "use", put_off),
                 (30, 30, "use", "seek"),
-                (600, 29, "use", "use"),
+                (600, 29, "use", put_off),
                 (600, 30, "use", "seek"),
-                (24 * HOUR - 1, 29, if failed { "renew" } else { "wait" }, "use"),
+                (24 * HOUR - 1, 29, if failed { "renew" } else { "wait" }, put_off),
             ] {
                 let kept = kept(Some(good), tried, failed);
                 for (need, want) in [
@@ -285,7 +288,7 @@ mod tests {
     #[test]
     fn only_fetches_for_unknown_keys_put_off_others() {
         for (tried, failed, want) in
-            [(0, false, "seek"), (29, false, "seek"), (9, true, "use"), (10, true, "seek")]
+            [(0, false, "seek"), (29, false, "seek"), (9, true, "fail"), (10, true, "seek")]
         {
             let kept = Kept { sought: None, ..kept(Some(600), tried, failed) };
             check(Some(&kept), Need::Key("new"), want);

@@ -11,11 +11,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use daypass_names::{AccountId, UniqueId};
 
-/// Most who wait for the keys of one provider. All of them wait for the same fetch, which is over in
-/// a moment when the provider answers at all.
-pub(crate) const MAX_WAITING_FOR_ONE: usize = 32;
+/// Most who wait for the keys of one provider: a fleet that starts together with the server, nearly.
+/// All of them wait for the same fetch, which is over in a moment when the provider answers at all.
+pub(crate) const MAX_WAITING_FOR_ONE: usize = 64;
 
-/// Most who wait for the keys of one account's providers: four that say nothing, and half of all.
+/// Most who wait for the keys of one account's providers: two that say nothing, and half of all.
 pub(crate) const MAX_WAITING_OF_ACCOUNT: usize = 128;
 
 /// Most who wait at all: a quarter of the operations that the server has under way at a time (1,024),
