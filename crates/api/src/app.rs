@@ -447,8 +447,8 @@ impl App {
         self.signing_keys.forget(id);
     }
 
-    /// The instant up to which a revocation that is made now reaches, in milliseconds since 1970:
-    /// no session was issued later, and none will be issued so early again.
+    /// The instant up to which a revocation that is made now reaches, in milliseconds since 1970: the
+    /// sessions of all calls that have begun are no newer, and those of later calls are.
     pub fn revocation_cut_ms(&self) -> i64 {
         self.issue_times.cut(self.clock.now().as_millisecond())
     }

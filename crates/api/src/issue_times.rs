@@ -1,7 +1,7 @@
 //! The order of issue times: they never go backwards, so that "before that instant" stays true.
 //!
 //! Revocations and `aws:TokenIssueTime` policies speak of an instant. A clock that is set back must
-//! not let a session of today look older than one of an hour ago, nor one that is issued after a
+//! not let a session of today look older than one of an hour ago, nor one that is asked for after a
 //! revocation look as if it came before.
 
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -7,6 +7,7 @@ use daypass_federation::testing::{SigningKey, claims, jwks};
 use daypass_sigv4::Credentials;
 use http::Method;
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 use tokio::time::{Duration, Instant};
 
 use super::world::{ACCOUNT, Answer, World, encode, statement};
@@ -835,6 +836,27 @@ async fn provider_and_subject_can_be_revoked() {
     // It is about what was issued before.
     web.world.pass(1);
     let later = session(&web, "ann-ann").await;
+    web.world.whoami(&later).await.ok();
+}
+
+/// Who waits for keys waits for long: what is revoked meanwhile ends what comes of it.
+#[tokio::test]
+async fn a_revocation_while_keys_are_fetched_ends_the_session() {
+    use daypass_directory::Scope;
+    let web = Web::new().await;
+    let gate = Arc::new(Semaphore::new(0));
+    let held = Fetched::Held(Arc::clone(&gate), jwks(&[&KEY]).into());
+    web.fetch.answer(&format!("{ISSUER}/keys"), held);
+    let token = web.token(json!({}));
+    let revoking = async {
+        let provider = Scope::Provider { provider: PROVIDER.to_owned() };
+        super::revocation::revoke(&web.world, provider, 1).await;
+        gate.add_permits(1);
+    };
+    let (answer, ()) = tokio::join!(web.assume(&token, &[]), revoking);
+    let session = answer.ok().credentials();
+    assert_eq!(web.world.whoami(&session).await.text("Code"), Some("InvalidClientTokenId"));
+    let later = web.assume(&token, &[]).await.ok().credentials();
     web.world.whoami(&later).await.ok();
 }
 

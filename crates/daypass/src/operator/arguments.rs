@@ -57,7 +57,7 @@ pub(crate) enum OperatorCommand {
     ///
     /// When the command ends, the revocation is durable and in force: no later request of a
     /// revoked session succeeds, whatever policies say. With every session, those that were made
-    /// with it end as well. What was issued after the revocation is not concerned. Each
+    /// with it end as well. What is asked for after the revocation is not concerned. Each
     /// answer says what the revocation does not reach, and how to stop that.
     #[command(after_long_help = REVOKE_NOTES)]
     Revoke(Revoke),
