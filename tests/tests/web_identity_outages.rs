@@ -351,11 +351,11 @@ fn a_crowd_at_a_silent_provider_holds_up_nobody() {
     let parameters =
         [("RoleArn", one.role.as_str()), ("RoleSessionName", "one"), ("WebIdentityToken", &token)];
     let call = Call::sts("AssumeRoleWithWebIdentity", &parameters).unsigned(&world.server);
-    let begun = now();
     let mut crowd: Vec<_> = (0..CROWD).map(|_| world.server.connect()).collect();
     for wire in &mut crowd {
         wire.send(&call);
     }
+    let begun = now();
     until("the provider is asked", || (site.asked(&discovery_path("one")) > 0).then_some(()));
     let asked = now();
     let whoami = Call::sts("GetCallerIdentity", &[]);

@@ -169,7 +169,14 @@ impl App {
         if kid.is_none() && verified.as_ref().is_err_and(|fault| *fault == TokenFault::UnknownKey) {
             // It may be signed with a key that is newer than those.
             let newer = self.key_sets.newer(provider, keys.generation, Patience::Usual, now).await;
-            verified = newer.map_or(verified, |newer| verify(&token, &newer.set, allowed));
+            verified = match newer {
+                Ok(newer) => verify(&token, &newer.set, allowed),
+                Err(fault) => {
+                    let told = format!("no key fits it, and newer ones cannot be had: {fault}");
+                    findings.fail(Check::Signature, told);
+                    return None;
+                }
+            };
         }
         let verified = match verified {
             Ok(verified) => verified,

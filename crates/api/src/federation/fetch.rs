@@ -82,8 +82,8 @@ pub enum FetchFault {
         /// What the system said.
         cause: String,
     },
-    /// Too many fetches are under way.
-    #[error("too many fetches are under way")]
+    /// Too many fetches are under way, too many callers wait for them, or this caller may not wait.
+    #[error("too many fetches are under way, or too many wait for them")]
     Busy,
     /// It took too long.
     #[error("there was no answer in time")]

@@ -23,6 +23,11 @@ use super::Kept;
 const MAX_FLIGHTS: usize = 128;
 pub(crate) const MAX_FLIGHTS_OF_ONE: usize = 16;
 
+/// When so many are under way, an account that has this many gets no further one: a few accounts must
+/// not take all the places.
+const SCARCE: usize = MAX_FLIGHTS / 2;
+const MAX_FLIGHTS_OF_ONE_IF_SCARCE: usize = 4;
+
 /// Most under way of one account for providers whose last fetch took all its time: the others have
 /// the rest, whatever these do.
 const MAX_SLOW_FLIGHTS_OF_ONE: usize = 4;
@@ -121,7 +126,11 @@ impl Flights {
             }
             let Some(flight) = self.all.get_mut(&flown) else { continue };
             let of_one = by_account.entry(flight.account).or_default();
-            if !of_one.has_room(flight.pace, MAX_FLIGHTS_OF_ONE, MAX_SLOW_FLIGHTS_OF_ONE) {
+            let share = match under_way < SCARCE {
+                true => MAX_FLIGHTS_OF_ONE,
+                false => MAX_FLIGHTS_OF_ONE_IF_SCARCE,
+            };
+            if !of_one.has_room(flight.pace, share, MAX_SLOW_FLIGHTS_OF_ONE) {
                 continue;
             }
             // One that waits no longer is about to be taken out.
@@ -222,10 +231,16 @@ mod tests {
     #[test]
     fn when_all_places_are_taken_the_first_who_waits_is_next() {
         let mut queue = Queue::default();
-        for number in 0..MAX_FLIGHTS / MAX_FLIGHTS_OF_ONE {
+        let whole = SCARCE / MAX_FLIGHTS_OF_ONE;
+        for number in 0..whole {
             queue.ask(number, MAX_FLIGHTS_OF_ONE);
         }
-        assert_eq!(queue.called().len(), MAX_FLIGHTS);
+        assert_eq!(queue.called().len(), SCARCE);
+        let small = MAX_FLIGHTS_OF_ONE_IF_SCARCE;
+        for number in whole..whole + SCARCE / small {
+            queue.ask(number, small);
+        }
+        assert_eq!(queue.called().len(), MAX_FLIGHTS - SCARCE);
         queue.ask(0, 1);
         queue.ask(100, 1);
         queue.ask(101, 1);
@@ -234,12 +249,26 @@ mod tests {
         queue.end(20);
         assert_eq!(queue.called(), [MAX_FLIGHTS + 1]);
         queue.end(0);
-        assert_eq!(queue.called(), [MAX_FLIGHTS]);
-        queue.end(21);
         assert_eq!(queue.called(), [MAX_FLIGHTS + 2]);
+        queue.end(21);
+        assert!(queue.called().is_empty(), "it has more than a small share");
         // All together are bounded too.
         let all: usize = (200..300).map(|number| queue.ask(number, MAX_ALL_OF_ONE)).sum();
         assert_eq!(all, MAX_ALL - MAX_FLIGHTS);
+    }
+
+    /// A few accounts, whose providers are all new, leave places for the others.
+    #[test]
+    fn when_places_are_scarce_a_share_is_small() {
+        let mut queue = Queue::default();
+        for number in 0..MAX_FLIGHTS / MAX_FLIGHTS_OF_ONE {
+            queue.ask(number, MAX_ALL_OF_ONE);
+        }
+        let whole = SCARCE / MAX_FLIGHTS_OF_ONE;
+        let taken = SCARCE + whole * MAX_FLIGHTS_OF_ONE_IF_SCARCE;
+        assert_eq!(queue.called().len(), taken);
+        queue.ask(100, MAX_FLIGHTS_OF_ONE);
+        assert_eq!(queue.called().len(), MAX_FLIGHTS_OF_ONE_IF_SCARCE);
     }
 
     /// Providers that say nothing have a small part of the share of their account, and leave the rest

@@ -83,9 +83,14 @@ pub(super) fn plan(kept: Option<&Kept>, need: Need<'_>, now: Timestamp) -> Plan 
         let was_sought = kept.sought.is_some_and(|sought| distance(sought, now) < UNKNOWN_KEY_S);
         return match (was_sought || paused, &kept.fault) {
             (false, _) => Plan::Seek,
-            // Newer ones may have it, and could not be had a moment ago.
-            (true, Some(fault)) => Plan::Fail(fault.clone()),
-            (true, None) => Plan::Use(keys),
+            // Newer ones may have it, and could not be had a moment ago. What was found when the key
+            // was sought counts for longer than what failed since.
+            (true, Some(fault))
+                if paused || kept.sought.is_none_or(|sought| kept.tried <= sought) =>
+            {
+                Plan::Fail(fault.clone())
+            }
+            (true, _) => Plan::Use(keys),
         };
     }
     if age < good.fresh_s || paused {
@@ -281,6 +286,16 @@ mod tests {
                     check(Some(&kept), need, want);
                 }
             }
+        }
+    }
+
+    /// A provider that had no such key a moment ago has none, though it is down since.
+    #[test]
+    fn what_was_found_when_a_key_was_sought_counts() {
+        for (sought, tried, want) in [(29, 29, "fail"), (29, 28, "use"), (20, 5, "fail")] {
+            let sought = now() - SignedDuration::from_secs(sought);
+            let kept = Kept { sought: Some(sought), ..kept(Some(600), tried, true) };
+            check(Some(&kept), Need::Key("new"), want);
         }
     }
 

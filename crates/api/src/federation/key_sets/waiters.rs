@@ -22,6 +22,10 @@ pub(crate) const MAX_WAITING_OF_ACCOUNT: usize = 128;
 /// so that all providers together hold up nobody who needs none of them.
 pub(crate) const MAX_WAITING: usize = 256;
 
+/// The last so many places are for accounts of which only a few wait: two accounts do not take all.
+const KEPT_FREE: usize = 64;
+const FEW: usize = 8;
+
 /// Counts who waits.
 #[derive(Debug, Default)]
 pub(super) struct Waiters(Mutex<Counts>);
@@ -42,8 +46,10 @@ impl Waiters {
         provider: UniqueId,
     ) -> Option<Waiting> {
         let mut counts = self.counts();
+        let of_account = held(&counts.accounts, &account);
         let has_place = counts.all < MAX_WAITING
-            && held(&counts.accounts, &account) < MAX_WAITING_OF_ACCOUNT
+            && (counts.all < MAX_WAITING - KEPT_FREE || of_account < FEW)
+            && of_account < MAX_WAITING_OF_ACCOUNT
             && held(&counts.providers, &provider) < MAX_WAITING_FOR_ONE;
         if !has_place {
             return None;
@@ -122,6 +128,17 @@ mod tests {
         drop((first, all, other));
         let counts = waiters.counts();
         assert!(counts.all == 0 && counts.accounts.is_empty() && counts.providers.is_empty());
+    }
+
+    #[test]
+    fn the_last_places_are_for_those_of_whom_few_wait() {
+        let waiters = Arc::new(Waiters::default());
+        let of_two: Vec<_> = [(1, 1), (1, 2), (2, 3), (2, 4)]
+            .into_iter()
+            .flat_map(|(account, provider)| come(&waiters, account, provider, 100))
+            .collect();
+        assert_eq!(of_two.len(), MAX_WAITING - KEPT_FREE);
+        assert_eq!(come(&waiters, 3, 5, 100).len(), FEW);
     }
 
     #[test]
